@@ -1,0 +1,2 @@
+//! The plugin's entry point: which subcommand runs, and nothing else.
+fn main() {}

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The Pulumi provider protocol: what a provider is to the engine. It knows no cloud.
+//!
+//! A provider's author writes a [`Provider`] and, for each resource type, a [`Resource`]; [`serve`] does the rest.
+
+mod alias;
+pub mod check;
+mod codec;
+pub mod diff;
+mod engine;
+mod failure;
+mod generated;
+mod input;
+pub mod model;
+pub mod path;
+mod plugin;
+mod provider;
+mod redact;
+mod resource;
+pub mod schema;
+mod server;
+pub mod value;
+
+pub use check::{CheckFailure, Findings};
+pub use codec::{decode, encode};
+pub use engine::{Engine, EngineLayer};
+pub use failure::{BoxError, Failure, MissingKey, chain};
+pub use generated::{google_rpc, pulumirpc};
+pub use input::{Input, known};
+pub use plugin::serve;
+pub use provider::{AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource};
+pub use redact::Redactor;
+pub use resource::{Autonaming, CheckContext, Context, Old, Read, Resource, Update};
+pub use server::Server;

@@ -1,0 +1,79 @@
+//! Old names of properties: a program may use either, a state carries both.
+
+use crate::check::Findings;
+use crate::model::ObjectType;
+use crate::path::Path;
+use crate::value::{Properties, Value, quote};
+
+/// Each old name with the property that it stands for.
+pub(crate) fn pairs(object: &ObjectType) -> impl Iterator<Item = (&str, &str)> {
+    object
+        .properties
+        .iter()
+        .filter_map(|(name, property)| property.alias_of.as_deref().map(|target| (name.as_str(), target)))
+}
+
+/// Two names of one thing must not say two things.
+pub(crate) fn check(object: &ObjectType, inputs: &Properties, findings: &mut Findings) {
+    for (alias, target) in pairs(object) {
+        let (Some(old), Some(new)) = (inputs.get(alias), inputs.get(target)) else { continue };
+        let unknown = old.has_unknowns() || new.has_unknowns();
+        if unknown || old.plain() == new.plain() {
+            continue;
+        }
+        let shown = |value: &Value| match value {
+            Value::Secret(_) => "a secret".to_owned(),
+            _ => value.as_str().map_or_else(|| value.describe(), quote),
+        };
+        let reason = format!(
+            "{target} is {} and {alias}, its deprecated old name, is {}; give only {target}",
+            shown(new),
+            shown(old)
+        );
+        findings.fail(Path::property(target), reason.clone());
+        findings.fail(Path::property(alias), reason);
+    }
+}
+
+/// The same inputs under the present names only.
+pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properties {
+    for (alias, target) in pairs(object) {
+        if let Some(value) = inputs.remove(alias)
+            && inputs.get(target).is_none_or(Value::is_null)
+        {
+            inputs.insert(target.to_owned(), value);
+        }
+    }
+    inputs
+}
+
+/// The name under which `inputs` give a property, where they give it.
+pub(crate) fn written_name<'a>(object: &'a ObjectType, inputs: &Properties, target: &'a str) -> Option<&'a str> {
+    if inputs.contains_key(target) {
+        return Some(target);
+    }
+    pairs(object).find(|(alias, of)| *of == target && inputs.contains_key(*alias)).map(|(alias, _)| alias)
+}
+
+/// Gives present inputs back under the names that `written` uses.
+pub(crate) fn restore(object: &ObjectType, mut inputs: Properties, written: &Properties) -> Properties {
+    for (alias, target) in pairs(object) {
+        if !written.contains_key(alias) {
+            continue;
+        }
+        let value = if written.contains_key(target) { inputs.get(target).cloned() } else { inputs.remove(target) };
+        if let Some(value) = value {
+            inputs.insert(alias.to_owned(), value);
+        }
+    }
+    inputs
+}
+
+/// Fills in every old name beside its property, as a state has it.
+pub(crate) fn spread(object: &ObjectType, state: &mut Properties) {
+    for (alias, target) in pairs(object) {
+        if let Some(value) = state.get(target) {
+            state.insert(alias.to_owned(), value.clone());
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What the declaration of the properties decides about a change: which paths differ, and whether the resource is
+//! updated or replaced.
+
+use std::collections::BTreeSet;
+
+use crate::check::is_internal;
+use crate::model::ObjectType;
+use crate::path::Path;
+use crate::value::{Properties, Value, from_json};
+
+/// The key under which older providers list the inputs that they filled in themselves.
+const DEFAULTS: &str = "__defaults";
+
+/// How a property path changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was not there.
+    Add,
+    /// It is no longer there.
+    Delete,
+    /// It has another value.
+    Update,
+}
+
+/// One difference between old and new inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub path: Path,
+    /// How.
+    pub kind: ChangeKind,
+    /// Whether it replaces the resource.
+    pub replace: bool,
+}
+
+/// The differences from `olds` to `news`, both inputs, without their secret wrappings. Values that an older provider
+/// filled in itself are no difference where the program does not name them.
+pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for key in keys(olds, news) {
+        let Some(property) = object.properties.get(key) else { continue };
+        let default = property.default.clone().map(from_json);
+        let old = olds.get(key).or(default.as_ref());
+        let new = news.get(key).or(default.as_ref());
+        compare_values(old, new, &Path::property(key), property.replace, &mut changes);
+    }
+    changes
+}
+
+/// The same inputs without their secret wrappings, and without what an older provider filled in and `news` leaves out.
+pub fn without_defaults(olds: Properties, news: &Properties) -> Properties {
+    let (plain, _) = Value::Object(olds).reveal();
+    match strip(plain, Some(&Value::Object(news.clone()))) {
+        Value::Object(map) => map,
+        _ => Properties::new(),
+    }
+}
+
+fn strip(old: Value, new: Option<&Value>) -> Value {
+    match old {
+        Value::Object(map) => {
+            let filled: Vec<String> = match map.get(DEFAULTS) {
+                Some(Value::Array(names)) => {
+                    names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+                }
+                _ => Vec::new(),
+            };
+            let new = match new.map(Value::plain) {
+                Some(Value::Object(new)) => Some(new),
+                _ => None,
+            };
+            Value::Object(
+                map.into_iter()
+                    .filter(|(key, _)| !is_internal(key))
+                    .filter(|(key, _)| {
+                        !filled.contains(key) || new.is_none_or(|new| new.contains_key(key))
+                    })
+                    .map(|(key, value)| {
+                        let value = strip(value, new.and_then(|new| new.get(&key)));
+                        (key, value)
+                    })
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(
+            items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| {
+                    let new = match new.map(Value::plain) {
+                        Some(Value::Array(new)) => new.get(index),
+                        _ => None,
+                    };
+                    strip(item, new)
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn compare_values(old: Option<&Value>, new: Option<&Value>, path: &Path, replace: bool, changes: &mut Vec<Change>) {
+    let old = old.map(Value::plain).filter(|value| !value.is_null());
+    let new = new.map(Value::plain).filter(|value| !value.is_null());
+    let kind = match (old, new) {
+        (None, None) => return,
+        (Some(Value::Object(old)), Some(Value::Object(new))) => {
+            for key in keys(old, new) {
+                compare_values(old.get(key), new.get(key), &path.key(key), replace, changes);
+            }
+            return;
+        }
+        (Some(Value::Array(old)), Some(Value::Array(new))) => {
+            for index in 0..old.len().max(new.len()) {
+                compare_values(old.get(index), new.get(index), &path.index(index), replace, changes);
+            }
+            return;
+        }
+        // An empty map or list says no more than an absent one.
+        (Some(value), None) | (None, Some(value)) if is_empty(value) => return,
+        (Some(old), Some(new)) if old == new && !new.has_unknowns() => return,
+        (None, Some(_)) => ChangeKind::Add,
+        (Some(_), None) => ChangeKind::Delete,
+        (Some(_), Some(_)) => ChangeKind::Update,
+    };
+    changes.push(Change { path: path.clone(), kind, replace });
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn keys<'a>(olds: &'a Properties, news: &'a Properties) -> BTreeSet<&'a String> {
+    olds.keys().chain(news.keys()).filter(|key| !is_internal(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use schemars::JsonSchema;
+    use serde_json::json;
+
+    use super::*;
+    use crate::Input;
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Disk {
+        size: Option<Input<i64>>,
+        kind: Option<Input<String>>,
+    }
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Args {
+        description: Option<Input<String>>,
+        #[schemars(extend("x-replace" = true, "default" = "x86_64"))]
+        architecture: Option<Input<String>>,
+        #[schemars(extend("x-replace" = true))]
+        disks: Option<Input<Vec<Input<Disk>>>>,
+        tags: Option<Input<BTreeMap<String, Input<String>>>>,
+    }
+
+    fn properties(json: serde_json::Value) -> Properties {
+        match from_json(json) {
+            Value::Object(map) => map,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(olds: serde_json::Value, news: serde_json::Value, expected: &[&str]) {
+        let news = properties(news);
+        let olds = without_defaults(properties(olds), &news);
+        let found: Vec<String> = compare(&ObjectType::of::<Args>().unwrap(), &olds, &news)
+            .into_iter()
+            .map(|change| {
+                let verb = if change.replace { "replace" } else { "update" };
+                format!("{verb} {:?} {}", change.kind, change.path)
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn equal_inputs_have_no_difference() {
+        check(
+            json!({"description": "a", "tags": {"k": "v"}, "disks": [{"size": 40}]}),
+            json!({"description": "a", "tags": {"k": "v"}, "disks": [{"size": 40}]}),
+            &[],
+        );
+    }
+
+    #[test]
+    fn each_differing_path_is_named_and_says_update_or_replace() {
+        check(
+            json!({"description": "a", "tags": {"k": "v", "gone": "1"}, "disks": [{"size": 40}]}),
+            json!({"tags": {"k": "w", "x y": "1"}, "disks": [{"size": 50}, {"size": 5}]}),
+            &[
+                "update Delete description",
+                "replace Update disks[0].size",
+                "replace Add disks[1]",
+                "update Delete tags.gone",
+                "update Update tags.k",
+                "update Add tags[\"x y\"]",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_default_that_the_cloud_fills_in_is_no_difference() {
+        check(json!({"architecture": "x86_64"}), json!({}), &[]);
+        check(json!({}), json!({"architecture": "x86_64"}), &[]);
+        check(json!({}), json!({"architecture": "arm64"}), &["replace Update architecture"]);
+        check(json!({"architecture": "arm64"}), json!({}), &["replace Update architecture"]);
+    }
+
+    #[test]
+    fn what_an_older_provider_filled_in_is_no_difference_until_the_program_names_it() {
+        let olds = json!({"__defaults": ["description"], "description": "filled in",
+            "disks": [{"__defaults": ["kind"], "size": 40, "kind": "data"}]});
+        check(olds.clone(), json!({"disks": [{"size": 40}]}), &[]);
+        check(
+            olds,
+            json!({"description": "mine", "disks": [{"size": 40, "kind": "system"}]}),
+            &["update Update description", "replace Update disks[0].kind"],
+        );
+    }
+
+    #[test]
+    fn an_empty_map_is_an_absent_one() {
+        check(json!({"tags": {}}), json!({}), &[]);
+        check(json!({}), json!({"tags": {}}), &[]);
+    }
+
+    #[test]
+    fn an_unknown_new_value_is_a_change() {
+        let object = ObjectType::of::<Args>().unwrap();
+        let olds = properties(json!({"description": "a"}));
+        let news = Properties::from([("description".to_owned(), Value::Unknown)]);
+        assert_eq!(compare(&object, &olds, &news).len(), 1);
+    }
+
+    #[test]
+    fn secrecy_alone_is_no_difference() {
+        let object = ObjectType::of::<Args>().unwrap();
+        let olds = properties(json!({"description": "a"}));
+        let news = Properties::from([(
+            "description".to_owned(),
+            Value::Secret(Box::new(Value::String("a".to_owned()))),
+        )]);
+        assert!(compare(&object, &olds, &news).is_empty());
+    }
+}

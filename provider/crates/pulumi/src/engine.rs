@@ -1,0 +1,265 @@
+//! The engine's side of the conversation: log and status lines go to it, and its end is ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tonic::transport::{Channel, Endpoint, Uri};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context as LayerContext, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::generated::pulumirpc::engine_client::EngineClient;
+use crate::generated::pulumirpc::{LogRequest, LogSeverity};
+
+/// How long a finished operation waits for its log lines to reach the engine.
+const FLUSH: Duration = Duration::from_secs(2);
+/// The span field from which a line takes its resource.
+const URN_FIELD: &str = "urn";
+/// The crates whose events are for users; the rest is plumbing.
+const OURS: [&str; 3] = ["aliyun", "pulumi", "pulumi_resource_alicloud"];
+
+/// A handle on the engine, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    lines: mpsc::UnboundedSender<Line>,
+    gone: Arc<watch::Sender<bool>>,
+}
+
+#[derive(Debug)]
+enum Line {
+    Log(LogRequest),
+    Attach(String),
+    Flushed(oneshot::Sender<()>),
+}
+
+impl Engine {
+    /// A handle that keeps lines until [`attach`](Self::attach) says where the engine is. Must be called on a runtime.
+    pub fn new() -> Self {
+        let (lines, queue) = mpsc::unbounded_channel();
+        let gone = Arc::new(watch::Sender::new(false));
+        tokio::spawn(forward(queue, Arc::clone(&gone)));
+        Engine { lines, gone }
+    }
+
+    /// Connects to the engine at `address` (host and port).
+    pub fn attach(&self, address: &str) {
+        self.send(Line::Attach(address.to_owned()));
+    }
+
+    /// Ends when the engine that was attached to has gone away.
+    pub async fn gone(&self) {
+        // The sender lives in self, so the only way to end is the value.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+    }
+
+    /// Sends one line to the engine's display. Ephemeral ones show as the resource's status and are not kept.
+    pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: String, ephemeral: bool) {
+        self.send(Line::Log(LogRequest {
+            severity: i32::from(severity),
+            message,
+            urn: urn.to_owned(),
+            stream_id: 0,
+            ephemeral,
+        }));
+    }
+
+    /// Waits until the lines so far have reached the engine, but not for long.
+    pub(crate) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        self.send(Line::Flushed(done));
+        let _ = tokio::time::timeout(FLUSH, flushed).await;
+    }
+
+    /// The layer that carries `tracing` events to the engine: warnings as status lines, the rest as debug lines.
+    pub fn layer(&self) -> EngineLayer {
+        EngineLayer { engine: self.clone() }
+    }
+
+    fn send(&self, line: Line) {
+        // The queue is read as long as the process lives; after that nobody is left to tell.
+        let _ = self.lines.send(line);
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine::new()
+    }
+}
+
+/// Lines go out one after another, so that they arrive in their order.
+async fn forward(mut queue: mpsc::UnboundedReceiver<Line>, gone: Arc<watch::Sender<bool>>) {
+    let mut client: Option<EngineClient<Channel>> = None;
+    let mut waiting = Vec::new();
+    while let Some(line) = queue.recv().await {
+        match line {
+            Line::Attach(address) => {
+                client = connect(&address, Arc::clone(&gone)).await;
+                if client.is_none() {
+                    gone.send_replace(true);
+                }
+                for request in waiting.drain(..) {
+                    send(&mut client, request).await;
+                }
+            }
+            Line::Log(request) if client.is_none() => waiting.push(request),
+            Line::Log(request) => send(&mut client, request).await,
+            Line::Flushed(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+async fn send(client: &mut Option<EngineClient<Channel>>, request: LogRequest) {
+    if let Some(client) = client {
+        // A line that does not arrive is no reason to fail an operation.
+        let _ = tokio::time::timeout(FLUSH, client.log(request)).await;
+    }
+}
+
+async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<EngineClient<Channel>> {
+    let endpoint = Endpoint::try_from(format!("http://{address}")).ok()?.connect_timeout(Duration::from_secs(10));
+    let address = address.to_owned();
+    let connector = tower::service_fn(move |_: Uri| {
+        let (address, gone) = (address.clone(), Arc::clone(&gone));
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(watched::Watched::new(stream, gone)))
+        }
+    });
+    let channel = endpoint.connect_with_connector(connector).await.ok()?;
+    Some(EngineClient::new(channel))
+}
+
+/// A connection that tells when its other end has closed it. The operating system closes it whichever way the engine
+/// ends, SIGKILL included.
+mod watched {
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use tokio::net::TcpStream;
+    use tokio::sync::watch;
+
+    #[derive(Debug)]
+    pub(super) struct Watched {
+        stream: TcpStream,
+        gone: Arc<watch::Sender<bool>>,
+    }
+
+    impl Watched {
+        pub(super) fn new(stream: TcpStream, gone: Arc<watch::Sender<bool>>) -> Self {
+            Watched { stream, gone }
+        }
+    }
+
+    impl AsyncRead for Watched {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let before = buf.filled().len();
+            let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+            let ended = match &result {
+                Poll::Ready(Ok(())) => buf.filled().len() == before && buf.remaining() > 0,
+                Poll::Ready(Err(_)) => true,
+                Poll::Pending => false,
+            };
+            if ended {
+                self.gone.send_replace(true);
+            }
+            result
+        }
+    }
+
+    impl AsyncWrite for Watched {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(cx, buf)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(cx)
+        }
+    }
+}
+
+/// Carries `tracing` events to the engine, each on the resource whose span it was in.
+#[derive(Debug)]
+pub struct EngineLayer {
+    engine: Engine,
+}
+
+struct Urn(String);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: LayerContext<'_, S>) -> bool {
+        metadata.is_span()
+            || *metadata.level() <= Level::DEBUG
+                && OURS.iter().any(|ours| metadata.target().split("::").next() == Some(ours))
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let (Some(urn), Some(span)) = (fields.urn, context.span(id)) {
+            span.extensions_mut().insert(Urn(urn));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let urn = context
+            .event_scope(event)
+            .into_iter()
+            .flatten()
+            .find_map(|span| span.extensions().get::<Urn>().map(|urn| urn.0.clone()))
+            .unwrap_or_default();
+        let (severity, ephemeral) = match *event.metadata().level() {
+            Level::ERROR | Level::WARN | Level::INFO => (LogSeverity::Info, true),
+            Level::DEBUG | Level::TRACE => (LogSeverity::Debug, false),
+        };
+        self.engine.log(severity, &urn, fields.text, ephemeral);
+    }
+}
+
+/// An event's message, then its other fields as `name=value`.
+#[derive(Default)]
+struct Fields {
+    urn: Option<String>,
+    text: String,
+}
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: &dyn std::fmt::Display) {
+        use std::fmt::Write;
+        let separator = if self.text.is_empty() { "" } else { " " };
+        // Writing into a String cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.text, "{separator}{value}"),
+            name => write!(self.text, "{separator}{name}={value}"),
+        };
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == URN_FIELD {
+            self.urn = Some(value.to_owned());
+        } else {
+            self.add(field, &value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.add(field, &format_args!("{value:?}"));
+    }
+}

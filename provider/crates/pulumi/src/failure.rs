@@ -1,0 +1,174 @@
+//! [`Failure`]: what the engine must be told when an operation does not succeed, and its form on the wire.
+
+use std::error::Error;
+
+use prost::Message;
+use tonic::{Code, Status};
+
+use crate::generated::{google_rpc, pulumirpc};
+use crate::redact::Redactor;
+use crate::value::{Properties, to_struct};
+
+/// An error of any kind, from below.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why an operation on a resource did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The cloud or the way to it failed. The state stays as it was.
+    #[error(transparent)]
+    Cloud(BoxError),
+    /// The resource exists under `id`, but is not as wanted. The state is kept, and the next `up` calls Update.
+    #[error("{}", reasons.join("; "))]
+    Partial {
+        /// The resource's id.
+        id: String,
+        /// Its state as far as known.
+        state: Properties,
+        /// The inputs that are not in effect yet; Update is told of them.
+        unapplied: Vec<String>,
+        /// What went wrong, a sentence each.
+        reasons: Vec<String>,
+    },
+    /// What the user asked for cannot be done; nothing was.
+    #[error("{0}")]
+    Refused(String),
+    /// The user interrupted the operation before there was anything to keep.
+    #[error("{0}")]
+    Cancelled(String),
+    /// A mistake of ours.
+    #[error("{0}; this is a defect of the provider, please report it")]
+    Bug(String),
+}
+
+/// A setting without which Configure cannot succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingKey {
+    /// The setting, as in `pulumi config set`: `alicloud:region`.
+    pub name: String,
+    /// What it is, and what else gives it.
+    pub description: String,
+}
+
+/// An error and all its sources, each once, on one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = error.source();
+    }
+    text
+}
+
+impl Failure {
+    /// A failure from below.
+    pub fn cloud(error: impl Into<BoxError>) -> Self {
+        Failure::Cloud(error.into())
+    }
+
+    /// The status that the engine gets. Secrets are struck out of every text.
+    pub(crate) fn into_status(self, redactor: &Redactor) -> Status {
+        match self {
+            Failure::Cloud(error) => Status::new(Code::Unknown, redactor.redact(&chain(&*error))),
+            Failure::Partial { id, state, unapplied: _, reasons } => {
+                let reasons: Vec<String> = reasons.iter().map(|reason| redactor.redact(reason)).collect();
+                let detail = pulumirpc::ErrorResourceInitFailed {
+                    id,
+                    properties: Some(to_struct(state)),
+                    reasons: reasons.clone(),
+                    inputs: None,
+                    refresh_before_update: false,
+                };
+                with_detail(Code::Unknown, &reasons.join("; "), "pulumirpc.ErrorResourceInitFailed", &detail)
+            }
+            Failure::Refused(text) => Status::new(Code::InvalidArgument, redactor.redact(&text)),
+            Failure::Cancelled(text) => Status::new(Code::Cancelled, redactor.redact(&text)),
+            bug @ Failure::Bug(_) => Status::new(Code::Internal, redactor.redact(&bug.to_string())),
+        }
+    }
+}
+
+/// The status that names every missing setting at once.
+pub(crate) fn missing_keys(keys: Vec<MissingKey>) -> Status {
+    let text: Vec<String> = keys.iter().map(|key| format!("{}: {}", key.name, key.description)).collect();
+    let detail = pulumirpc::ConfigureErrorMissingKeys {
+        missing_keys: keys
+            .into_iter()
+            .map(|key| pulumirpc::configure_error_missing_keys::MissingKey {
+                name: key.name,
+                description: key.description,
+            })
+            .collect(),
+    };
+    with_detail(
+        Code::InvalidArgument,
+        &format!("missing provider settings: {}", text.join("; ")),
+        "pulumirpc.ConfigureErrorMissingKeys",
+        &detail,
+    )
+}
+
+fn with_detail(code: Code, message: &str, type_name: &str, detail: &impl Message) -> Status {
+    let payload = google_rpc::Status {
+        code: i32::from(code),
+        message: message.to_owned(),
+        details: vec![prost_types::Any {
+            type_url: format!("type.googleapis.com/{type_name}"),
+            value: detail.encode_to_vec(),
+        }],
+    };
+    Status::with_details(code, message, payload.encode_to_vec().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        #[source]
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn a_chain_says_each_part_once() {
+        let inner = Layer { text: "connection refused", source: None };
+        let middle = Layer { text: "cannot reach host: connection refused", source: Some(Box::new(inner)) };
+        let outer = Layer { text: "CreateImage failed", source: Some(Box::new(middle)) };
+        assert_eq!(chain(&outer), "CreateImage failed: cannot reach host: connection refused");
+    }
+
+    #[test]
+    fn a_partial_failure_carries_id_state_and_reasons() {
+        let failure = Failure::Partial {
+            id: "m-1".to_owned(),
+            state: Properties::new(),
+            unapplied: Vec::new(),
+            reasons: vec!["it timed out".to_owned()],
+        };
+        let status = failure.into_status(&Redactor::default());
+        let payload = google_rpc::Status::decode(status.details()).unwrap();
+        assert_eq!(payload.details[0].type_url, "type.googleapis.com/pulumirpc.ErrorResourceInitFailed");
+        let detail =
+            pulumirpc::ErrorResourceInitFailed::decode(payload.details[0].value.as_slice()).unwrap();
+        assert_eq!((detail.id.as_str(), detail.reasons.as_slice()), ("m-1", &["it timed out".to_owned()][..]));
+    }
+
+    #[test]
+    fn no_secret_reaches_a_status() {
+        let secrets = Properties::from([(
+            "imageName".to_owned(),
+            crate::value::Value::Secret(Box::new(crate::value::Value::String("hunter2".to_owned()))),
+        )]);
+        let redactor = Redactor::of([&secrets]);
+        let status = Failure::Refused("image hunter2 exists".to_owned()).into_status(&redactor);
+        assert_eq!(status.message(), "image [secret] exists");
+    }
+}

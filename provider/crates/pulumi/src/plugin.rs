@@ -1,0 +1,72 @@
+//! A plugin process: where it listens, what it prints, when it ends.
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Duration;
+use tokio_stream::wrappers::TcpListenerStream;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::engine::Engine;
+use crate::failure::BoxError;
+use crate::generated::pulumirpc::resource_provider_server::ResourceProviderServer;
+use crate::provider::Provider;
+use crate::server::Server;
+
+/// The largest message taken, as the engine's own limit: bytes.
+const LARGEST_MESSAGE: usize = 400 * 1024 * 1024;
+
+/// How long operations have to end after a signal.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Serves `provider` to the engine at `engine_address` (host and port; absent where the engine attaches later) until the
+/// engine goes away or `shutdown` ends. The port, alone on a line, is the one thing that standard output ever carries.
+///
+/// # Errors
+/// Where no port can be had, or serving fails.
+pub async fn serve<P: Provider>(
+    provider: P,
+    engine_address: Option<&str>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), BoxError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{port}")?;
+    stdout.flush()?;
+
+    let engine = Engine::new();
+    if let Some(address) = engine_address {
+        engine.attach(address);
+    }
+    // Where a subscriber is set already (tests), events stay there.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(engine.layer()));
+    let server = Server::new(provider, engine.clone());
+
+    let (stopping, mut stop) = watch::channel(false);
+    let service = ResourceProviderServer::new(server.clone())
+        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_encoding_message_size(LARGEST_MESSAGE);
+    let serving = tonic::transport::Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+            // Nobody is left who would send an error.
+            let _ = stop.wait_for(|stop| *stop).await;
+        });
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => served?,
+        () = engine.gone() => {}
+        () = shutdown => {
+            server.cancel();
+            stopping.send_replace(true);
+            // Operations end soon after a cancel, each with what it knows.
+            if let Ok(served) = tokio::time::timeout(GRACE, serving).await {
+                served?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! [`Provider`]: what a provider's author hands to the server, and the typed resources behind one common face.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+use tokio::time::Duration;
+
+use crate::check::Findings;
+use crate::codec::{decode, decode_old, encode};
+use crate::failure::{Failure, MissingKey};
+use crate::model::ObjectType;
+use crate::resource::{CheckContext, Context, Old, Resource, Update};
+use crate::schema::{self, ResourceTypes};
+use crate::value::Properties;
+
+/// A future that a trait object returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A provider: its settings, its resources, and how settings become a client.
+pub trait Provider: Send + Sync + 'static {
+    /// The provider's settings.
+    type Config: JsonSchema + DeserializeOwned + Default + Send;
+    /// What the resources' verbs work with.
+    type Client: Send + Sync + 'static;
+
+    /// The package's name: the part before the first colon of every token.
+    fn name(&self) -> &'static str;
+
+    /// The version, as in SemVer.
+    fn version(&self) -> &'static str;
+
+    /// The head of the package schema: display name, description, language settings and the like.
+    fn metadata(&self) -> Map<String, Json>;
+
+    /// Every resource type.
+    fn resources(&self) -> &[Box<dyn AnyResource<Self::Client>>];
+
+    /// The rules on settings that their declaration cannot express. No I/O.
+    fn check_config(&self, config: &Self::Config, findings: &mut Findings);
+
+    /// The client for these settings. No network.
+    ///
+    /// # Errors
+    /// Every setting that is missing, or what is wrong with those that are there.
+    fn configure(&self, config: Self::Config) -> Result<Self::Client, ConfigureError>;
+
+    /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, where it is
+    /// given, provider, the provider's name there and the mapping's text.
+    fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)>;
+
+    /// The providers of another ecosystem for which there is a mapping.
+    fn mappings(&self, key: &str) -> Vec<String>;
+}
+
+/// Why there is no client.
+#[derive(Debug)]
+pub enum ConfigureError {
+    /// Settings without which nothing works.
+    Missing(Vec<MissingKey>),
+    /// The settings do not work.
+    Failed(Failure),
+}
+
+/// The package schema of a provider.
+///
+/// # Errors
+/// [`Failure::Bug`], where a Rust type uses a construct that the schema has no word for.
+pub fn package_schema<P: Provider>(provider: &P) -> Result<Json, Failure> {
+    let config = ObjectType::of::<P::Config>().map_err(|error| Failure::Bug(error.to_string()))?;
+    let resources = provider
+        .resources()
+        .iter()
+        .map(|resource| {
+            let types = resource.types()?;
+            Ok(ResourceTypes {
+                token: resource.token(),
+                description: resource.description(),
+                args: Arc::clone(&types.args),
+                state: Arc::clone(&types.state),
+            })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    schema::package(provider.metadata(), &config, &resources).map_err(|error| Failure::Bug(error.to_string()))
+}
+
+/// A resource whose own types are out of sight.
+pub trait AnyResource<C>: Send + Sync {
+    /// The type token.
+    fn token(&self) -> &'static str;
+    /// The documentation.
+    fn description(&self) -> &'static str;
+    /// The declared properties.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`], where a Rust type uses a construct that the model does not know.
+    fn types(&self) -> Result<&Types, Failure>;
+    /// How long an operation may take where the program says nothing.
+    fn timeout(&self) -> Duration;
+    /// See [`Resource::check`].
+    fn check(&self, args: Properties, context: &CheckContext<'_>, findings: &mut Findings) -> Result<Properties, Failure>;
+    /// See [`Resource::check_update`].
+    fn check_update(&self, olds: Properties, news: Properties, findings: &mut Findings) -> Result<(), Failure>;
+    /// See [`Resource::delete_before_replace`].
+    fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure>;
+    /// See [`Resource::create`].
+    fn create<'a>(&'a self, client: &'a C, context: &'a Context, args: Properties)
+    -> BoxFuture<'a, Result<(String, Properties), Failure>>;
+    /// See [`Resource::read`]; the inputs, then the state.
+    fn read<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        id: &'a str,
+        old: Option<(Properties, Properties)>,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Failure>>;
+    /// See [`Resource::update`].
+    fn update<'a>(&'a self, client: &'a C, context: &'a Context, update: AnyUpdate)
+    -> BoxFuture<'a, Result<Properties, Failure>>;
+    /// See [`Resource::delete`].
+    fn delete<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        id: &'a str,
+        old: (Properties, Properties),
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// An update in properties.
+#[derive(Debug)]
+pub struct AnyUpdate {
+    /// The resource's id.
+    pub id: String,
+    /// The inputs in the state.
+    pub old_args: Properties,
+    /// The outputs in the state.
+    pub old_state: Properties,
+    /// The wanted inputs.
+    pub args: Properties,
+    /// The top-level properties that differ or are not in effect.
+    pub changed: HashSet<String>,
+}
+
+/// The declared properties of a resource.
+#[derive(Debug)]
+pub struct Types {
+    /// Its inputs.
+    pub args: Arc<ObjectType>,
+    /// Its outputs.
+    pub state: Arc<ObjectType>,
+}
+
+/// Puts a typed resource behind the common face.
+pub fn resource<C: Send + Sync + 'static, R: Resource<C>>(resource: R) -> Box<dyn AnyResource<C>> {
+    Box::new(Typed { resource, types: OnceLock::new() })
+}
+
+struct Typed<R> {
+    resource: R,
+    types: OnceLock<Result<Types, String>>,
+}
+
+impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
+    fn token(&self) -> &'static str {
+        R::TOKEN
+    }
+
+    fn description(&self) -> &'static str {
+        R::DESCRIPTION
+    }
+
+    fn types(&self) -> Result<&Types, Failure> {
+        let read = || {
+            let args = ObjectType::of::<R::Args>().map_err(|error| error.to_string())?;
+            let state = ObjectType::of::<R::State>().map_err(|error| error.to_string())?;
+            Ok(Types { args, state })
+        };
+        self.types.get_or_init(read).as_ref().map_err(|error| Failure::Bug(error.clone()))
+    }
+
+    fn timeout(&self) -> Duration {
+        R::TIMEOUT
+    }
+
+    fn check(&self, args: Properties, context: &CheckContext<'_>, findings: &mut Findings) -> Result<Properties, Failure> {
+        Ok(self.resource.check(&decode(args)?, context, findings))
+    }
+
+    fn check_update(&self, olds: Properties, news: Properties, findings: &mut Findings) -> Result<(), Failure> {
+        self.resource.check_update(&decode_old(olds)?, &decode(news)?, findings);
+        Ok(())
+    }
+
+    fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure> {
+        Ok(self.resource.delete_before_replace(urn, &decode_old(olds)?, &decode(news)?))
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        args: Properties,
+    ) -> BoxFuture<'a, Result<(String, Properties), Failure>> {
+        Box::pin(async move {
+            let (id, state) = self.resource.create(client, context, decode(args)?).await?;
+            Ok((id, encode(&state)?))
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        id: &'a str,
+        old: Option<(Properties, Properties)>,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Failure>> {
+        Box::pin(async move {
+            let old = match old {
+                None => None,
+                Some((args, state)) => Some(Old { args: decode_old(args)?, state: decode_old(state)? }),
+            };
+            match self.resource.read(client, context, id, old).await? {
+                None => Ok(None),
+                Some(read) => Ok(Some((encode(&read.args)?, encode(&read.state)?))),
+            }
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        update: AnyUpdate,
+    ) -> BoxFuture<'a, Result<Properties, Failure>> {
+        Box::pin(async move {
+            let update = Update {
+                id: update.id,
+                old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
+                args: decode(update.args)?,
+                changed: update.changed,
+            };
+            encode(&self.resource.update(client, context, update).await?)
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        id: &'a str,
+        (args, state): (Properties, Properties),
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let old = Old { args: decode_old(args)?, state: decode_old(state)? };
+            self.resource.delete(client, context, id, old).await
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! [`Redactor`]: strikes the secrets of a request out of any text that leaves the provider.
+
+use crate::value::{Properties, Value};
+
+/// The secret texts of one request.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} secrets)", self.secrets.len())
+    }
+}
+
+/// Shorter texts are not struck out: they hide nothing worth hiding, and would riddle any sentence with holes.
+const SHORTEST: usize = 3;
+
+impl Redactor {
+    /// Collects every secret text in these properties.
+    pub fn of<'a>(all: impl IntoIterator<Item = &'a Properties>) -> Self {
+        let mut secrets = Vec::new();
+        for properties in all {
+            for value in properties.values() {
+                collect(value, false, &mut secrets);
+            }
+        }
+        // The longest first, so that a secret that contains another goes as a whole.
+        secrets.sort_by_key(|secret: &String| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Redactor { secrets }
+    }
+
+    /// The text with `[secret]` in place of each secret.
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    }
+}
+
+fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
+    match value {
+        Value::Secret(inner) => collect(inner, true, secrets),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, secret, secrets)),
+        Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
+        Value::String(text) if secret && text.len() >= SHORTEST => secrets.push(text.clone()),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Unknown
+        | Value::Foreign(..) => {}
+    }
+}

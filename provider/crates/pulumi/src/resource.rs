@@ -1,0 +1,205 @@
+//! [`Resource`]: what the author of a resource writes, with nothing of the wire in it.
+
+use std::collections::HashSet;
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant};
+
+use crate::check::Findings;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::generated::pulumirpc::LogSeverity;
+use crate::redact::Redactor;
+use crate::value::Properties;
+
+/// A resource type: its args, its state and its verbs. `C` is the configured client that the verbs work with.
+///
+/// Previews, secrets, unknowns, aliases of properties and paths are dealt with before a verb is called.
+pub trait Resource<C>: Send + Sync + 'static {
+    /// The inputs. Each field is an `Option<Input<T>>`; its documentation becomes the users'.
+    type Args: JsonSchema + DeserializeOwned + Serialize + Default + Send + Sync;
+    /// The outputs, which embed the inputs.
+    type State: JsonSchema + DeserializeOwned + Serialize + Send + Sync;
+
+    /// The type token: `package:module/name:Name`.
+    const TOKEN: &'static str;
+    /// The resource's documentation, in Markdown.
+    const DESCRIPTION: &'static str;
+    /// How long a create, an update or a delete may take where the program gives no `customTimeouts`.
+    const TIMEOUT: Duration = Duration::from_secs(600);
+
+    /// The rules that the declaration cannot express, and the inputs that the resource fills in, which come back.
+    /// No I/O. Values that are wrong already are unknown here.
+    fn check(&self, args: &Self::Args, context: &CheckContext<'_>, findings: &mut Findings) -> Properties;
+
+    /// What an update may not do, though its new inputs are good in themselves. No I/O.
+    fn check_update(&self, _olds: &Self::Args, _news: &Self::Args, _findings: &mut Findings) {}
+
+    /// Whether a replacement must delete before it creates.
+    fn delete_before_replace(&self, _urn: &str, _olds: &Self::Args, _news: &Self::Args) -> bool {
+        false
+    }
+
+    /// Makes the resource, and waits until it can be used.
+    fn create(
+        &self,
+        client: &C,
+        context: &Context,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<(String, Self::State), Failure>> + Send;
+
+    /// Reads the resource; `None` only where it is proven that there is none. `old` is absent on an import.
+    fn read(
+        &self,
+        client: &C,
+        context: &Context,
+        id: &str,
+        old: Option<Old<Self::Args, Self::State>>,
+    ) -> impl Future<Output = Result<Option<Read<Self::Args, Self::State>>, Failure>> + Send;
+
+    /// Applies what differs.
+    fn update(
+        &self,
+        client: &C,
+        context: &Context,
+        update: Update<Self::Args, Self::State>,
+    ) -> impl Future<Output = Result<Self::State, Failure>> + Send;
+
+    /// Deletes the resource, and waits until it is gone. One that is gone already is a success.
+    fn delete(
+        &self,
+        client: &C,
+        context: &Context,
+        id: &str,
+        old: Old<Self::Args, Self::State>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What the state holds of a resource.
+#[derive(Debug)]
+pub struct Old<A, S> {
+    /// The inputs.
+    pub args: A,
+    /// The outputs.
+    pub state: S,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub struct Read<A, S> {
+    /// The inputs as the cloud has them.
+    pub args: A,
+    /// The outputs.
+    pub state: S,
+}
+
+/// An update: from what, to what.
+#[derive(Debug)]
+pub struct Update<A, S> {
+    /// The resource's id.
+    pub id: String,
+    /// What the state holds.
+    pub old: Old<A, S>,
+    /// The inputs that the program wants.
+    pub args: A,
+    /// The top-level properties that differ, or that an earlier operation could not bring into effect.
+    pub changed: HashSet<String>,
+}
+
+/// What a check may know beside the inputs.
+#[derive(Debug)]
+pub struct CheckContext<'a> {
+    /// The resource's URN.
+    pub urn: &'a str,
+    /// The resource's name in the program.
+    pub name: &'a str,
+    /// The inputs in the state, without secret wrappings; `None` for a new resource.
+    pub olds: Option<&'a Properties>,
+    /// From which random parts of names come.
+    pub random_seed: &'a [u8],
+    /// What the engine says of names that the program leaves out.
+    pub autonaming: Autonaming<'a>,
+}
+
+/// What the engine says of names that the program leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Autonaming<'a> {
+    /// Nothing: the provider's own way.
+    Default,
+    /// This name, adapted where it breaks a rule.
+    Propose(&'a str),
+    /// Exactly this name.
+    Enforce(&'a str),
+    /// None: the program must give it.
+    Disable,
+}
+
+/// The surroundings of one operation on one resource.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub(crate) urn: String,
+    pub(crate) name: String,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) engine: Engine,
+    pub(crate) redactor: Redactor,
+    pub(crate) cancelled: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// The resource's URN.
+    pub fn urn(&self) -> &str {
+        &self.urn
+    }
+
+    /// The resource's name in the program.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the engine gives up on the operation.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How long the operation may take in all.
+    pub fn time_limit(&self) -> Duration {
+        self.deadline - self.started
+    }
+
+    /// Shows a line as the resource's status while the operation runs.
+    pub fn status(&self, text: &str) {
+        self.log(LogSeverity::Info, text, true);
+    }
+
+    /// Tells the user something worth keeping.
+    pub fn info(&self, text: &str) {
+        self.log(LogSeverity::Info, text, false);
+    }
+
+    /// Warns the user.
+    pub fn warn(&self, text: &str) {
+        self.log(LogSeverity::Warning, text, false);
+    }
+
+    /// Ends when the user interrupts the deployment; never otherwise.
+    pub async fn cancelled(&self) {
+        let mut cancelled = self.cancelled.clone();
+        if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether the user has interrupted the deployment.
+    pub fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    fn log(&self, severity: LogSeverity, text: &str, ephemeral: bool) {
+        self.engine.log(severity, &self.urn, self.redactor.redact(text), ephemeral);
+    }
+}

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Alibaba Cloud's API: credentials, signatures, endpoints, actions. Knows no Pulumi.
+//!
+//! A [`Client`] is made from [`Settings`]; each action of ECS is a method that takes a request of [`ecs`] and a deadline.
+//! What goes wrong is an [`Error`] whose [`ErrorKind`] says what the user does next.
+
+mod advice;
+mod answer;
+mod call;
+mod client;
+pub mod credential;
+pub mod ecs;
+pub mod endpoint;
+mod environment;
+mod error;
+mod lenient;
+mod retry;
+mod settings;
+pub mod sign;
+mod stack;
+mod throttle;
+mod transport;
+
+pub use self::client::Client;
+pub use self::endpoint::Protocol;
+pub use self::environment::Environment;
+pub use self::error::{Error, ErrorKind};
+pub use self::retry::{Backoff, RetryPolicy};
+pub use self::settings::Settings;
+pub use self::sign::Scheme as SignVersion;
+pub use self::stack::{Flavour, StackSettings};
+pub use self::transport::Proxy;

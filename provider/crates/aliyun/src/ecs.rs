@@ -1,0 +1,151 @@
+//! The actions of ECS 2014-05-26 that this crate calls, a file each: request, response, time limit, and the codes that
+//! only this action may wait for.
+//!
+//! Parameters are flattened as the cloud wants them: lists are numbered from 1 (`Tag.1.Key`), what is `None` is left out,
+//! empty text is sent as it is.
+
+mod create_image;
+mod delete_image;
+mod delete_snapshot;
+mod describe_images;
+mod describe_instances;
+mod describe_snapshots;
+mod join_resource_group;
+mod modify_image_attribute;
+mod tag_resources;
+mod untag_resources;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
+pub use self::delete_image::{DeleteImageRequest, DeleteImageResponse};
+pub use self::delete_snapshot::{DeleteSnapshotRequest, DeleteSnapshotResponse};
+pub use self::describe_images::{
+    DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures,
+};
+pub use self::describe_instances::{DescribeInstancesRequest, DescribeInstancesResponse, Instance};
+pub use self::describe_snapshots::{DescribeSnapshotsRequest, DescribeSnapshotsResponse, Snapshot};
+pub use self::join_resource_group::{JoinResourceGroupRequest, JoinResourceGroupResponse};
+pub use self::modify_image_attribute::{ModifyImageAttributeRequest, ModifyImageAttributeResponse};
+pub use self::tag_resources::{TagResourcesRequest, TagResourcesResponse};
+pub use self::untag_resources::{UntagResourcesRequest, UntagResourcesResponse};
+use crate::error::Rule;
+use crate::lenient;
+
+/// ECS's API version.
+pub(crate) const VERSION: &str = "2014-05-26";
+
+/// One action of the API.
+pub(crate) trait Action {
+    const NAME: &'static str;
+    /// For one attempt. From the read time-outs of the official core SDK, which says 10 s where it lists nothing.
+    const TIME_LIMIT: Duration = Duration::from_secs(10);
+    /// What this action's codes mean where they mean something else, or more, than elsewhere.
+    const RULES: &'static [Rule] = &[];
+    /// Whether the action declares `RegionId`; the host alone does not choose the region.
+    const HAS_REGION: bool = true;
+    /// A code that says that what was asked for is so already.
+    const DONE_ALREADY: Option<&'static str> = None;
+
+    type Response: DeserializeOwned + Default;
+
+    fn params(&self) -> Vec<(String, String)>;
+
+    /// Whether carrying it out twice is as good as once.
+    fn is_idempotent(&self) -> bool {
+        true
+    }
+}
+
+/// A tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    /// 1 to 128 characters, unique on a resource whatever the case.
+    pub key: String,
+    /// Up to 128 characters.
+    pub value: String,
+}
+
+impl Tag {
+    /// A tag.
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Tag {
+        Tag { key: key.into(), value: value.into() }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    /// Reads `TagKey`/`TagValue`, and the spellings of other actions.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tag, D::Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            #[serde(alias = "Key", rename = "TagKey", deserialize_with = "lenient::text")]
+            key: Option<String>,
+            #[serde(alias = "Value", rename = "TagValue", default, deserialize_with = "lenient::text")]
+            value: Option<String>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        Ok(Tag { key: wire.key.unwrap_or_default(), value: wire.value.unwrap_or_default() })
+    }
+}
+
+/// Flattened parameters being put together.
+#[derive(Debug, Default)]
+struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn text(&mut self, name: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.0.push((name.to_owned(), value.clone()));
+        }
+    }
+
+    fn value(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.0.push((name.to_owned(), value.to_string()));
+        }
+    }
+
+    fn list(&mut self, name: &str, values: &[String]) {
+        for (index, value) in values.iter().enumerate() {
+            self.0.push((format!("{name}.{}", index + 1), value.clone()));
+        }
+    }
+
+    fn tags(&mut self, tags: &[Tag]) {
+        for (index, tag) in tags.iter().enumerate() {
+            self.0.push((format!("Tag.{}.Key", index + 1), tag.key.clone()));
+            self.0.push((format!("Tag.{}.Value", index + 1), tag.value.clone()));
+        }
+    }
+
+    /// A list that travels as a JSON array in one text.
+    fn json(&mut self, name: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.0.push((name.to_owned(), serde_json::json!(values).to_string()));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The parameters of a request, as `Key=Value` lines in the order they are made.
+    #[track_caller]
+    pub(crate) fn check_params(request: &impl Action, expected: &[&str]) {
+        let params: Vec<_> =
+            request.params().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(params, expected);
+    }
+
+    #[test]
+    fn tags_are_read_in_every_spelling() {
+        for json in [r#"{"TagKey":"a","TagValue":1}"#, r#"{"Key":"a","Value":"1"}"#] {
+            assert_eq!(serde_json::from_str::<Tag>(json).expect(json), Tag::new("a", "1"));
+        }
+        assert_eq!(serde_json::from_str::<Tag>(r#"{"TagKey":"a"}"#).expect("no value"), Tag::new("a", ""));
+    }
+}

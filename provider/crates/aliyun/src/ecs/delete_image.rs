@@ -1,0 +1,53 @@
+//! `DeleteImage`: removes an image; its snapshots stay.
+
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::{Action, Params};
+use crate::error::Rule;
+use crate::lenient;
+
+/// Which image to delete. Safe to repeat: an image that is gone is `NotFound`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteImageRequest {
+    /// The image.
+    pub image_id: String,
+    /// Also if instances still use it. A shared, copied, imported or published one is refused all the same.
+    pub force: Option<bool>,
+}
+
+/// Nothing but the request's id.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeleteImageResponse {
+    /// For the cloud's support.
+    #[serde(deserialize_with = "lenient::text")]
+    pub request_id: Option<String>,
+}
+
+impl Action for DeleteImageRequest {
+    const NAME: &'static str = "DeleteImage";
+    const TIME_LIMIT: Duration = Duration::from_secs(36);
+    const RULES: &'static [Rule] = &[Rule::wait("ImageIsImporting"), Rule::wait("ImageIsExporting")];
+
+    type Response = DeleteImageResponse;
+
+    fn params(&self) -> Vec<(String, String)> {
+        let mut params = Params::default();
+        params.text("ImageId", Some(&self.image_id));
+        params.value("Force", self.force);
+        params.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check_params;
+    use super::*;
+
+    #[test]
+    fn booleans_travel_as_words() {
+        let request = DeleteImageRequest { image_id: "m-1".to_owned(), force: Some(true) };
+        check_params(&request, &["ImageId=m-1", "Force=true"]);
+    }
+}

@@ -1,0 +1,50 @@
+//! `DeleteSnapshot`: removes a snapshot.
+
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::{Action, Params};
+use crate::error::{Class, ErrorKind, Rule};
+use crate::lenient;
+
+/// Which snapshot to delete. Safe to repeat: ids are never used again, and one that is gone is `NotFound`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteSnapshotRequest {
+    /// The snapshot.
+    pub snapshot_id: String,
+    /// Also if disks were made from it. One that an image still uses is refused all the same.
+    pub force: Option<bool>,
+}
+
+/// Nothing but the request's id.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeleteSnapshotResponse {
+    /// For the cloud's support.
+    #[serde(deserialize_with = "lenient::text")]
+    pub request_id: Option<String>,
+}
+
+impl Action for DeleteSnapshotRequest {
+    const NAME: &'static str = "DeleteSnapshot";
+    const TIME_LIMIT: Duration = Duration::from_secs(17);
+    const RULES: &'static [Rule] = &[
+        // Its image is being deleted; the code is left for a while after the image is gone.
+        Rule::wait("SnapshotCreatedImage"),
+        Rule::wait("IncorrectDiskStatus.CreatingSnapshot"),
+        Rule::wait("InvalidOperation.RelatedSnapshotNotFinished"),
+        Rule::new("Operation.Conflict", ErrorKind::Conflict, Class::Backoff),
+        Rule::conflict("SnapshotCreatedDisk"),
+    ];
+    /// The model has none: the endpoint decides.
+    const HAS_REGION: bool = false;
+
+    type Response = DeleteSnapshotResponse;
+
+    fn params(&self) -> Vec<(String, String)> {
+        let mut params = Params::default();
+        params.text("SnapshotId", Some(&self.snapshot_id));
+        params.value("Force", self.force);
+        params.0
+    }
+}

@@ -1,1 +1,161 @@
-//! Placeholder.
+//! An ECS to try programs on: images, their sources and their neighbours behind real HTTP with real signatures.
+//!
+//! It is written from the cloud's documentation alone and shares no type with any client, so a field that a
+//! client misspells stays misspelt. [`run`] is the `emulator` subcommand; [`Emulator::start`] is the same thing
+//! inside a test.
+//!
+//! # What it serves
+//! - ECS 2014-05-26 and STS 2015-04-01 over RPC at `/`, GET and POST, query and form, signature v1 (HMAC-SHA1)
+//!   and ACS3-HMAC-SHA256. Only AssumeRoleWithOIDC may be anonymous.
+//! - The ECS metadata server at `/latest/…` and a credentials URI at `/_emulator/credentials`.
+//! - Control at `/_emulator/…` (see below), to loopback peers only.
+//! - With a stack [`Flavour`], ASCM's ListResourceGroup.
+//!
+//! # Decisions where the documentation is silent
+//! - A fresh image is absent from DescribeImages for a tenth of `--image-ready-after`, at most 300 ms; it becomes
+//!   `Usable` a quarter of that time, at most 1 s, after it is Available. With `0s` it is there and usable at once.
+//! - An empty `Description` or `ImageFamily` in ModifyImageAttribute clears it; an absent one keeps it. In
+//!   CreateImage an empty text, and a mapping's size of 0, count as absent.
+//! - What was not given reads back as an empty text (family, version, resource group), `BIOS` (`UEFI` on arm64),
+//!   `Auto`, `v1`, `unsupported`; the platform is the source's.
+//! - Nothing but images of this account can be changed or deleted: others answer `Forbidden`.
+//! - `ImageName` of DescribeImages matches any part of the name.
+//! - A ClientToken is remembered for ever, per region and action, also after its image is gone.
+//! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
+//! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.
+//! - In STS every role exists but the one named `missing`, and may be assumed but the one named `forbidden`.
+//!
+//! # Limits
+//! ImportImage, ExportImage and every action not listed in `ecs.rs` answer `InvalidApi.NotFound`. There are no
+//! quotas, no RAM policies, no encryption, no marketplace, and instances can neither be made nor changed, except
+//! through `/_emulator/change`. TLS is not spoken.
+//!
+//! # Control
+//! - `GET /_emulator/requests` lists what was called, without secrets; `DELETE` empties it.
+//! - `GET /_emulator/state` shows every image, snapshot, tag, share and task; `DELETE` goes back to the stock.
+//! - `POST /_emulator/faults` appends faults (see the module `faults`); `GET` lists what is left, `DELETE` clears.
+//! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`.
+//! - `POST /_emulator/change` alters an image, instance or snapshot behind the caller's back (module `change`).
+//! - `POST /_emulator/metadata {"v1":false,"role":null,"region":"…","lifetime_s":900}` sets the metadata server up.
+
+mod access;
+mod answer;
+mod ascm;
+mod change;
+mod clock;
+mod control;
+mod ecs;
+mod faults;
+mod id;
+mod journal;
+mod metadata;
+mod options;
+mod params;
+mod regions;
+mod request;
+mod rules;
+mod server;
+mod sign;
+mod state;
+mod sts;
+mod world;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use options::{Flavour, ImageIds, Options, Secret};
+pub use server::Emulator;
+
+/// Why the emulator could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address is taken, not ours, or not allowed: choose another `--listen`.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The `--state` file cannot be read: mend its permissions or name another.
+    #[error("cannot read the state file {}", path.display())]
+    ReadState {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The `--state` file is not one of ours, or is damaged: remove it or name another.
+    #[error("the state file {} is malformed", path.display())]
+    MalformedState {
+        /// The file.
+        path: PathBuf,
+        /// Where it is wrong.
+        source: serde_json::Error,
+    },
+    /// The `--state` file cannot be written: mend its folder's permissions or name another.
+    #[error("cannot write the state file {}", path.display())]
+    WriteState {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The signals that stop the emulator could not be watched.
+    #[error("cannot watch for signals")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Serves until `shutdown` ends. The first line on standard output says where.
+pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let listen = options.listen;
+    let emulator = Emulator::start(options).await?;
+    if !listen.ip().is_loopback() {
+        warn_of_open_address(listen);
+    }
+    announce(&emulator);
+    shutdown.await;
+    emulator.stop().await;
+    Ok(())
+}
+
+/// As [`run`], until SIGINT or SIGTERM.
+pub async fn run_until_signal(options: Options) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signal)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signal)?;
+        run(options, async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+        .await
+    }
+    #[cfg(not(unix))]
+    {
+        run(options, async {
+            // Without a way to hear Ctrl-C the process is ended from outside, which needs no help from us.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+        .await
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "scripts read the address from the first line")]
+fn announce(emulator: &Emulator) {
+    println!("listening on {}", emulator.url());
+}
+
+#[expect(clippy::print_stderr, reason = "the one warning a person at the terminal must see")]
+fn warn_of_open_address(listen: SocketAddr) {
+    eprintln!(
+        "warning: {listen} can be reached from other machines; anyone who can reach it can call the emulator"
+    );
+}

@@ -1,0 +1,194 @@
+//! Changes behind the caller's back: what somebody else with the same account might have done.
+//!
+//! `POST /_emulator/change` takes an object or a list of them. Each names a `region` and one of `image`, `instance`,
+//! `snapshot` (an image by id or by name), and what is to be different:
+//!
+//! - image: `name`, `description`, `family`, `resource_group`, `boot_mode`, `license_type`, `nvme_support`,
+//!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (from now on, whatever the clock says;
+//!   `null` lets the clock decide again), `gone: true`
+//! - instance: `status`, `locked`, `gone`
+//! - snapshot: `tags`, `gone`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer};
+
+use crate::clock::Millis;
+use crate::state::{Image, Region, State};
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Change {
+    region: String,
+    image: Option<String>,
+    instance: Option<String>,
+    snapshot: Option<String>,
+    name: Option<String>,
+    description: Option<String>,
+    family: Option<String>,
+    resource_group: Option<String>,
+    boot_mode: Option<String>,
+    license_type: Option<String>,
+    nvme_support: Option<String>,
+    imds_support: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+    used_by: Option<BTreeSet<String>>,
+    #[serde(deserialize_with = "present")]
+    status: Option<Option<String>>,
+    locked: Option<bool>,
+    gone: bool,
+}
+
+/// Tells `null` from absent.
+fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(input).map(Some)
+}
+
+/// All of them or none, with the reason.
+pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Result<(), String> {
+    let mut changed = state.clone();
+    for change in changes {
+        if change.region.is_empty() {
+            return Err("a change names no `region`".to_owned());
+        }
+        let region = changed.region(&change.region, now);
+        match (&change.image, &change.instance, &change.snapshot) {
+            (Some(image), None, None) => change.to_image(region, image)?,
+            (None, Some(instance), None) => change.to_instance(region, instance)?,
+            (None, None, Some(snapshot)) => change.to_snapshot(region, snapshot)?,
+            _ => return Err("a change must name one of `image`, `instance` and `snapshot`".to_owned()),
+        }
+    }
+    *state = changed;
+    Ok(())
+}
+
+impl Change {
+    fn to_image(&self, region: &mut Region, image: &str) -> Result<(), String> {
+        let named = |has: &Image| has.id == image || has.name == image;
+        let found = region.images.iter_mut().find(|has| named(has));
+        let found = found.ok_or_else(|| format!("there is no image `{image}` in {}", self.region))?;
+        for (field, value) in [
+            (&mut found.name, &self.name),
+            (&mut found.description, &self.description),
+            (&mut found.family, &self.family),
+            (&mut found.resource_group, &self.resource_group),
+            (&mut found.boot_mode, &self.boot_mode),
+            (&mut found.license_type, &self.license_type),
+            (&mut found.nvme_support, &self.nvme_support),
+            (&mut found.imds_support, &self.imds_support),
+        ] {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        }
+        if let Some(tags) = &self.tags {
+            found.tags.clone_from(tags);
+        }
+        if let Some(used_by) = &self.used_by {
+            found.used_by.clone_from(used_by);
+        }
+        if let Some(status) = &self.status {
+            found.forced_status.clone_from(status);
+        }
+        if self.gone {
+            let id = found.id.clone();
+            region.images.retain(|has| has.id != id);
+        }
+        Ok(())
+    }
+
+    fn to_instance(&self, region: &mut Region, instance: &str) -> Result<(), String> {
+        let found = region.instances.iter_mut().find(|has| has.id == instance);
+        let found = found.ok_or_else(|| format!("there is no instance `{instance}` in {}", self.region))?;
+        if let Some(Some(status)) = &self.status {
+            found.status.clone_from(status);
+            found.running_from = None;
+        }
+        found.locked = self.locked.unwrap_or(found.locked);
+        if self.gone {
+            region.instances.retain(|has| has.id != instance);
+        }
+        Ok(())
+    }
+
+    fn to_snapshot(&self, region: &mut Region, snapshot: &str) -> Result<(), String> {
+        let found = region.snapshots.iter_mut().find(|has| has.id == snapshot);
+        let found = found.ok_or_else(|| format!("there is no snapshot `{snapshot}` in {}", self.region))?;
+        if let Some(tags) = &self.tags {
+            found.tags.clone_from(tags);
+        }
+        if self.gone {
+            region.snapshots.retain(|has| has.id != snapshot);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn go(state: &mut State, changes: Value) -> Result<(), String> {
+        let changes: Vec<Change> = serde_json::from_value(changes).map_err(|error| error.to_string())?;
+        apply(state, &changes, 0)
+    }
+
+    #[track_caller]
+    fn check(changes: Value, look: impl Fn(&Region) -> bool) {
+        let mut state = State::default();
+        go(&mut state, changes).expect("changed");
+        assert!(look(&state.regions["r"]));
+    }
+
+    #[track_caller]
+    fn refused(changes: Value, says: &str) {
+        let mut state = State::default();
+        let error = go(&mut state, changes).expect_err(says);
+        assert!(error.contains(says), "{error}");
+        assert!(state.regions.is_empty(), "a refused change changes nothing");
+    }
+
+    #[test]
+    fn images_instances_and_snapshots_change() {
+        let system = |region: &Region| region.image("m-system").expect("there").clone();
+        check(json!([{"region": "r", "image": "m-system", "description": "x"}]), |r| {
+            system(r).description == "x"
+        });
+        check(json!([{"region": "r", "image": "somebody-elses-image", "name": "x"}]), |r| {
+            r.images[1].name == "x"
+        });
+        check(json!([{"region": "r", "image": "m-system", "used_by": []}]), |r| system(r).used_by.is_empty());
+        check(json!([{"region": "r", "image": "m-system", "tags": {"a": "b"}}]), |r| {
+            system(r).tags["a"] == "b"
+        });
+        check(json!([{"region": "r", "image": "m-system", "status": "UnAvailable"}]), |r| {
+            system(r).status(0) == "UnAvailable"
+        });
+        check(json!([{"region": "r", "image": "m-system", "gone": true}]), |r| r.image("m-system").is_none());
+        check(json!([{"region": "r", "instance": "i-starting", "status": "Stopping"}]), |r| {
+            r.instance("i-starting").is_some_and(|i| i.status(9_999_999) == "Stopping")
+        });
+        check(json!([{"region": "r", "snapshot": "s-data", "gone": true}]), |r| {
+            r.snapshot("s-data").is_none()
+        });
+    }
+
+    #[test]
+    fn a_status_of_null_gives_the_image_back_to_the_clock() {
+        let set = json!({"region": "r", "image": "m-system", "status": "UnAvailable"});
+        let unset = json!({"region": "r", "image": "m-system", "status": null});
+        check(json!([set, unset]), |r| r.images[0].forced_status.is_none());
+        check(json!([set, {"region": "r", "image": "m-system"}]), |r| r.images[0].forced_status.is_some());
+    }
+
+    #[test]
+    fn bad_changes_are_refused_whole() {
+        let good = json!({"region": "r", "image": "m-system", "description": "x"});
+        refused(json!([good, {"region": "r", "image": "m-none"}]), "m-none");
+        refused(json!([good, {"region": "r"}]), "must name one");
+        refused(json!([{"image": "m-system"}]), "names no `region`");
+        refused(json!([{"region": "r", "image": "m-system", "colour": "red"}]), "colour");
+    }
+}

@@ -1,0 +1,128 @@
+//! The emulator's time, real or moved by hand, and the three ways the cloud writes it.
+
+use jiff::Timestamp;
+
+/// Milliseconds since 1970 on the emulator's clock.
+pub(crate) type Millis = i64;
+
+/// What may be added to the clock at once, so that time never leaves the range that can be written.
+pub(crate) const LARGEST_STEP: Millis = 10 * 366 * 86_400_000;
+
+/// The last instant the clock goes to: the end of the year 9000.
+const END: Millis = 221_876_928_000_000;
+
+#[derive(Debug)]
+pub(crate) enum Clock {
+    Real,
+    Manual(Millis),
+}
+
+impl Clock {
+    /// `not_before` keeps a stopped clock from running backwards over a restart.
+    pub(crate) fn new(manual: bool, not_before: Option<Millis>) -> Clock {
+        if !manual {
+            return Clock::Real;
+        }
+        Clock::Manual(real_now().max(not_before.unwrap_or(0)).min(END))
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        match self {
+            Clock::Real => real_now(),
+            Clock::Manual(now) => *now,
+        }
+    }
+
+    /// False for a clock that cannot be moved.
+    pub(crate) fn advance(&mut self, step: Millis) -> bool {
+        match self {
+            Clock::Real => false,
+            Clock::Manual(now) => {
+                *now = now.saturating_add(step.clamp(0, LARGEST_STEP)).min(END);
+                true
+            }
+        }
+    }
+}
+
+fn real_now() -> Millis {
+    Timestamp::now().as_millisecond()
+}
+
+/// `2026-11-22T01:02:03Z`
+pub(crate) fn iso(at: Millis) -> String {
+    format(at, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// `Sun, 22 Nov 2026 01:02:03 GMT`
+pub(crate) fn http_date(at: Millis) -> String {
+    format(at, "%a, %d %b %Y %H:%M:%S GMT")
+}
+
+fn format(at: Millis, pattern: &str) -> String {
+    Timestamp::from_millisecond(at).map(|t| t.strftime(pattern).to_string()).unwrap_or_default()
+}
+
+/// Reads what [`iso`] writes and nothing else: no fractions, no offsets.
+pub(crate) fn parse_iso(text: &str) -> Option<Millis> {
+    let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    shape
+        .eq(*b"0000-00-00T00:00:00Z")
+        .then(|| text.parse::<Timestamp>().ok())
+        .flatten()
+        .map(|t| t.as_millisecond())
+}
+
+/// Reads `yyyy-MM-ddTHH:mmZ`, the form that filters take.
+pub(crate) fn parse_minute(text: &str) -> Option<Millis> {
+    let minute = text.strip_suffix('Z')?;
+    parse_iso(&format!("{minute}:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: Option<&str>) {
+        assert_eq!(parse_iso(text).map(iso).as_deref(), expect);
+    }
+
+    #[test]
+    fn times_are_utc_to_the_second() {
+        check("2026-11-22T01:02:03Z", Some("2026-11-22T01:02:03Z"));
+        check("2026-11-22T01:02:03.5Z", None);
+        check("2026-11-22T01:02:03+00:00", None);
+        check("2026-13-22T01:02:03Z", None);
+        check("2026-11-22 01:02:03Z", None);
+        check("", None);
+    }
+
+    #[test]
+    fn http_dates_name_the_day() {
+        assert_eq!(
+            parse_iso("2026-11-22T01:02:03Z").map(http_date).as_deref(),
+            Some("Sun, 22 Nov 2026 01:02:03 GMT")
+        );
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_forward_and_not_past_what_can_be_written() {
+        let mut clock = Clock::new(true, None);
+        let start = clock.now();
+        assert!(clock.advance(1_500));
+        assert!(clock.advance(-5));
+        assert_eq!(clock.now(), start + 1_500);
+        for _ in 0..1_000 {
+            clock.advance(i64::MAX);
+        }
+        assert_eq!(iso(clock.now()).len(), 20);
+        assert!(!Clock::Real.advance(1));
+    }
+
+    #[test]
+    fn a_manual_clock_does_not_go_back_over_a_restart() {
+        let later = real_now() + 5_000_000;
+        assert_eq!(Clock::new(true, Some(later)).now(), later);
+    }
+}

@@ -1,0 +1,699 @@
+//! CreateImage: from an instance, from disk mappings or from a snapshot, in that order of precedence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Context, check_resource_group};
+use crate::answer::{Failure, failure, invalid, missing_text};
+use crate::clock::Millis;
+use crate::id;
+use crate::params::Params;
+use crate::rules;
+use crate::state::{Disk, DiskKind, Image, Owner, Region, Snapshot, UsedToken};
+
+/// One system disk and sixteen data disks.
+const MOST_DISKS: usize = 17;
+
+/// Snapshots made before this instant, the start of 16 July 2013, are of no use.
+const FIRST_USABLE_SNAPSHOT: Millis = 1_373_932_800_000;
+
+const PLATFORMS: &[&str] = &[
+    "Aliyun",
+    "Anolis",
+    "CentOS",
+    "Ubuntu",
+    "CoreOS",
+    "SUSE",
+    "Debian",
+    "OpenSUSE",
+    "FreeBSD",
+    "RedHat",
+    "Kylin",
+    "UOS",
+    "Fedora",
+    "Fedora CoreOS",
+    "CentOS Stream",
+    "AlmaLinux",
+    "Rocky Linux",
+    "Gentoo",
+    "Customized Linux",
+    "Others Linux",
+    "Windows Server 2022",
+    "Windows Server 2019",
+    "Windows Server 2016",
+    "Windows Server 2012",
+    "Windows Server 2008",
+    "Windows Server 2003",
+];
+
+pub(super) const ARCHITECTURES: &[&str] = &["i386", "x86_64", "arm64"];
+
+pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> {
+    let region_id = context.region_id()?;
+    let (params, now) = (context.params, context.now);
+    let token = ClientToken::read(params, region_id, "CreateImage")?;
+    if let Some(made) = token.replay(context)? {
+        return Ok(json!({ "ImageId": made }));
+    }
+    let attributes = Attributes::read(params)?;
+    let dry_run = context.check_dry_run();
+    let build = build_time(context);
+    let fails = context.fail_later;
+    let region = context.state.region(region_id, now);
+    check_name_is_free(region, &attributes.name, None)?;
+    if !attributes.resource_group.is_empty() {
+        check_resource_group(region, &attributes.resource_group)?;
+    }
+    let source = find_source(region, params, now)?;
+    dry_run?;
+
+    let image_id = id::resource("m-");
+    let disks = match source.disks {
+        Disks::Snapshots(disks) => disks,
+        Disks::Instance(instance_id) => take_snapshots(region, &instance_id, now, build),
+    };
+    let platform = attributes.platform.unwrap_or(source.platform.clone());
+    let os_name = if platform == source.platform { source.os_name } else { format!("{platform} 64 bit") };
+    let default_boot = if attributes.architecture == "arm64" { "UEFI" } else { "BIOS" };
+    region.images.push(Image {
+        id: image_id.clone(),
+        name: attributes.name,
+        description: attributes.description,
+        family: attributes.family,
+        version: attributes.version,
+        owner: Owner::Own,
+        boot_mode: attributes.boot_mode.unwrap_or_else(|| default_boot.to_owned()),
+        architecture: attributes.architecture,
+        platform,
+        os_name,
+        license_type: "Auto".to_owned(),
+        nvme_support: "unsupported".to_owned(),
+        imds_support: attributes.imds_support,
+        resource_group: attributes.resource_group,
+        detection: attributes.detection,
+        tags: attributes.tags,
+        shared_with: BTreeMap::new(),
+        public: false,
+        deprecated: false,
+        used_by: BTreeSet::new(),
+        disks,
+        copied_from: None,
+        created: now,
+        build,
+        fails,
+        forced_status: None,
+    });
+    token.remember(context, &image_id);
+    Ok(json!({ "ImageId": image_id }))
+}
+
+pub(super) fn build_time(context: &Context<'_>) -> Millis {
+    Millis::try_from(context.options.image_ready_after.as_millis()).unwrap_or(Millis::MAX / 4)
+}
+
+/// A region's image names are unique, those of images that are not visible yet included.
+pub(super) fn check_name_is_free(region: &Region, name: &str, but_for: Option<&str>) -> Result<(), Failure> {
+    let is_taken = !name.is_empty()
+        && region.own_images().any(|image| image.name == name && Some(image.id.as_str()) != but_for);
+    if is_taken {
+        let message = format!("The specified Image name \"{name}\" has already been used.");
+        return Err(failure(400, "InvalidImageName.Duplicated", message));
+    }
+    Ok(())
+}
+
+/// What makes a create safe to send again.
+pub(super) struct ClientToken {
+    used: Option<(String, String)>,
+}
+
+impl ClientToken {
+    pub(super) fn read(params: &Params, region: &str, action: &str) -> Result<ClientToken, Failure> {
+        let Some(token) = params.text("ClientToken") else { return Ok(ClientToken { used: None }) };
+        rules::client_token(token)?;
+        let mut digest = Sha256::new();
+        for (name, value) in params.map().iter().filter(|(name, _)| *name != "ClientToken") {
+            digest.update(format!("{}:{name}={}:{value};", name.len(), value.len()));
+        }
+        Ok(ClientToken { used: Some((format!("{region}/{action}/{token}"), hex::encode(digest.finalize()))) })
+    }
+
+    /// The image that this token has made already, be it still there or not.
+    pub(super) fn replay(&self, context: &Context<'_>) -> Result<Option<String>, Failure> {
+        let Some((key, fingerprint)) = &self.used else { return Ok(None) };
+        match context.state.client_tokens.get(key) {
+            None => Ok(None),
+            Some(used) if used.fingerprint == *fingerprint => Ok(Some(used.image_id.clone())),
+            Some(_) => {
+                let message = "The specified ClientToken was used before with other parameters.";
+                Err(failure(400, "IdempotenceParamNotMatch", message))
+            }
+        }
+    }
+
+    pub(super) fn remember(self, context: &mut Context<'_>, image_id: &str) {
+        if let Some((key, fingerprint)) = self.used {
+            let used = UsedToken { fingerprint, image_id: image_id.to_owned() };
+            context.state.client_tokens.insert(key, used);
+        }
+    }
+}
+
+struct Attributes {
+    name: String,
+    description: String,
+    family: String,
+    version: String,
+    architecture: String,
+    platform: Option<String>,
+    boot_mode: Option<String>,
+    imds_support: String,
+    resource_group: String,
+    detection: bool,
+    tags: BTreeMap<String, String>,
+}
+
+impl Attributes {
+    fn read(params: &Params) -> Result<Attributes, Failure> {
+        let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
+        if let Some(name) = params.text("ImageName") {
+            rules::name(name, "InvalidImageName.Malformed")?;
+        }
+        if let Some(family) = params.text("ImageFamily") {
+            rules::name(family, "InvalidImageFamily.Malformed")?;
+        }
+        if let Some(description) = params.text("Description") {
+            rules::description(description)?;
+        }
+        if text("ImageVersion").chars().count() > 40 {
+            let message = "The specified ImageVersion is not valid: it must have at most 40 characters.";
+            return Err(failure(400, "InvalidImageVersion.Malformed", message));
+        }
+        let architecture = params.text("Architecture").unwrap_or("x86_64");
+        rules::one_of(architecture, ARCHITECTURES, (400, "InvalidArchitecture.Malformed"))?;
+        if let Some(platform) = params.text("Platform") {
+            rules::one_of(platform, PLATFORMS, (400, "InvalidPlatform.Malformed"))?;
+        }
+        let boot_mode = params.text("BootMode");
+        if let Some(mode) = boot_mode {
+            check_boot_mode(mode, architecture)?;
+        }
+        if let Some(strategy) = params.text("DetectionStrategy") {
+            rules::one_of(strategy, &["Standard"], (400, "InvalidParameter"))?;
+        }
+        let imds_support = params.text("Features.ImdsSupport").unwrap_or("v1");
+        rules::one_of(imds_support, &["v1", "v2"], (400, "InvalidParameter.FeaturesImdsSupport"))?;
+        Ok(Attributes {
+            name: text("ImageName"),
+            description: text("Description"),
+            family: text("ImageFamily"),
+            version: text("ImageVersion"),
+            architecture: architecture.to_owned(),
+            platform: params.text("Platform").map(str::to_owned),
+            boot_mode: boot_mode.map(str::to_owned),
+            imds_support: imds_support.to_owned(),
+            resource_group: text("ResourceGroupId"),
+            detection: params.text("DetectionStrategy").is_some(),
+            tags: rules::tags(params, (403, "QuotaExceed.Tags"))?,
+        })
+    }
+}
+
+/// A 32-bit machine boots by BIOS only, an ARM machine never.
+pub(super) fn check_boot_mode(mode: &str, architecture: &str) -> Result<(), Failure> {
+    const REFUSAL: (u16, &str) = (400, "InvalidBootMode.NotSupport");
+    rules::one_of(mode, &["BIOS", "UEFI", "UEFI-Preferred"], REFUSAL)?;
+    match architecture {
+        "i386" => rules::one_of(mode, &["BIOS"], REFUSAL),
+        "arm64" => rules::one_of(mode, &["UEFI"], REFUSAL),
+        _ => Ok(()),
+    }
+}
+
+struct Source {
+    platform: String,
+    os_name: String,
+    disks: Disks,
+}
+
+enum Disks {
+    Snapshots(Vec<Disk>),
+    /// Whose disks are still to be snapshotted.
+    Instance(String),
+}
+
+fn find_source(region: &Region, params: &Params, now: Millis) -> Result<Source, Failure> {
+    if let Some(id) = params.text("InstanceId") {
+        return from_instance(region, id, now);
+    }
+    let mappings = params.objects("DiskDeviceMapping")?;
+    if mappings.iter().any(|mapping| !mapping.is_empty()) {
+        return from_mappings(region, &mappings, now);
+    }
+    if let Some(id) = params.text("SnapshotId") {
+        return from_snapshot(region, id, now);
+    }
+    Err(failure(400, "MissingParameter", missing_text("InstanceId, DiskDeviceMapping or SnapshotId")))
+}
+
+fn from_instance(region: &Region, id: &str, now: Millis) -> Result<Source, Failure> {
+    let instance = region.instance(id).ok_or_else(|| {
+        failure(
+            404,
+            "InvalidInstanceId.NotFound",
+            format!("The specified InstanceId \"{id}\" does not exist."),
+        )
+    })?;
+    if instance.locked {
+        let message = format!("The instance \"{id}\" is locked for security reasons.");
+        return Err(failure(400, "InstanceLockedForSecurity", message));
+    }
+    let status = instance.status(now);
+    if status != "Running" && status != "Stopped" {
+        let message = format!(
+            "The current status of the resource does not support this operation: the instance \"{id}\" is {status}."
+        );
+        return Err(failure(400, "IncorrectInstanceStatus", message));
+    }
+    Ok(Source {
+        platform: instance.platform.clone(),
+        os_name: instance.os_name.clone(),
+        disks: Disks::Instance(id.to_owned()),
+    })
+}
+
+fn from_snapshot(region: &Region, id: &str, now: Millis) -> Result<Source, Failure> {
+    let snapshot = usable_snapshot(region, id, now)?;
+    if snapshot.kind != DiskKind::System {
+        let message = format!("The snapshot \"{id}\" is not one of a system disk.");
+        return Err(failure(403, "OperationDenied", message));
+    }
+    let disk = Disk {
+        device: "/dev/xvda".to_owned(),
+        kind: DiskKind::System,
+        size: snapshot.size,
+        snapshot: id.to_owned(),
+    };
+    Ok(Source {
+        platform: snapshot.platform.clone(),
+        os_name: snapshot.os_name.clone(),
+        disks: Disks::Snapshots(vec![disk]),
+    })
+}
+
+fn usable_snapshot<'r>(region: &'r Region, id: &str, now: Millis) -> Result<&'r Snapshot, Failure> {
+    let snapshot = region.snapshot(id).ok_or_else(|| {
+        failure(
+            404,
+            "InvalidSnapshotId.NotFound",
+            format!("The specified SnapshotId \"{id}\" does not exist."),
+        )
+    })?;
+    if snapshot.created < FIRST_USABLE_SNAPSHOT {
+        let message = format!("The snapshot \"{id}\" was made on or before 2013-07-15 and cannot be used.");
+        return Err(failure(403, "InvalidSnapshot.TooOld", message));
+    }
+    if !snapshot.is_accomplished(now) {
+        let message = format!("The snapshot \"{id}\" is not finished.");
+        return Err(failure(403, "InvalidSnapshotId.NotReady", message));
+    }
+    Ok(snapshot)
+}
+
+fn from_mappings(region: &Region, mappings: &[BTreeMap<&str, &str>], now: Millis) -> Result<Source, Failure> {
+    if mappings.len() > MOST_DISKS {
+        return Err(invalid("DiskDeviceMapping", "an image has 17 disks at most"));
+    }
+    let mut disks: Vec<Disk> = Vec::new();
+    let mut system: Option<&Snapshot> = None;
+    let mut devices = BTreeSet::new();
+    for mapping in mappings {
+        let member = |name: &str| mapping.get(name).copied();
+        let snapshot = member("SnapshotId").map(|id| usable_snapshot(region, id, now)).transpose()?;
+        let kind = match member("DiskType") {
+            Some("system") => DiskKind::System,
+            Some("data") => DiskKind::Data,
+            Some(other) => {
+                let message = format!("The specified DiskType \"{other}\" is neither system nor data.");
+                return Err(failure(400, "InvalidDiskType.ValueNotSupported", message));
+            }
+            None => snapshot.map_or(DiskKind::Data, |snapshot| snapshot.kind),
+        };
+        if kind == DiskKind::System {
+            if system.is_some() {
+                let message = "The disk mappings hold more than one snapshot of a system disk.";
+                return Err(failure(400, "OperationDenied", message));
+            }
+            system = snapshot;
+            if system.is_none() {
+                return Err(no_system_snapshot());
+            }
+        }
+        let device = member("Device").unwrap_or_default().to_owned();
+        if !device.is_empty() {
+            check_device(&device, kind)?;
+            if !devices.insert(device.clone()) {
+                let message = format!("The device \"{device}\" is given to two disks.");
+                return Err(failure(400, "InvalidDevice.InUse", message));
+            }
+        }
+        let size = disk_size(member("Size"), snapshot)?;
+        disks.push(Disk {
+            device,
+            kind,
+            size,
+            snapshot: snapshot.map_or_else(String::new, |s| s.id.clone()),
+        });
+    }
+    let system = system.ok_or_else(no_system_snapshot)?;
+    name_devices(&mut disks, devices);
+    Ok(Source {
+        platform: system.platform.clone(),
+        os_name: system.os_name.clone(),
+        disks: Disks::Snapshots(disks),
+    })
+}
+
+fn no_system_snapshot() -> Failure {
+    failure(400, "OperationDenied", "The disk mappings hold no snapshot of a system disk.")
+}
+
+fn check_device(device: &str, kind: DiskKind) -> Result<(), Failure> {
+    let letter = device.strip_prefix("/dev/xvd").map(str::as_bytes);
+    let is_good = match (kind, letter) {
+        (DiskKind::System, Some([b'a'])) => true,
+        (DiskKind::Data, Some([letter])) => (b'b'..=b'z').contains(letter),
+        _ => false,
+    };
+    if is_good {
+        return Ok(());
+    }
+    let message = format!(
+        "The specified device \"{device}\" is not valid: a system disk is /dev/xvda, data disks are /dev/xvdb to \
+         /dev/xvdz."
+    );
+    Err(failure(400, "InvalidDevice.Malformed", message))
+}
+
+fn disk_size(given: Option<&str>, snapshot: Option<&Snapshot>) -> Result<i64, Failure> {
+    let refused = |why: String| Err(failure(400, "InvalidSize.ValueNotSupported", why));
+    let size = match given.map(str::parse::<i64>) {
+        // Some callers send 0 for a size that their user left out.
+        None | Some(Ok(0)) => return Ok(snapshot.map_or(20, |snapshot| snapshot.size)),
+        Some(Ok(size)) => size,
+        Some(Err(_)) => return refused("The specified Size is not a whole number.".to_owned()),
+    };
+    if !(5..=32_768).contains(&size) {
+        return refused(format!("The specified Size {size} is not from 5 to 32768 GiB."));
+    }
+    match snapshot {
+        Some(snapshot) if size < snapshot.size => refused(format!(
+            "The specified Size {size} is less than the {} GiB of the snapshot \"{}\".",
+            snapshot.size, snapshot.id
+        )),
+        _ => Ok(size),
+    }
+}
+
+/// Disks without a device get the next one that is free.
+fn name_devices(disks: &mut [Disk], mut taken: BTreeSet<String>) {
+    for disk in disks.iter_mut().filter(|disk| disk.device.is_empty()) {
+        let letters = match disk.kind {
+            DiskKind::System => 'a'..='a',
+            DiskKind::Data => 'b'..='z',
+        };
+        let free = letters.map(|letter| format!("/dev/xvd{letter}")).find(|device| !taken.contains(device));
+        disk.device = free.unwrap_or_default();
+        taken.insert(disk.device.clone());
+    }
+}
+
+/// One snapshot for each disk of the instance.
+fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Millis) -> Vec<Disk> {
+    let Some(instance) = region.instance(instance_id).cloned() else { return vec![] };
+    let mut disks = Vec::new();
+    for disk in &instance.disks {
+        let snapshot = id::resource("s-");
+        region.snapshots.push(Snapshot {
+            id: snapshot.clone(),
+            name: format!("of-{instance_id}"),
+            description: format!("made with an image of {instance_id}"),
+            kind: disk.kind,
+            size: disk.size,
+            disk: disk.id.clone(),
+            instance: instance_id.to_owned(),
+            platform: instance.platform.clone(),
+            os_name: instance.os_name.clone(),
+            resource_group: String::new(),
+            tags: BTreeMap::new(),
+            created: now,
+            build,
+        });
+        disks.push(Disk { device: String::new(), kind: disk.kind, size: disk.size, snapshot });
+    }
+    name_devices(&mut disks, BTreeSet::new());
+    disks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Cloud;
+    use super::*;
+
+    #[track_caller]
+    fn check(params: &[(&str, &str)], expect: (u16, &str)) {
+        Cloud::new().refused("CreateImage", params, expect);
+    }
+
+    /// One refusal for a parameter beside a good source.
+    #[track_caller]
+    fn check_one(name: &str, value: &str, expect: (u16, &str)) {
+        check(&[("SnapshotId", "s-system"), (name, value)], expect);
+    }
+
+    #[track_caller]
+    fn check_mapping(mappings: &[&[(&str, &str)]], expect: Result<Value, (u16, &str)>) {
+        let mut pairs = Vec::new();
+        for (number, mapping) in (1..).zip(mappings) {
+            for (name, value) in *mapping {
+                pairs.push((format!("DiskDeviceMapping.{number}.{name}"), *value));
+            }
+        }
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(a, b)| (a.as_str(), *b)).collect();
+        match expect {
+            Err(refusal) => check(&pairs, refusal),
+            Ok(expect) => {
+                let mut cloud = Cloud::new();
+                cloud.ok("CreateImage", &pairs);
+                let disks = &cloud.state.regions["cn-hangzhou"].images[2].disks;
+                let seen: Vec<Value> =
+                    disks.iter().map(|d| json!([d.device, d.kind.text(), d.size, d.snapshot])).collect();
+                assert_eq!(json!(seen), expect);
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_is_needed() {
+        check(&[], (400, "MissingParameter"));
+        check(&[("InstanceId", ""), ("SnapshotId", "")], (400, "MissingParameter"));
+        let unset = [("DiskDeviceMapping.1.SnapshotId", ""), ("DiskDeviceMapping.1.Device", "")];
+        check(&unset, (400, "MissingParameter"));
+    }
+
+    #[test]
+    fn an_instance_wins_over_mappings_and_they_over_a_snapshot() {
+        let all = [
+            ("InstanceId", "i-none"),
+            ("DiskDeviceMapping.1.SnapshotId", "s-2013"),
+            ("SnapshotId", "s-none"),
+        ];
+        check(&all, (404, "InvalidInstanceId.NotFound"));
+        check(&all[1..], (403, "InvalidSnapshot.TooOld"));
+        check(&all[2..], (404, "InvalidSnapshotId.NotFound"));
+    }
+
+    #[test]
+    fn an_instance_must_be_running_or_stopped_and_not_locked() {
+        let mut cloud = Cloud::new();
+        let starting = [("InstanceId", "i-starting")];
+        cloud.refused("CreateImage", &starting, (400, "IncorrectInstanceStatus"));
+        cloud.now += 4_999;
+        cloud.refused("CreateImage", &starting, (400, "IncorrectInstanceStatus"));
+        cloud.now += 1;
+        cloud.ok("CreateImage", &starting);
+        cloud.ok("CreateImage", &[("InstanceId", "i-stopped")]);
+        cloud.refused("CreateImage", &[("InstanceId", "i-locked")], (400, "InstanceLockedForSecurity"));
+    }
+
+    #[test]
+    fn an_image_of_an_instance_leaves_a_snapshot_for_each_disk() {
+        let mut cloud = Cloud::new();
+        cloud.ok("CreateImage", &[("InstanceId", "i-running")]);
+        let region = &cloud.state.regions["cn-hangzhou"];
+        let image = &region.images[2];
+        assert_eq!(image.disks.len(), 2);
+        for disk in &image.disks {
+            let snapshot = region.snapshot(&disk.snapshot).expect("a snapshot");
+            assert_eq!((snapshot.size, snapshot.kind), (disk.size, disk.kind));
+            assert_eq!(snapshot.instance, "i-running");
+        }
+        let devices: Vec<&str> = image.disks.iter().map(|disk| disk.device.as_str()).collect();
+        assert_eq!(devices, ["/dev/xvda", "/dev/xvdb"]);
+    }
+
+    #[test]
+    fn a_snapshot_must_be_of_a_system_disk_and_young_enough() {
+        check(&[("SnapshotId", "s-data")], (403, "OperationDenied"));
+        check(&[("SnapshotId", "s-2013")], (403, "InvalidSnapshot.TooOld"));
+        assert_eq!(crate::clock::parse_iso("2013-07-16T00:00:00Z"), Some(FIRST_USABLE_SNAPSHOT));
+    }
+
+    #[test]
+    fn a_snapshot_must_be_finished() {
+        let mut cloud = Cloud::new();
+        cloud.ok("CreateImage", &[("InstanceId", "i-running")]);
+        let snapshot = cloud.state.regions["cn-hangzhou"].snapshots[3].id.clone();
+        cloud.refused("CreateImage", &[("SnapshotId", &snapshot)], (403, "InvalidSnapshotId.NotReady"));
+        cloud.now += 2_000;
+        cloud.ok("CreateImage", &[("SnapshotId", &snapshot)]);
+    }
+
+    #[test]
+    fn mappings_fill_in_what_is_left_out() {
+        check_mapping(
+            &[&[("SnapshotId", "s-data"), ("Size", "0")], &[("SnapshotId", "s-system")], &[("Size", "30")]],
+            Ok(json!([
+                ["/dev/xvdb", "data", 100, "s-data"],
+                ["/dev/xvda", "system", 40, "s-system"],
+                ["/dev/xvdc", "data", 30, ""],
+            ])),
+        );
+        check_mapping(
+            &[
+                &[("SnapshotId", "s-data"), ("DiskType", "system"), ("Size", "200")],
+                &[("Device", "/dev/xvdz")],
+            ],
+            Ok(json!([["/dev/xvda", "system", 200, "s-data"], ["/dev/xvdz", "data", 20, ""]])),
+        );
+    }
+
+    #[test]
+    fn mappings_need_exactly_one_system_snapshot() {
+        let denied = Err((400, "OperationDenied"));
+        check_mapping(&[&[("SnapshotId", "s-data")]], denied.clone());
+        check_mapping(&[&[("DiskType", "system"), ("Size", "40")]], denied.clone());
+        check_mapping(&[&[("SnapshotId", "s-system")], &[("SnapshotId", "s-system")]], denied);
+    }
+
+    #[test]
+    fn mappings_are_checked_member_by_member() {
+        let system: &[(&str, &str)] = &[("SnapshotId", "s-system")];
+        let second = |name, value, code| check_mapping(&[system, &[(name, value)]], Err((400, code)));
+        second("Device", "/dev/sda", "InvalidDevice.Malformed");
+        second("Device", "/dev/xvda", "InvalidDevice.Malformed");
+        second("Device", "/dev/xvdB", "InvalidDevice.Malformed");
+        second("Device", "/dev/xvdbb", "InvalidDevice.Malformed");
+        second("DiskType", "floppy", "InvalidDiskType.ValueNotSupported");
+        second("Size", "4", "InvalidSize.ValueNotSupported");
+        second("Size", "32769", "InvalidSize.ValueNotSupported");
+        second("Size", "big", "InvalidSize.ValueNotSupported");
+        check_mapping(
+            &[&[("SnapshotId", "s-system"), ("Size", "39")]],
+            Err((400, "InvalidSize.ValueNotSupported")),
+        );
+        check_mapping(&[&[("SnapshotId", "s-none")]], Err((404, "InvalidSnapshotId.NotFound")));
+        let twice: &[(&str, &str)] = &[("Device", "/dev/xvdb")];
+        check_mapping(&[system, twice, twice], Err((400, "InvalidDevice.InUse")));
+        let blank: &[(&str, &str)] = &[("Size", "20")];
+        check_mapping(&[blank; 18], Err((400, "InvalidParameter")));
+    }
+
+    #[test]
+    fn attributes_are_checked_one_by_one() {
+        check_one("ImageName", "1", (400, "InvalidImageName.Malformed"));
+        check_one("ImageFamily", "acs:x", (400, "InvalidImageFamily.Malformed"));
+        check_one("Description", "x", (400, "InvalidDescription.Malformed"));
+        check_one("ImageVersion", &"1".repeat(41), (400, "InvalidImageVersion.Malformed"));
+        check_one("Architecture", "sparc", (400, "InvalidArchitecture.Malformed"));
+        check_one("Platform", "BeOS", (400, "InvalidPlatform.Malformed"));
+        check_one("BootMode", "LILO", (400, "InvalidBootMode.NotSupport"));
+        check_one("DetectionStrategy", "Lax", (400, "InvalidParameter"));
+        check_one("Features.ImdsSupport", "v3", (400, "InvalidParameter.FeaturesImdsSupport"));
+        check_one("ResourceGroupId", "rg-none", (404, "InvalidResourceGroup.NotFound"));
+        check_one("ClientToken", &"x".repeat(65), (400, "InvalidClientToken.Malformed"));
+        check_one("ClientToken", "é", (400, "InvalidClientToken.Malformed"));
+        check_one("DryRun", "true", (412, "DryRunOperation"));
+        check_one("DryRun", "maybe", (400, "InvalidParameter"));
+    }
+
+    #[test]
+    fn boot_modes_depend_on_the_machine() {
+        let arm = |mode, expect| {
+            let params = [("SnapshotId", "s-system"), ("Architecture", "arm64"), ("BootMode", mode)];
+            assert_eq!(Cloud::new().call("CreateImage", &params).is_ok(), expect, "{mode}");
+        };
+        arm("UEFI", true);
+        arm("BIOS", false);
+        let old = [("SnapshotId", "s-system"), ("Architecture", "i386"), ("BootMode", "UEFI")];
+        check(&old, (400, "InvalidBootMode.NotSupport"));
+    }
+
+    #[test]
+    fn names_are_unique_even_while_an_image_is_not_visible() {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), ("ImageName", "one")];
+        cloud.ok("CreateImage", &params);
+        cloud.refused("CreateImage", &params, (400, "InvalidImageName.Duplicated"));
+        let unnamed = [("SnapshotId", "s-system")];
+        cloud.ok("CreateImage", &unnamed);
+        cloud.ok("CreateImage", &unnamed);
+    }
+
+    #[test]
+    fn a_token_makes_one_image_however_often_it_is_sent() {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), ("ImageName", "one"), ("ClientToken", "t")];
+        let first = cloud.ok("CreateImage", &params);
+        assert_eq!(cloud.ok("CreateImage", &params), first);
+        assert_eq!(cloud.state.regions["cn-hangzhou"].own_images().count(), 1);
+        let id = first["ImageId"].as_str().expect("an id");
+        cloud.ok("DeleteImage", &[("ImageId", id)]);
+        assert_eq!(cloud.ok("CreateImage", &params), first, "a stale token names the image that was");
+        assert_eq!(cloud.state.regions["cn-hangzhou"].own_images().count(), 0);
+    }
+
+    #[test]
+    fn a_token_is_for_one_set_of_parameters() {
+        let mut cloud = Cloud::new();
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ClientToken", "t")]);
+        let other = [("InstanceId", "i-running"), ("ClientToken", "t")];
+        cloud.refused("CreateImage", &other, (400, "IdempotenceParamNotMatch"));
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ClientToken", "T")]);
+        let elsewhere = [("RegionId", "cn-beijing"), ("InstanceId", "i-running"), ("ClientToken", "t")];
+        cloud.ok("CreateImage", &elsewhere);
+    }
+
+    #[test]
+    fn a_refused_create_does_not_use_its_token_up() {
+        let mut cloud = Cloud::new();
+        let params = [("InstanceId", "i-starting"), ("ClientToken", "t")];
+        cloud.refused("CreateImage", &params, (400, "IncorrectInstanceStatus"));
+        cloud.now += 5_000;
+        cloud.ok("CreateImage", &params);
+    }
+
+    #[test]
+    fn a_dry_run_makes_nothing() {
+        let mut cloud = Cloud::new();
+        cloud.refused(
+            "CreateImage",
+            &[("InstanceId", "i-running"), ("DryRun", "true")],
+            (412, "DryRunOperation"),
+        );
+        let region = &cloud.state.regions["cn-hangzhou"];
+        assert_eq!((region.own_images().count(), region.snapshots.len()), (0, 3));
+    }
+}

@@ -1,0 +1,469 @@
+//! DescribeImages: the filters, and how an image is shown.
+
+use serde_json::{Value, json};
+
+use super::create_image::ARCHITECTURES;
+use super::paging::Page;
+use super::{Context, tag_list};
+use crate::answer::{Failure, failure, missing};
+use crate::clock::{self, Millis};
+use crate::options::{Flavour, ImageIds};
+use crate::params::Params;
+use crate::rules::{self, TagFilter};
+use crate::state::{Disk, Image, Owner};
+
+const STATES: &[&str] = &["Creating", "Waiting", "Available", "UnAvailable", "CreateFailed", "Deprecated"];
+
+/// The code of this action's general refusal, which is spelt so.
+const INVALID: &str = "InvalidParamter";
+
+pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failure> {
+    let region_id = context.region_id()?;
+    let (params, now, options) = (context.params, context.now, context.options);
+    let filter = Filter::read(params, options.flavour, options.image_ids)?;
+    let page = Page::read(params, 100, INVALID)?;
+    context.check_dry_run()?;
+    let region = context.region()?;
+    let found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
+    let mut answer = page.of(&found, "Images", "Image", |image| show(image, options.flavour, now));
+    answer["RegionId"] = region_id.into();
+    Ok(answer)
+}
+
+fn invalid(message: String) -> Failure {
+    failure(400, INVALID, message)
+}
+
+/// A member of an image that a filter compares.
+type Shown = fn(&Image) -> &str;
+
+struct Filter<'a> {
+    ids: Option<Vec<&'a str>>,
+    /// `None` for any.
+    states: Option<Vec<&'a str>>,
+    name: Option<&'a str>,
+    owner: Option<&'a str>,
+    is_public: bool,
+    tags: TagFilter<'a>,
+    usable: Option<bool>,
+    is_used: Option<bool>,
+    created_from: Option<Millis>,
+    created_to: Option<Millis>,
+    snapshot: Option<&'a str>,
+    /// Plain comparisons: what is wanted and how an image shows it.
+    equal: Vec<(&'a str, Shown)>,
+    cloudinit: Option<bool>,
+    io_optimized: Option<bool>,
+}
+
+impl<'a> Filter<'a> {
+    fn read(params: &'a Params, flavour: Flavour, image_ids: ImageIds) -> Result<Filter<'a>, Failure> {
+        let owner = params.text("ImageOwnerAlias");
+        if let Some(owner) = owner {
+            let refusal = (400, "InvalidImageOwnerAlias.ValueNotSupported");
+            rules::one_of(owner, &["system", "self", "others", "marketplace"], refusal)?;
+        }
+        let is_public = params.flag("IsPublic")?;
+        if is_public && owner != Some("others") {
+            let message = "Public images can only be queried with ImageOwnerAlias others.";
+            return Err(failure(400, "InvalidImageOwnerAlias.PublicImageUnsupported", message));
+        }
+        if params.text("ImageOwnerId").is_some() && owner.is_some_and(|owner| owner != "others") {
+            let message = "ImageOwnerId can only be used for shared or public images.";
+            return Err(failure(400, "InvalidOperation.ImageOwnerIdUnsupported", message));
+        }
+        let checked = |name: &'static str, allowed: &[&str], code: &'static str| {
+            params
+                .text(name)
+                .map(|value| rules::one_of(value, allowed, (404, code)).map(|()| value))
+                .transpose()
+        };
+        let architecture = checked("Architecture", ARCHITECTURES, "InvalidArchitecture")?;
+        let os_type = checked("OSType", &["windows", "linux"], "InvalidOSType")?;
+        let usage = checked("Usage", &["instance", "none"], "InvalidUsage")?;
+        let plain: [(Option<&str>, Shown); 5] = [
+            (architecture, |image| &image.architecture),
+            (os_type, |image| image.os_type()),
+            (params.text("ImageFamily"), |image| &image.family),
+            (params.text("ResourceGroupId"), |image| &image.resource_group),
+            (params.text("ImageOwnerId"), |image| image.owner_id()),
+        ];
+        let mut filter = Filter {
+            ids: image_id_list(params, image_ids)?,
+            states: None,
+            name: params.text("ImageName"),
+            owner,
+            is_public,
+            tags: TagFilter::read(params)?,
+            usable: params.boolean("Usable")?,
+            is_used: usage.map(|usage| usage == "instance"),
+            created_from: None,
+            created_to: None,
+            snapshot: params.text("SnapshotId"),
+            equal: plain.into_iter().filter_map(|(wanted, show)| Some((wanted?, show))).collect(),
+            cloudinit: params.boolean("IsSupportCloudinit")?,
+            io_optimized: params.boolean("IsSupportIoOptimized")?,
+        };
+        filter.read_states(params, flavour)?;
+        filter.read_filters(params)?;
+        Ok(filter)
+    }
+
+    fn read_states(&mut self, params: &'a Params, flavour: Flavour) -> Result<(), Failure> {
+        let Some(list) = params.text("Status") else {
+            if self.usable.is_some() {
+                return Err(missing("Status"));
+            }
+            self.states = Some(vec!["Available"]);
+            return Ok(());
+        };
+        // The stacks are older than ALL.
+        if list == "ALL" && !flavour.is_stack() {
+            return Ok(());
+        }
+        let states: Vec<&str> = list.split(',').map(str::trim).collect();
+        if let Some(unknown) = states.iter().find(|state| !STATES.contains(state)) {
+            let message = format!("The specified parameter \"Status\" is not valid: \"{unknown}\".");
+            return Err(invalid(message));
+        }
+        self.states = Some(states);
+        Ok(())
+    }
+
+    fn read_filters(&mut self, params: &'a Params) -> Result<(), Failure> {
+        for entry in params.objects("Filter")? {
+            let key = entry.get("Key").copied().unwrap_or_default();
+            let value = entry.get("Value").copied().unwrap_or_default();
+            let bad_value =
+                || failure(404, "InvalidFilterValue", format!("The filter value \"{value}\" is not valid."));
+            match key {
+                "CreationStartTime" => {
+                    self.created_from = Some(clock::parse_minute(value).ok_or_else(bad_value)?);
+                }
+                "CreationEndTime" => {
+                    self.created_to = Some(clock::parse_minute(value).ok_or_else(bad_value)?)
+                }
+                "NetworkType" => {
+                    rules::one_of(value, &["vpc", "classic"], (400, "InvalidFilterValue.NetworkType"))?;
+                }
+                "CpuOnlineUpgrade"
+                | "CpuOnlineDowngrade"
+                | "MemoryOnlineUpgrade"
+                | "MemoryOnlineDowngrade" => {
+                    rules::one_of(value, &["supported", "unsupported"], (404, "InvalidFilterValue"))?;
+                }
+                _ => {
+                    let message = format!("The filter key \"{key}\" does not exist.");
+                    return Err(failure(404, "InvalidFilterKey.NotFound", message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn matches(&self, image: &Image, now: Millis) -> bool {
+        fn is<T: PartialEq>(wanted: &Option<T>, has: T) -> bool {
+            wanted.as_ref().is_none_or(|wanted| *wanted == has)
+        }
+        image.is_visible(now)
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&image.id.as_str()))
+            && self.states.as_ref().is_none_or(|states| states.contains(&image.status(now)))
+            && self.name.is_none_or(|name| image.name.contains(name.trim_matches('*')))
+            && is(&self.owner, owner_alias(image))
+            && (!self.is_public || image.public)
+            && self.tags.matches(&image.tags)
+            && is(&self.usable, image.is_usable(now))
+            && is(&self.is_used, !image.used_by.is_empty())
+            && self.created_from.is_none_or(|from| image.created >= from)
+            && self.created_to.is_none_or(|to| image.created < to + 60_000)
+            && self.snapshot.is_none_or(|snapshot| image.uses_snapshot(snapshot))
+            && self.equal.iter().all(|(wanted, show)| show(image) == *wanted)
+            && is(&self.cloudinit, true)
+            && is(&self.io_optimized, true)
+    }
+}
+
+fn image_id_list(params: &Params, image_ids: ImageIds) -> Result<Option<Vec<&str>>, Failure> {
+    let Some(list) = params.text("ImageId") else { return Ok(None) };
+    let ids: Vec<&str> = list.split(',').map(str::trim).collect();
+    match image_ids {
+        ImageIds::Many => Ok(Some(ids)),
+        ImageIds::First => Ok(Some(ids.into_iter().take(1).collect())),
+        ImageIds::Refuse if ids.len() == 1 => Ok(Some(ids)),
+        ImageIds::Refuse => {
+            let message = format!("The specified ImageId \"{list}\" is malformed.");
+            Err(failure(400, "InvalidImageId.Malformed", message))
+        }
+    }
+}
+
+fn owner_alias(image: &Image) -> &'static str {
+    match image.owner {
+        Owner::Own => "self",
+        Owner::System => "system",
+        Owner::Others => "others",
+    }
+}
+
+/// An image as the public cloud shows it; the stacks lack what is newer than they are.
+pub(super) fn show(image: &Image, flavour: Flavour, now: Millis) -> Value {
+    let disks: Vec<Value> = image.disks.iter().map(|disk| show_disk(image, disk, now)).collect();
+    let mut shown = json!({
+        "ImageId": image.id,
+        "ImageName": image.name,
+        "Description": image.description,
+        "ImageFamily": image.family,
+        "ImageVersion": image.version,
+        "ImageOwnerAlias": owner_alias(image),
+        "ImageOwnerId": image.owner_id().parse::<i64>().unwrap_or(0),
+        "Status": image.status(now),
+        "Progress": format!("{}%", image.progress(now)),
+        "Usable": image.is_usable(now),
+        "CreationTime": clock::iso(image.created),
+        "Architecture": image.architecture,
+        "Platform": image.platform,
+        "OSType": image.os_type(),
+        "OSName": image.os_name,
+        "OSNameEn": image.os_name,
+        "BootMode": image.boot_mode,
+        "LicenseType": image.license_type,
+        "Features": {"NvmeSupport": image.nvme_support, "ImdsSupport": image.imds_support},
+        "ResourceGroupId": image.resource_group,
+        "Size": image.size(),
+        "DiskDeviceMappings": { "DiskDeviceMapping": disks },
+        "Tags": tag_list(&image.tags),
+        "Usage": if image.used_by.is_empty() { "none" } else { "instance" },
+        "IsSupportIoOptimized": true,
+        "IsSupportCloudinit": true,
+        "IsCopied": image.copied_from.is_some(),
+        "IsSubscribed": false,
+        "IsPublic": image.public,
+        "IsSelfShared": if image.shared_with.is_empty() { "false" } else { "true" },
+        "ProductCode": "",
+        "SupplierName": "",
+        "LoginAsNonRootSupported": false,
+    });
+    let Value::Object(members) = &mut shown else { return shown };
+    if image.detection {
+        let status = if image.status(now) == "Creating" { "Processing" } else { "Finished" };
+        members.insert("DetectionOptions".into(), json!({"Status": status, "Items": {"Item": []}}));
+    }
+    if flavour.is_stack() {
+        for newer in [
+            "Usable",
+            "BootMode",
+            "Features",
+            "ImageFamily",
+            "LicenseType",
+            "DetectionOptions",
+            "IsPublic",
+            "SupplierName",
+            "LoginAsNonRootSupported",
+            "OSNameEn",
+        ] {
+            members.shift_remove(newer);
+        }
+    }
+    shown
+}
+
+fn show_disk(image: &Image, disk: &Disk, now: Millis) -> Value {
+    let is_building = image.status(now) == "Creating";
+    json!({
+        "Device": disk.device,
+        "Type": disk.kind.text(),
+        "Size": disk.size.to_string(),
+        "SnapshotId": disk.snapshot,
+        "Format": "",
+        "ImportOSSBucket": "",
+        "ImportOSSObject": "",
+        "Progress": if is_building { format!("{}%", image.progress(now)) } else { String::new() },
+        "RemainTime": if is_building { image.seconds_left(now) } else { 0 },
+        "Encrypted": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Cloud;
+    use super::*;
+
+    /// The ids found, with the stock called by its ids and images of this account by their names.
+    #[track_caller]
+    fn check(cloud: &mut Cloud, params: &[(&str, &str)], expect: &[&str]) {
+        let answer = cloud.ok("DescribeImages", params);
+        let seen: Vec<&str> = answer["Images"]["Image"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(
+                |image| {
+                    if image["ImageOwnerAlias"] == "self" { &image["ImageName"] } else { &image["ImageId"] }
+                },
+            )
+            .filter_map(Value::as_str)
+            .collect();
+        assert_eq!(seen, expect, "{params:?}");
+    }
+
+    #[track_caller]
+    fn refused(params: &[(&str, &str)], expect: (u16, &str)) {
+        Cloud::new().refused("DescribeImages", params, expect);
+    }
+
+    #[test]
+    fn images_of_everybody_are_found_but_only_available_ones() {
+        let mut cloud = Cloud::new();
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageName", "mine")]);
+        check(&mut cloud, &[], &["m-system", "m-foreign"]);
+        check(&mut cloud, &[("Status", "ALL")], &["m-system", "m-foreign"]);
+        cloud.now += 200;
+        check(&mut cloud, &[], &["m-system", "m-foreign"]);
+        check(&mut cloud, &[("Status", "ALL")], &["m-system", "m-foreign", "mine"]);
+        check(&mut cloud, &[("Status", "Creating, Waiting")], &["mine"]);
+        cloud.now += 1_800;
+        check(&mut cloud, &[], &["m-system", "m-foreign", "mine"]);
+    }
+
+    #[test]
+    fn owners_are_told_apart() {
+        let mut cloud = Cloud::new();
+        cloud.image("mine");
+        for (alias, expect) in [
+            ("self", vec!["mine"]),
+            ("system", vec!["m-system"]),
+            ("others", vec!["m-foreign"]),
+            ("marketplace", vec![]),
+        ] {
+            check(&mut cloud, &[("ImageOwnerAlias", alias)], &expect);
+        }
+        check(&mut cloud, &[("ImageOwnerAlias", "others"), ("IsPublic", "true")], &[]);
+        refused(&[("ImageOwnerAlias", "me")], (400, "InvalidImageOwnerAlias.ValueNotSupported"));
+        refused(&[("IsPublic", "true")], (400, "InvalidImageOwnerAlias.PublicImageUnsupported"));
+        let own = [("ImageOwnerAlias", "self"), ("ImageOwnerId", "1")];
+        refused(&own, (400, "InvalidOperation.ImageOwnerIdUnsupported"));
+    }
+
+    #[test]
+    fn a_name_is_found_by_any_part_of_it() {
+        let mut cloud = Cloud::new();
+        cloud.image("web-server-1");
+        cloud.image("web-client-1");
+        check(&mut cloud, &[("ImageName", "web-")], &["web-server-1", "web-client-1"]);
+        check(&mut cloud, &[("ImageName", "*server*")], &["web-server-1"]);
+    }
+
+    #[test]
+    fn several_ids_are_answered_as_the_option_says() {
+        let mut cloud = Cloud::new();
+        let both = [("ImageId", "m-foreign,m-system,m-none")];
+        check(&mut cloud, &both, &["m-system", "m-foreign"]);
+        cloud.options.image_ids = ImageIds::First;
+        check(&mut cloud, &both, &["m-foreign"]);
+        cloud.options.image_ids = ImageIds::Refuse;
+        cloud.refused("DescribeImages", &both, (400, "InvalidImageId.Malformed"));
+        check(&mut cloud, &[("ImageId", "m-system")], &["m-system"]);
+    }
+
+    #[test]
+    fn a_missing_image_is_an_empty_list() {
+        let answer = Cloud::new().ok("DescribeImages", &[("ImageId", "m-none"), ("Status", "ALL")]);
+        assert_eq!((&answer["Images"]["Image"], &answer["TotalCount"]), (&json!([]), &json!(0)));
+    }
+
+    #[test]
+    fn states_are_a_list_of_known_ones() {
+        refused(&[("Status", "Broken")], (400, "InvalidParamter"));
+        refused(&[("Status", "ALL,Available")], (400, "InvalidParamter"));
+        refused(&[("Status", "available")], (400, "InvalidParamter"));
+        refused(&[("Usable", "true")], (400, "MissingParameter"));
+    }
+
+    #[test]
+    fn usable_comes_after_available() {
+        let mut cloud = Cloud::new();
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageName", "mine")]);
+        cloud.now += 2_000;
+        let usable = [("ImageOwnerAlias", "self"), ("Status", "ALL"), ("Usable", "true")];
+        check(&mut cloud, &usable, &[]);
+        cloud.now += 500;
+        check(&mut cloud, &usable, &["mine"]);
+    }
+
+    #[test]
+    fn tags_and_groups_and_sources_filter() {
+        let mut cloud = Cloud::new();
+        let one = [
+            ("Tag.1.Key", "a"),
+            ("Tag.1.Value", "1"),
+            ("ResourceGroupId", "rg-other"),
+            ("ImageFamily", "fam"),
+        ];
+        let mut params = vec![("SnapshotId", "s-system"), ("ImageName", "one")];
+        params.extend(one);
+        cloud.ok("CreateImage", &params);
+        cloud.image("two");
+        for filter in one[..2].iter().map(|_| &one[..2]).chain([&one[2..3], &one[3..4]]) {
+            check(&mut cloud, filter, &["one"]);
+        }
+        check(&mut cloud, &[("SnapshotId", "s-system")], &["one", "two"]);
+        check(&mut cloud, &[("SnapshotId", "s-data")], &[]);
+        check(&mut cloud, &[("Tag.1.Key", "a"), ("Tag.1.Value", "2")], &[]);
+        refused(&[("Tag.1.Value", "2")], (400, "InvalidTag.Mismatch"));
+    }
+
+    #[test]
+    fn other_filters_are_checked() {
+        refused(&[("Architecture", "sparc")], (404, "InvalidArchitecture"));
+        refused(&[("OSType", "os2")], (404, "InvalidOSType"));
+        refused(&[("Usage", "much")], (404, "InvalidUsage"));
+        refused(&[("Filter.1.Key", "Colour"), ("Filter.1.Value", "red")], (404, "InvalidFilterKey.NotFound"));
+        refused(
+            &[("Filter.1.Key", "CreationStartTime"), ("Filter.1.Value", "red")],
+            (404, "InvalidFilterValue"),
+        );
+        refused(&[("PageSize", "101")], (400, "InvalidParamter"));
+        let from = [("Filter.1.Key", "CreationStartTime"), ("Filter.1.Value", "2020-01-01T00:01Z")];
+        check(&mut Cloud::new(), &from, &[]);
+        let to = [("Filter.1.Key", "CreationEndTime"), ("Filter.1.Value", "2020-01-01T00:00Z")];
+        check(&mut Cloud::new(), &to, &["m-system", "m-foreign"]);
+    }
+
+    #[test]
+    fn an_image_is_shown_with_the_defaults_for_what_was_not_given() {
+        let mut cloud = Cloud::new();
+        let id = cloud.image("mine");
+        let image = cloud.describe(&id);
+        for (name, expect) in [
+            ("BootMode", json!("BIOS")),
+            ("Features", json!({"NvmeSupport": "unsupported", "ImdsSupport": "v1"})),
+            ("ImageFamily", json!("")),
+            ("ImageVersion", json!("")),
+            ("ResourceGroupId", json!("")),
+            ("Description", json!("")),
+            ("Platform", json!("CentOS")),
+            ("Architecture", json!("x86_64")),
+            ("LicenseType", json!("Auto")),
+            ("Progress", json!("100%")),
+            ("Size", json!(40)),
+            ("CreationTime", json!("2023-11-14T22:13:20Z")),
+        ] {
+            assert_eq!(image[name], expect, "{name}");
+        }
+        let disk = &image["DiskDeviceMappings"]["DiskDeviceMapping"][0];
+        assert_eq!((&disk["Size"], &disk["Device"]), (&json!("40"), &json!("/dev/xvda")));
+    }
+
+    #[test]
+    fn a_stack_knows_neither_all_nor_the_newer_members() {
+        let mut cloud = Cloud::new();
+        cloud.options.flavour = Flavour::ApsaraStack;
+        cloud.refused("DescribeImages", &[("Status", "ALL")], (400, "InvalidParamter"));
+        let states = [("Status", "Creating,Waiting,Available,UnAvailable,CreateFailed")];
+        let answer = cloud.ok("DescribeImages", &states);
+        let image = &answer["Images"]["Image"][0];
+        for newer in ["Usable", "BootMode", "Features", "ImageFamily"] {
+            assert!(image.get(newer).is_none(), "{newer}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! DescribeImageFromFamily: the newest available image of a family.
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::describe_images::show;
+use crate::answer::Failure;
+
+pub(crate) fn describe_image_from_family(context: &mut Context<'_>) -> Result<Value, Failure> {
+    context.region_id()?;
+    let (now, flavour) = (context.now, context.options.flavour);
+    let family = context.params.required("ImageFamily")?;
+    let region = context.region()?;
+    let newest = region
+        .own_images()
+        .filter(|image| image.family == family && image.is_visible(now) && image.status(now) == "Available")
+        .max_by_key(|image| image.created);
+    Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": show(image, flavour, now) })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Cloud;
+
+    #[test]
+    fn the_newest_available_image_of_a_family_is_found() {
+        let mut cloud = Cloud::new();
+        let family = [("ImageFamily", "fam")];
+        assert!(cloud.ok("DescribeImageFromFamily", &family).get("Image").is_none());
+        for name in ["one", "two"] {
+            cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageName", name), family[0]]);
+            cloud.now += 10_000;
+        }
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageName", "three"), family[0]]);
+        assert_eq!(cloud.ok("DescribeImageFromFamily", &family)["Image"]["ImageName"], "two");
+    }
+}

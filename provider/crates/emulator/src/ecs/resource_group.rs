@@ -1,0 +1,91 @@
+//! JoinResourceGroup, for images, snapshots and instances.
+
+use serde_json::{Value, json};
+
+use super::{Context, check_resource_group};
+use crate::answer::{Failure, failure, missing_text};
+use crate::rules;
+use crate::state::Owner;
+
+const TYPES: &[&str] = &[
+    "instance",
+    "disk",
+    "snapshot",
+    "image",
+    "securitygroup",
+    "ddh",
+    "ddhcluster",
+    "eni",
+    "keypair",
+    "launchtemplate",
+    "command",
+    "activation",
+    "managedinstance",
+];
+
+pub(crate) fn join_resource_group(context: &mut Context<'_>) -> Result<Value, Failure> {
+    let params = context.params;
+    // With 403 here, where other actions say 400.
+    let needed =
+        |name: &str| params.text(name).ok_or_else(|| failure(403, "MissingParameter", missing_text(name)));
+    needed("RegionId")?;
+    context.region_id()?;
+    let group = needed("ResourceGroupId")?;
+    let id = needed("ResourceId")?;
+    let kind = needed("ResourceType")?;
+    rules::one_of(kind, TYPES, (404, "InvalidResourceType.NotFound"))?;
+    let region = context.region()?;
+    check_resource_group(region, group)?;
+    let current = match kind {
+        "image" => region
+            .image_mut(id)
+            .filter(|image| image.owner == Owner::Own)
+            .map(|image| &mut image.resource_group),
+        "snapshot" => region.snapshots.iter_mut().find(|s| s.id == id).map(|s| &mut s.resource_group),
+        "instance" => region.instances.iter_mut().find(|i| i.id == id).map(|i| &mut i.resource_group),
+        _ => None,
+    };
+    let Some(current) = current else {
+        let message = format!("The specified ResourceId \"{id}\" does not exist as a {kind}.");
+        return Err(failure(404, "InvalidResourceId.NotFound", message));
+    };
+    if current == group {
+        let message = format!("The resource \"{id}\" is in the resource group \"{group}\" already.");
+        return Err(failure(403, "InvalidResourceGroup.Duplicate", message));
+    }
+    group.clone_into(current);
+    Ok(json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Cloud;
+
+    #[track_caller]
+    fn check(kind: &str, id: &str, group: &str, expect: (u16, &str)) {
+        let params = [("ResourceType", kind), ("ResourceId", id), ("ResourceGroupId", group)];
+        Cloud::new().refused("JoinResourceGroup", &params, expect);
+    }
+
+    #[test]
+    fn an_image_moves_between_groups() {
+        let mut cloud = Cloud::new();
+        let id = cloud.image("mine");
+        let to = |group| [("ResourceType", "image"), ("ResourceId", id.as_str()), ("ResourceGroupId", group)];
+        cloud.ok("JoinResourceGroup", &to("rg-default"));
+        cloud.ok("JoinResourceGroup", &to("rg-other"));
+        assert_eq!(cloud.describe(&id)["ResourceGroupId"], "rg-other");
+        cloud.refused("JoinResourceGroup", &to("rg-other"), (403, "InvalidResourceGroup.Duplicate"));
+    }
+
+    #[test]
+    fn everything_named_must_exist() {
+        check("image", "m-none", "rg-other", (404, "InvalidResourceId.NotFound"));
+        check("image", "m-system", "rg-other", (404, "InvalidResourceId.NotFound"));
+        check("image", "m-none", "rg-none", (404, "InvalidResourceGroup.NotFound"));
+        check("Image", "m-none", "rg-other", (404, "InvalidResourceType.NotFound"));
+        check("image", "", "rg-other", (403, "MissingParameter"));
+        check("image", "m-none", "", (403, "MissingParameter"));
+        check("", "m-none", "rg-other", (403, "MissingParameter"));
+    }
+}

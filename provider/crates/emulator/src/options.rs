@@ -1,0 +1,203 @@
+//! What the emulator can be told at start. Knows no HTTP.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The emulator's settings, as flags of a command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Address to serve on; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+
+    /// How long an image takes from Creating to Available, e.g. 2s, 500ms, 1m, 0s
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub image_ready_after: Duration,
+
+    /// The one access key id that is known besides those issued by STS
+    #[arg(long, value_name = "ID", default_value = "emulator")]
+    pub access_key_id: String,
+
+    /// The secret of that access key
+    #[arg(long, value_name = "SECRET", default_value = "emulator")]
+    pub access_key_secret: Secret,
+
+    /// File that keeps images, snapshots, tags and tokens over restarts
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+
+    /// Time stands still but for POST /_emulator/clock
+    #[arg(long)]
+    pub manual_clock: bool,
+
+    /// What DescribeImages does with several comma-joined ids
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub image_ids: ImageIds,
+
+    /// Which cloud to be
+    #[arg(long, value_enum, value_name = "CLOUD", default_value_t)]
+    pub flavour: Flavour,
+
+    /// Calls allowed a second, beyond which they are answered with Throttling; no limit if absent
+    #[arg(long, value_name = "N")]
+    pub calls_per_second: Option<NonZeroU32>,
+
+    /// With --flavour apsarastack: refuse calls without the secret among the parameters
+    #[arg(long)]
+    pub demand_secret_in_query: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            image_ready_after: Duration::from_secs(2),
+            access_key_id: "emulator".into(),
+            access_key_secret: "emulator".into(),
+            state: None,
+            manual_clock: false,
+            image_ids: ImageIds::default(),
+            flavour: Flavour::default(),
+            calls_per_second: None,
+            demand_secret_in_query: false,
+        }
+    }
+}
+
+/// What DescribeImages makes of comma-joined ids; the documentation of different years disagrees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ImageIds {
+    /// Answers all of them
+    #[default]
+    Many,
+    /// Refuses the list as a malformed id
+    Refuse,
+    /// Looks at the first only
+    First,
+}
+
+/// Which cloud the emulator is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Flavour {
+    /// The public cloud
+    #[default]
+    #[value(name = "alibabacloud")]
+    AlibabaCloud,
+    /// Apsara Stack: signature v1, Product, Department and ResourceGroup in every call
+    #[value(name = "apsarastack")]
+    ApsaraStack,
+    /// Alibaba Cloud Stack: signature v1, Department, OrganizationId and ResourceGroup, and headers that say so too
+    #[value(name = "alibabacloudstack")]
+    AlibabaCloudStack,
+}
+
+impl Flavour {
+    pub(crate) fn is_stack(self) -> bool {
+        self != Flavour::AlibabaCloud
+    }
+}
+
+/// A text that does not show itself in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Secret(text.to_owned())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Secret(text)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        _ => return Err(format!("`{text}` is not a time such as 2s, 500ms or 1m")),
+    };
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` does not start with a whole number"))?;
+    match number.checked_mul(unit_ms) {
+        Some(ms) if ms <= 86_400_000 => Ok(Duration::from_millis(ms)),
+        _ => Err(format!("`{text}` is more than a day")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[track_caller]
+    fn check(flags: &[&str], look: impl Fn(&Options) -> bool) {
+        let line = Line::try_parse_from(std::iter::once("emulator").chain(flags.iter().copied()));
+        let options = line.map(|l| l.options).unwrap_or_else(|e| panic!("{flags:?}: {e}"));
+        assert!(look(&options), "{flags:?} gave {options:?}");
+    }
+
+    #[track_caller]
+    fn refused(flags: &[&str], says: &str) {
+        match Line::try_parse_from(std::iter::once("emulator").chain(flags.iter().copied())) {
+            Ok(line) => panic!("{flags:?} was accepted: {:?}", line.options),
+            Err(error) => assert!(error.to_string().contains(says), "{error}"),
+        }
+    }
+
+    #[test]
+    fn flags_default_to_what_default_says() {
+        check(&[], |o| format!("{o:?}") == format!("{:?}", Options::default()));
+        check(&[], |o| o.access_key_secret == Options::default().access_key_secret);
+    }
+
+    #[test]
+    fn times_have_units() {
+        check(&["--image-ready-after", "500ms"], |o| o.image_ready_after == Duration::from_millis(500));
+        check(&["--image-ready-after", "1m"], |o| o.image_ready_after == Duration::from_secs(60));
+        check(&["--image-ready-after", "0s"], |o| o.image_ready_after.is_zero());
+        check(&["--image-ready-after", "3"], |o| o.image_ready_after == Duration::from_secs(3));
+        refused(&["--image-ready-after", "soon"], "not a time");
+        refused(&["--image-ready-after", "s"], "whole number");
+        refused(&["--image-ready-after", "99999999999999999999s"], "whole number");
+        refused(&["--image-ready-after", "99999999999s"], "more than a day");
+    }
+
+    #[test]
+    fn choices_are_spelt_as_documented() {
+        check(&["--image-ids", "first"], |o| o.image_ids == ImageIds::First);
+        check(&["--flavour", "alibabacloudstack"], |o| o.flavour == Flavour::AlibabaCloudStack);
+        check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
+        refused(&["--calls-per-second", "0"], "0");
+    }
+
+    #[test]
+    fn debug_hides_the_secret() {
+        check(&["--access-key-secret", "tell-no-one"], |o| !format!("{o:?}").contains("tell-no-one"));
+    }
+}

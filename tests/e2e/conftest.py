@@ -1,0 +1,97 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from emulator import Emulator  # noqa: E402
+from languages import LANGUAGES, ROOT  # noqa: E402
+from stack import Stack  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--languages", default=",".join(LANGUAGES), help="which languages' tests to run")
+
+
+def pytest_generate_tests(metafunc):
+    if "language" in metafunc.fixturenames:
+        metafunc.parametrize("language", metafunc.config.getoption("languages").split(","), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = Path(os.environ.get("PROVIDER_BIN") or ROOT / "target/debug/pulumi-resource-alicloud").resolve()
+    assert path.is_file(), f"{path} is missing: `make build` makes it"
+    return path
+
+
+def ready(language):
+    """Skips what this machine cannot run; in CI that is a failure."""
+    if missing := language.missing():
+        reason = f"{type(language).__name__} is not tested here: {', '.join(missing)} missing"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    language.build()
+    return language
+
+
+@pytest.fixture(scope="session")
+def language(request, tmp_path_factory):
+    return ready(LANGUAGES[request.param](tmp_path_factory.mktemp(request.param)))
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """For tests in which the program's language does not matter."""
+    return ready(LANGUAGES["python"](tmp_path_factory.mktemp("python")))
+
+
+@pytest.fixture
+def cloud(binary, tmp_path):
+    emulator = Emulator(binary, tmp_path / "emulator.log")
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def example(language, cloud, binary, tmp_path, request):
+    """The language's example in a stack of its own that uses the emulator."""
+    folder = language.example(tmp_path / "program")
+    stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
+    request.node.shown = [stack, cloud]
+    stack.init(cloud)
+    return stack
+
+
+@pytest.fixture
+def program(python, cloud, binary, tmp_path, request):
+    """Makes a stack of a Python program given as text."""
+
+    def make(text, configured=True):
+        folder = tmp_path / "program"
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
+        (folder / "__main__.py").write_text(text)
+        stack = Stack(folder, tmp_path / "home", binary, python.wire(folder))
+        request.node.shown = [stack, cloud]
+        if configured:
+            stack.init(cloud)
+        else:
+            stack.run("stack", "init", "test")
+        return stack
+
+    return make
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed and (shown := getattr(item, "shown", None)):
+        stack, cloud = shown
+        report.sections.append(("pulumi", stack.report()))
+        report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
+        if cloud.process.poll() is None:
+            lines = (f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}" for entry in cloud.requests())
+            report.sections.append(("calls", "\n".join(lines)))
+    return report

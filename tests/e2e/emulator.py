@@ -1,0 +1,125 @@
+"""The emulator as a process, its control interface, and calls to it that do not come from the plugin."""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from dataclasses import dataclass
+
+KEY_ID = "e2e-key"
+KEY_SECRET = "e2e-secret-never-shown"
+REGION = "cn-hangzhou"
+
+# What every call carries, whatever it does.
+COMMON = {
+    "AccessKeyId", "Action", "Format", "RegionId", "Signature", "SignatureMethod", "SignatureNonce",
+    "SignatureType", "SignatureVersion", "Timestamp", "Version",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that was served: what it asked for, without what every call carries."""
+
+    action: str
+    params: dict
+
+    def __str__(self):
+        return self.action + "".join(f"\n    {name} = {value}" for name, value in sorted(self.params.items()))
+
+
+class Emulator:
+    def __init__(self, binary, log):
+        self.log = log
+        self.process = subprocess.Popen(
+            [
+                binary, "emulator", "--image-ready-after", "200ms",
+                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=open(log, "wb"),
+            text=True,
+        )  # fmt: skip
+        first = self.process.stdout.readline().strip()
+        assert first.startswith("listening on http://127.0.0.1:"), f"the emulator's first line is {first!r}"
+        self.url = first.removeprefix("listening on ")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+    def control(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"{self.url}/_emulator/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text.strip() else None
+
+    def requests(self):
+        return self.control("GET", "requests")
+
+    def forget_requests(self):
+        self.control("DELETE", "requests")
+
+    def changes(self):
+        """The calls since `forget_requests` that were meant to change something, in the order in which they came."""
+        return [
+            Call(entry["action"], {name: value for name, value in entry["params"].items() if name not in COMMON})
+            for entry in self.requests()
+            if not entry["action"].startswith(("Describe", "List", "Get"))
+        ]
+
+    def refusals(self):
+        return [entry for entry in self.requests() if entry["status"] != 200]
+
+    def images(self):
+        """This account's images, by id."""
+        regions = self.control("GET", "state")["regions"]
+        return {
+            image["id"]: image
+            for region in regions.values()
+            for image in region["images"]
+            if image["owner"] == "own"
+        }
+
+    def snapshots(self):
+        regions = self.control("GET", "state")["regions"]
+        return {snapshot["id"]: snapshot for region in regions.values() for snapshot in region["snapshots"]}
+
+    def call(self, action, **params):
+        """What someone does behind Pulumi's back: a call with signature version 1."""
+        params = params | {
+            "AccessKeyId": KEY_ID,
+            "Action": action,
+            "Format": "JSON",
+            "RegionId": REGION,
+            "SignatureMethod": "HMAC-SHA1",
+            "SignatureNonce": uuid.uuid4().hex,
+            "SignatureVersion": "1.0",
+            "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "Version": "2014-05-26",
+        }
+        query = "&".join(f"{escape(name)}={escape(value)}" for name, value in sorted(params.items()))
+        digest = hmac.new(f"{KEY_SECRET}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
+        signature = escape(base64.b64encode(digest).decode())
+        try:
+            with urllib.request.urlopen(f"{self.url}/?{query}&Signature={signature}", timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            raise AssertionError(f"{action} was refused: {refusal.read().decode()}") from None
+
+
+def escape(text):
+    return urllib.parse.quote(text, safe="-_.~")

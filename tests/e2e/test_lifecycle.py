@@ -1,0 +1,180 @@
+"""The example's whole life, in every language: what the command says, and what the cloud was asked for."""
+
+import json
+
+from emulator import Call
+
+IMAGE = "alicloud:ecs/image:Image"
+
+
+def test_lifecycle(example, cloud):
+    stack = example
+
+    # The first `up` makes three images, each by one call.
+    warned = stack.up()
+    ids = stack.outputs()
+    first, second, third = ids["fromInstanceId"], ids["fromSnapshotId"], ids["fromDisksId"]
+    name_of_second = ids["fromSnapshotName"]
+    assert by_name(cloud.changes()) == by_name(
+        [
+            create(
+                Architecture="x86_64",
+                Description="test-image",
+                ImageName="test-image",
+                InstanceId="i-running",
+                Platform="CentOS",
+                ResourceGroupId="rg-default",
+                **{"Tag.1.Key": "FinanceDept", "Tag.1.Value": "FinanceDeptJoshua"},
+            ),
+            create(
+                Description=f"The system disk alone, beside {first}",
+                ImageName=name_of_second,
+                SnapshotId="s-system",
+            ),
+            create(
+                ImageName="test-image-of-two-disks",
+                **{
+                    "DiskDeviceMapping.1.Device": "/dev/xvda",
+                    "DiskDeviceMapping.1.DiskType": "system",
+                    "DiskDeviceMapping.1.SnapshotId": "s-system",
+                    "DiskDeviceMapping.2.Device": "/dev/xvdb",
+                    "DiskDeviceMapping.2.DiskType": "data",
+                    "DiskDeviceMapping.2.SnapshotId": "s-data",
+                    "DiskDeviceMapping.2.Size": "200",
+                },
+            ),
+        ]
+    )
+    assert name_of_second.startswith("from-snapshot-")
+    assert ids["fromDisksSize"] == 240
+    assert ids["existingStatus"] == "Available"
+    assert set(cloud.images()) == {first, second, third}
+    assert warned.count("imageName") == 1, "the old spelling is warned of once"
+
+    # Nothing changed, so nothing is announced and nothing is called.
+    cloud.forget_requests()
+    stack.preview("--expect-no-changes")
+    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.preview("--expect-no-changes")
+    assert cloud.changes() == []
+
+    # Another description and another tag: an update in place, of exactly that.
+    stack.set(description="described anew", financeDept="FinanceDeptMary")
+    assert stack.steps() == {"from-instance": "update"}
+    assert cloud.changes() == [], "a preview changes nothing"
+    stack.up()
+    assert sorted_calls(cloud.changes()) == sorted_calls(
+        [
+            Call("ModifyImageAttribute", {"ImageId": first, "Description": "described anew"}),
+            tag(first, FinanceDept="FinanceDeptMary"),
+        ]
+    )
+    assert cloud.images()[first]["description"] == "described anew"
+    assert cloud.images()[first]["tags"] == {"FinanceDept": "FinanceDeptMary"}
+
+    # Other sources. Names are unique: the image that has its name from the program goes before its successor comes,
+    # the one with a name of Pulumi's making goes after.
+    (snapshot_of_first,) = {disk["snapshot"] for disk in cloud.images()[first]["disks"]}
+    stack.set(instanceId="i-stopped", systemSnapshotId=snapshot_of_first)
+    assert stack.steps().keys() == {"from-instance", "from-snapshot", "from-disks"}
+    cloud.forget_requests()
+    stack.up()
+    ids = stack.outputs()
+    assert set(ids.values()).isdisjoint({first, second, third})
+    order = [(call.action, call.params.get("ImageId") or call.params["ImageName"]) for call in cloud.changes()]
+    assert sorted(order) == sorted(
+        [
+            ("DeleteImage", first),
+            ("CreateImage", "test-image"),
+            ("CreateImage", ids["fromSnapshotName"]),
+            ("DeleteImage", second),
+            ("DeleteImage", third),
+            ("CreateImage", "test-image-of-two-disks"),
+        ]
+    )
+    assert order.index(("DeleteImage", first)) < order.index(("CreateImage", "test-image"))
+    assert order.index(("DeleteImage", third)) < order.index(("CreateImage", "test-image-of-two-disks"))
+    assert order.index(("CreateImage", ids["fromSnapshotName"])) < order.index(("DeleteImage", second))
+    first, second, third = ids["fromInstanceId"], ids["fromSnapshotId"], ids["fromDisksId"]
+    assert set(cloud.images()) == {first, second, third}
+    stack.preview("--expect-no-changes")
+
+    # Someone changes one image and deletes another: `refresh` sees both, `up` repairs both.
+    cloud.call("ModifyImageAttribute", ImageId=first, Description="changed by hand")
+    cloud.call("UntagResources", ResourceType="image", **{"ResourceId.1": first, "TagKey.1": "FinanceDept"})
+    cloud.call("DeleteImage", ImageId=third)
+    stack.run("refresh", "--yes", "--skip-preview")
+    seen = stack.resources()
+    assert seen["from-instance"]["outputs"]["description"] == "changed by hand"
+    assert not seen["from-instance"]["outputs"].get("tags")
+    assert "from-disks" not in seen
+    assert stack.steps() == {"from-instance": "update", "from-disks": "create"}
+    cloud.forget_requests()
+    stack.up()
+    assert {call.action for call in cloud.changes()} == {"ModifyImageAttribute", "TagResources", "CreateImage"}
+    assert len(cloud.changes()) == 3
+    third = stack.outputs()["fromDisksId"]
+    assert cloud.images()[first]["description"] == "described anew"
+    assert cloud.images()[first]["tags"] == {"FinanceDept": "FinanceDeptMary"}
+    assert set(cloud.images()) == {first, second, third}
+    stack.preview("--expect-no-changes")
+
+    # An image made elsewhere comes under Pulumi's management, and leaves with the next `up`, as no program names it.
+    made = cloud.call("CreateImage", ImageName="made-elsewhere", SnapshotId="s-system", Description="made by hand")
+    elsewhere = made["ImageId"]
+    wait_until_usable(cloud, elsewhere)
+    cloud.forget_requests()
+    stack.run("import", IMAGE, "imported", elsewhere, "--yes", "--generate-code=false", "--protect=false")
+    imported = stack.resources()["imported"]
+    assert imported["id"] == elsewhere
+    assert imported["inputs"]["imageName"] == "made-elsewhere"
+    assert imported["inputs"]["description"] == "made by hand"
+    assert [mapping["snapshotId"] for mapping in imported["inputs"]["diskDeviceMappings"]] == ["s-system"]
+    assert cloud.changes() == [], "an import changes nothing"
+    stack.up()
+    assert [(call.action, call.params["ImageId"]) for call in cloud.changes()] == [("DeleteImage", elsewhere)]
+
+    # All of it goes, and only what was ours.
+    cloud.forget_requests()
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert sorted((call.action, call.params["ImageId"]) for call in cloud.changes()) == sorted(
+        ("DeleteImage", image) for image in (first, second, third)
+    )
+    assert cloud.images() == {}
+    assert stack.resources() == {}
+    assert cloud.snapshots().keys() >= {"s-system", "s-data"}
+
+    assert "e2e-secret-never-shown" not in stack.kept_text()
+    assert stack.plugin_stderr.read_text() == ""
+
+
+def create(**params):
+    return Call("CreateImage", params)
+
+
+def tag(image, **tags):
+    params = {"ResourceType": "image", "ResourceId.1": image}
+    for number, (key, value) in enumerate(tags.items(), start=1):
+        params |= {f"Tag.{number}.Key": key, f"Tag.{number}.Value": value}
+    return Call("TagResources", params)
+
+
+def by_name(calls):
+    """Calls of CreateImage by the image's name. Each token is drawn anew, so only its presence is compared."""
+    found = {}
+    for call in calls:
+        assert call.action == "CreateImage", call
+        params = dict(call.params)
+        assert params.pop("ClientToken", "new") != "", call
+        assert params["ImageName"] not in found, f"created twice: {params['ImageName']}"
+        found[params["ImageName"]] = params
+    return found
+
+
+def sorted_calls(calls):
+    return sorted(calls, key=lambda call: (call.action, json.dumps(call.params, sort_keys=True)))
+
+
+def wait_until_usable(cloud, image):
+    while not cloud.images()[image]["usable"]:
+        assert cloud.images()[image]["status"] in ("Creating", "Available"), cloud.images()[image]

@@ -1,0 +1,4 @@
+def test_the_sdk_and_the_example_compile(language, tmp_path):
+    folder = language.example(tmp_path / "program")
+    language.wire(folder)
+    language.check(folder)

@@ -97,6 +97,8 @@ pub(crate) struct Call {
     pub(crate) rules: &'static [Rule],
     /// Whether it does no harm to carry it out twice.
     pub(crate) idempotent: bool,
+    /// A parameter's value that must not be shown if an answer repeats it.
+    pub(crate) secret: Option<String>,
     pub(crate) deadline: Instant,
 }
 
@@ -133,6 +135,9 @@ impl Caller {
         call: &Call,
     ) -> Result<Value, Error> {
         let started = Instant::now();
+        if started >= call.deadline {
+            return Err(Error::timed_out(call.action, Duration::ZERO, 0, None));
+        }
         let mut history = History::default();
         let mut last: Option<Error> = None;
         loop {
@@ -265,9 +270,10 @@ impl Caller {
         let response = self.transport.send(request).await;
         let took = started.elapsed();
 
-        let redact = |text: &str| match &credential {
-            Some(credential) => credential.redact(text),
-            None => text.to_owned(),
+        let redact = |text: &str| {
+            let text =
+                credential.as_ref().map_or_else(|| text.to_owned(), |credential| credential.redact(text));
+            crate::credential::redact(&text, call.secret.as_ref())
         };
         let (answer, server_time) = match &response {
             Ok(response) => {
@@ -435,5 +441,415 @@ fn announce(action: &'static str, error: &Error, history: &History, delay: Durat
         | Class::Unreachable
         | Class::Broken
         | Class::Fatal => tracing::debug!(action, ms, "trying again: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::ecs::{
+        CreateImageRequest, DeleteImageRequest, DescribeImagesRequest, JoinResourceGroupRequest,
+    };
+    use crate::testing::{
+        KEY_ID, SECRET, Stub, client, client_with, fault, hang, in_seconds, json, ok, refuse, settings,
+        start, with_header,
+    };
+    use crate::{Client, Settings};
+
+    const EMPTY: &str = r#"{"RequestId":"R","Images":{"Image":[]}}"#;
+    const MADE: &str = r#"{"RequestId":"R","ImageId":"m-1"}"#;
+
+    fn images() -> DescribeImagesRequest {
+        DescribeImagesRequest { image_id: Some("m-1".to_owned()), ..DescribeImagesRequest::default() }
+    }
+
+    fn create(token: Option<&str>) -> CreateImageRequest {
+        CreateImageRequest {
+            instance_id: Some("i-1".to_owned()),
+            client_token: token.map(ToOwned::to_owned),
+            ..CreateImageRequest::default()
+        }
+    }
+
+    async fn describe(client: &Client, seconds: u64) -> Result<(), Error> {
+        client.describe_images(&images(), in_seconds(seconds)).await.map(|_| ())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_attempt_has_its_own_nonce_time_and_signature_and_the_same_parameters() {
+        let busy = || refuse(503, "ServiceUnavailable");
+        let stub = Stub::script(vec![busy(), busy(), busy(), ok(MADE)]);
+        let made = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await.expect("made");
+        assert_eq!(made.image_id, "m-1");
+        let sent = stub.sent();
+        assert_eq!(sent.len(), 4);
+        for header in ["x-acs-signature-nonce", "authorization"] {
+            let values: BTreeSet<_> = sent.iter().map(|sent| sent.header(header)).collect();
+            assert_eq!(values.len(), 4, "{header}");
+        }
+        assert!(sent.iter().all(|other| other.params == sent[0].params));
+        assert_eq!(sent[0].param("ClientToken"), "token");
+        assert!(sent.iter().all(|sent| sent.param("RegionId") == "cn-test"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_never_goes_past_its_deadline_and_says_how_it_was_spent() {
+        let stub = Stub::script(vec![refuse(400, "Throttling.User")]);
+        let started = Instant::now();
+        let error = describe(&client(&stub), 60).await.expect_err("throttled for ever");
+        assert!(started.elapsed() <= Duration::from_secs(60));
+        assert!(started.elapsed() > Duration::from_secs(35), "{:?}", started.elapsed());
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(error.code(), Some("Throttling.User"));
+        assert_eq!(error.request_id(), Some("R-Throttling.User"));
+        let attempts = stub.sent().len();
+        assert!(error.to_string().contains(&format!("and {attempts} attempts")), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_is_cut_off_by_the_actions_time_limit_and_made_again() {
+        let stub = Stub::slow(|sent| match sent.index {
+            0 => hang().boxed(),
+            _ => async { ok(EMPTY) }.boxed(),
+        });
+        let started = Instant::now();
+        describe(&client(&stub), 600).await.expect("at the second attempt");
+        let spent = started.elapsed();
+        assert!(spent >= Duration::from_secs(38) && spent < Duration::from_secs(39), "{spent:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_read_time_out_setting_overrides_the_actions() {
+        let stub = Stub::slow(|_| hang().boxed());
+        let mut settings = settings();
+        settings.read_timeout = Some(Duration::from_secs(2));
+        settings.retry.broken = 1;
+        let error = describe(&client_with(settings, &stub), 600).await.expect_err("hangs");
+        assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::Transport, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_cuts_off_a_call_that_hangs() {
+        let stub = Stub::slow(|_| hang().boxed());
+        let started = Instant::now();
+        let request = create(Some("token"));
+        let error = client(&stub).create_image(&request, in_seconds(5)).await.expect_err("hangs");
+        assert_eq!(started.elapsed().as_secs(), 5);
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(error.is_ambiguous() && error.is_retryable());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_is_over_makes_no_call() {
+        let stub = Stub::script(vec![ok(EMPTY)]);
+        let error = describe(&client(&stub), 0).await.expect_err("too late");
+        assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::TimedOut, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn max_retry_timeout_shortens_the_deadline() {
+        let stub = Stub::script(vec![refuse(500, "InternalError")]);
+        let mut settings = settings();
+        settings.max_retry_timeout = Some(Duration::from_secs(10));
+        let started = Instant::now();
+        let error = describe(&client_with(settings, &stub), 600).await.expect_err("broken for ever");
+        assert!(started.elapsed() <= Duration::from_secs(10));
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_says_how_long_to_wait() {
+        let busy = with_header(refuse(503, "ServiceUnavailable"), "x-acs-retry-after", "7000");
+        let stub = Stub::script(vec![busy, ok(EMPTY)]);
+        describe(&client(&stub), 600).await.expect("at the second attempt");
+        let sent = stub.sent();
+        assert_eq!(sent[1].at - sent[0].at, Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_longer_than_the_deadline_is_not_begun() {
+        let busy = with_header(refuse(503, "ServiceUnavailable"), "retry-after", "700");
+        let stub = Stub::script(vec![busy]);
+        let started = Instant::now();
+        let error = describe(&client(&stub), 600).await.expect_err("too long");
+        assert_eq!((error.kind(), started.elapsed()), (ErrorKind::TimedOut, Duration::ZERO));
+    }
+
+    #[track_caller]
+    fn check_sent(stub: &Stub, expected: usize) {
+        assert_eq!(stub.sent().len(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_token_nothing_is_resent_whose_outcome_is_unknown() {
+        for unknown in [
+            fault(Fault::Broken, "connection reset by peer"),
+            fault(Fault::TimedOut, "no answer"),
+            refuse(500, "InternalError"),
+            json(502, "<html>bad gateway</html>"),
+            ok("<html>a portal</html>"),
+            ok("{\"ImageId\":\"m-"),
+            refuse(400, "SignatureNonceUsed"),
+        ] {
+            let stub = Stub::script(vec![unknown, ok(MADE)]);
+            let result = client(&stub).create_image(&create(None), in_seconds(600)).await;
+            let error = result.expect_err("unknown");
+            assert!(error.is_ambiguous(), "{error}");
+            check_sent(&stub, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_token_what_was_certainly_not_carried_out_is_resent() {
+        for refused in [
+            fault(Fault::Unreachable, "connection refused"),
+            refuse(400, "Throttling"),
+            refuse(400, "IncorrectInstanceStatus"),
+            refuse(409, "OperationConflict"),
+        ] {
+            let stub = Stub::script(vec![refused, ok(MADE)]);
+            let made = client(&stub).create_image(&create(None), in_seconds(600)).await.expect("made");
+            assert_eq!(made.image_id, "m-1");
+            check_sent(&stub, 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_a_token_unknown_outcomes_are_resent_with_the_same_token() {
+        let stub = Stub::script(vec![
+            fault(Fault::Broken, "connection reset by peer"),
+            refuse(403, "LastTokenProcessing"),
+            ok("<html>a portal</html>"),
+            ok(MADE),
+        ]);
+        client(&stub).create_image(&create(Some("token")), in_seconds(600)).await.expect("made");
+        check_sent(&stub, 4);
+        assert!(stub.sent().iter().all(|sent| sent.param("ClientToken") == "token"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_after_an_unknown_outcome_leaves_it_unknown() {
+        let stub = Stub::script(vec![fault(Fault::Broken, "reset"), refuse(403, "Forbidden.RAM")]);
+        let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
+        let error = result.expect_err("denied");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.is_ambiguous());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_action_waits_for_its_own_states_at_a_steady_pace() {
+        let stub = Stub::new(|sent| match sent.index {
+            0..20 => refuse(400, "IncorrectInstanceStatus"),
+            _ => ok(MADE),
+        });
+        let started = Instant::now();
+        client(&stub).create_image(&create(Some("token")), in_seconds(600)).await.expect("made");
+        let spent = started.elapsed();
+        assert!(spent > Duration::from_secs(60) && spent < Duration::from_secs(100), "{spent:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_mended_is_not_resent() {
+        for code in
+            ["Forbidden.RAM", "InvalidImageName.Duplicated", "QuotaExceed.Image", "IdempotenceParamNotMatch"]
+        {
+            let stub = Stub::script(vec![refuse(403, code)]);
+            let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
+            let error = result.expect_err(code);
+            assert_eq!(error.code(), Some(code));
+            assert!(!error.is_retryable() && !error.is_ambiguous(), "{error}");
+            check_sent(&stub, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_source_does_not_look_like_a_missing_image() {
+        let stub = Stub::script(vec![refuse(404, "InvalidInstanceId.NotFound")]);
+        let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
+        assert!(!result.expect_err("no instance").is_not_found());
+        let stub = Stub::script(vec![refuse(404, "InvalidImageId.NotFound")]);
+        let request = DeleteImageRequest { image_id: "m-1".to_owned(), force: None };
+        let result = client(&stub).delete_image(&request, in_seconds(600)).await;
+        assert!(result.expect_err("no image").is_not_found());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_clock_is_corrected_once_and_for_later_calls_too() {
+        let expired =
+            || with_header(refuse(400, "InvalidTimeStamp.Expired"), "date", "Sun, 22 Nov 2026 04:00:00 GMT");
+        let stub = Stub::script(vec![expired(), ok(EMPTY)]);
+        let client = client(&stub);
+        describe(&client, 600).await.expect("with the server's time");
+        describe(&client, 600).await.expect("at once");
+        let sent = stub.sent();
+        assert_eq!(sent.len(), 3);
+        assert_eq!(sent[0].header("x-acs-date"), Some(&*sign::format_time(start())));
+        for sent in &sent[1..] {
+            assert!(sent.header("x-acs-date").is_some_and(|date| date.starts_with("2026-11-22T04:00:0")));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_stays_wrong_ends_the_call_with_the_measured_difference() {
+        let expired = with_header(refuse(400, "IllegalTimestamp"), "date", "Sun, 22 Nov 2026 04:00:00 GMT");
+        let stub = Stub::script(vec![expired]);
+        let error = describe(&client(&stub), 600).await.expect_err("refused twice");
+        check_sent(&stub, 2);
+        assert!(
+            error.advice().is_some_and(|advice| advice.contains("3 hours behind")),
+            "{:?}",
+            error.advice()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nonce_seen_before_is_replaced() {
+        let stub = Stub::script(vec![refuse(400, "SignatureNonceUsed"), ok(EMPTY)]);
+        describe(&client(&stub), 600).await.expect("with another nonce");
+        check_sent(&stub, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unreachable_endpoint_fails_within_half_a_minute_and_says_where_and_why() {
+        for connect in [Duration::ZERO, Duration::from_secs(8), Duration::from_secs(20)] {
+            let stub = Stub::slow(move |_| {
+                async move {
+                    sleep(connect).await;
+                    fault(Fault::Unreachable, "tcp connect error: Connection refused (os error 111)")
+                }
+                .boxed()
+            });
+            let started = Instant::now();
+            let error = describe(&client(&stub), 600).await.expect_err("unreachable");
+            assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Transport);
+            let shown = error.to_string();
+            assert!(shown.contains("cannot reach https://ecs.cn-test.aliyuncs.com: tcp connect"), "{shown}");
+            assert!(shown.contains("Connection refused"), "{shown}");
+            assert!(stub.sent().len() == 1 || shown.contains("tried "), "{shown}");
+            assert!(!error.is_ambiguous());
+            assert!(error.advice().is_some_and(|advice| advice.contains("the region \"cn-test\"")));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_keeps_breaking_ends_the_call_before_the_deadline() {
+        let stub = Stub::script(vec![fault(Fault::Broken, "connection reset by peer")]);
+        let error = describe(&client(&stub), 3_600).await.expect_err("broken");
+        check_sent(&stub, 10);
+        assert!(error.to_string().contains("tried 10 times"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_that_is_not_trusted_ends_the_call_at_once() {
+        let stub = Stub::script(vec![fault(Fault::Untrusted, "invalid peer certificate: UnknownIssuer")]);
+        let error = describe(&client(&stub), 600).await.expect_err("untrusted");
+        check_sent(&stub, 1);
+        assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        assert!(error.advice().is_some_and(|advice| advice.contains("SSL_CERT_FILE")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_instead_of_json_is_asked_for_three_times() {
+        let stub = Stub::script(vec![ok("<html><body>Please log in</body></html>")]);
+        let error = describe(&client(&stub), 600).await.expect_err("a portal");
+        check_sent(&stub, 3);
+        assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
+        assert!(error.to_string().contains("Please log in"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateways_page_at_5xx_is_resent_until_the_service_is_back() {
+        let stub = Stub::new(|sent| match sent.index {
+            0..7 => json(502, "<html>Bad Gateway</html>"),
+            _ => ok(EMPTY),
+        });
+        describe(&client(&stub), 600).await.expect("at last");
+        check_sent(&stub, 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_an_image_id_is_an_error_and_unknown() {
+        let stub = Stub::script(vec![ok(r#"{"RequestId":"R"}"#)]);
+        let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
+        let error = result.expect_err("no id");
+        assert!(error.is_ambiguous() && error.kind() == ErrorKind::UnexpectedResponse, "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_that_is_in_the_group_already_counts_as_moved() {
+        let stub = Stub::script(vec![refuse(403, "InvalidResourceGroup.Duplicate")]);
+        let request = JoinResourceGroupRequest { resource_id: "m-1".to_owned(), ..Default::default() };
+        client(&stub).join_resource_group(&request, in_seconds(600)).await.expect("done already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_an_answer_repeats_is_not_shown() {
+        let echo = format!(
+            r#"{{"Code":"SignatureDoesNotMatch","Message":"string to sign is POST&{SECRET}&{}"}}"#,
+            sign::percent_encode(&sign::percent_encode("tok/en=="))
+        );
+        let stub = Stub::script(vec![json(400, &echo)]);
+        let key =
+            crate::credential::Fixed::new("STS.NUexample0001", SECRET, Some("tok/en==".to_owned()), "x");
+        let settings = Settings { credentials: Arc::new(key), ..settings() };
+        let error = describe(&client_with(settings, &stub), 600).await.expect_err("refused");
+        let shown = format!("{error} {error:?} {:?}", error.advice());
+        assert!(shown.contains("[redacted]"), "{shown}");
+        assert!(!shown.contains(SECRET) && !shown.contains("tok%"), "{shown}");
+        assert!(error.advice().is_some_and(|advice| advice.contains("STS.NU***001 from x")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn v3_puts_parameters_into_the_body_and_nothing_into_the_query() {
+        let stub = Stub::script(vec![ok(EMPTY)]);
+        describe(&client(&stub), 600).await.expect("described");
+        let sent = &stub.sent()[0];
+        assert_eq!(sent.request.url, "https://ecs.cn-test.aliyuncs.com/");
+        assert_eq!(sent.request.body, "ImageId=m-1&RegionId=cn-test");
+        assert_eq!(sent.action(), "DescribeImages");
+        assert!(sent.header("authorization").is_some_and(|value| value.contains(KEY_ID)));
+        assert!(sent.header("user-agent").is_some_and(|value| value.starts_with("aliyun-rust/")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn v1_asks_for_json_and_sends_the_settings_context() {
+        let stub = Stub::script(vec![ok(EMPTY)]);
+        let mut settings = settings();
+        settings.sign_version = Scheme::V1;
+        settings.source_ip = Some("10.0.0.1".to_owned());
+        settings.secure_transport = Some("true".to_owned());
+        settings.user_agent = Some("pipeline-7".to_owned());
+        describe(&client_with(settings, &stub), 600).await.expect("described");
+        let sent = &stub.sent()[0];
+        for (name, value) in [
+            ("Action", "DescribeImages"),
+            ("Version", "2014-05-26"),
+            ("Format", "JSON"),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("AccessKeyId", KEY_ID),
+            ("SourceIp", "10.0.0.1"),
+            ("SecureTransport", "true"),
+            ("ImageId", "m-1"),
+        ] {
+            assert_eq!(sent.param(name), value, "{name}");
+        }
+        assert!(!sent.request.url.contains("ImageId"));
+        assert!(sent.header("user-agent").is_some_and(|value| value.ends_with(" pipeline-7")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_call_stops() {
+        let stub = Stub::script(vec![refuse(500, "InternalError")]);
+        let client = client(&stub);
+        let call = tokio::time::timeout(Duration::from_secs(20), describe(&client, 600));
+        assert!(call.await.is_err());
+        let sent = stub.sent().len();
+        sleep(Duration::from_secs(100)).await;
+        check_sent(&stub, sent);
     }
 }

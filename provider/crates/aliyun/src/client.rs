@@ -248,6 +248,7 @@ impl Client {
             time_limit: A::TIME_LIMIT,
             rules: A::RULES,
             idempotent: request.is_idempotent(),
+            secret: None,
             deadline,
         };
         match inner.caller.call(&service, Keys::Store(&inner.store), &call).await {

@@ -134,12 +134,6 @@ impl Endpoint {
         self
     }
 
-    /// The same host by HTTPS, whatever the protocol setting says.
-    pub(crate) fn secured(mut self) -> Endpoint {
-        self.scheme = "https";
-        self
-    }
-
     pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
@@ -147,10 +141,6 @@ impl Endpoint {
     /// What gave this endpoint.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
-    }
-
-    pub(crate) fn is_https(&self) -> bool {
-        self.scheme == "https"
     }
 
     pub(crate) fn url(&self, query: &str) -> String {

@@ -123,6 +123,11 @@ impl Environment {
             .is_some_and(|value| ["true", "1", "yes", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes)))
     }
 
+    /// All variables, for a command that is run in this environment.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.variables.iter()
+    }
+
     /// The home folder.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()

@@ -17,6 +17,8 @@ mod retry;
 mod settings;
 pub mod sign;
 mod stack;
+#[cfg(test)]
+mod testing;
 mod throttle;
 mod transport;
 

@@ -63,6 +63,14 @@ pub(crate) struct Place {
 
 pub(crate) const SCHEME: Scheme = Scheme::V1;
 
+/// The place as far as the settings name it.
+pub(crate) fn given(settings: &StackSettings) -> Place {
+    Place {
+        department: settings.department.clone().unwrap_or_default(),
+        resource_group: settings.resource_group.clone().unwrap_or_default(),
+    }
+}
+
 /// What every request to a product carries besides, in the query and in headers.
 pub(crate) fn extras(
     settings: &StackSettings,
@@ -111,10 +119,7 @@ impl Lookup {
     }
 
     pub(crate) async fn place(&self, _: &Caller, _: &Store, _: Instant) -> Result<Place, Error> {
-        Ok(Place {
-            department: self.settings.department.clone().unwrap_or_default(),
-            resource_group: self.settings.resource_group.clone().unwrap_or_default(),
-        })
+        Ok(given(&self.settings))
     }
 
     pub(crate) fn extras(

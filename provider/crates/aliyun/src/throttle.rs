@@ -160,3 +160,186 @@ impl Drop for Permit {
         self.shared.freed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Lock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::FutureExt as _;
+    use tokio::task::JoinSet;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::Backoff;
+    use crate::ecs::{CreateImageRequest, DescribeImagesRequest};
+    use crate::testing::{Reply, Stub, client, in_seconds, ok, refuse};
+
+    /// A server's own idea of too many calls: true if one more may come in.
+    type Limit = Box<dyn Fn(Instant) -> bool + Send + Sync>;
+
+    /// So many calls per second, with as many in reserve.
+    fn bucket(rate: f64, reserve: f64) -> Limit {
+        let state = Lock::new((reserve, Instant::now()));
+        Box::new(move |now| {
+            let mut state = state.lock().expect("no panic");
+            let gained = now.duration_since(state.1).as_secs_f64() * rate;
+            *state = ((state.0 + gained).min(reserve), now);
+            let allowed = state.0 >= 1.0;
+            if allowed {
+                state.0 -= 1.0;
+            }
+            allowed
+        })
+    }
+
+    /// So many calls in every second of the clock.
+    fn window(rate: usize) -> Limit {
+        let began = Instant::now();
+        let state = Lock::new((0, 0));
+        Box::new(move |now| {
+            let second = now.duration_since(began).as_secs();
+            let mut state = state.lock().expect("no panic");
+            if state.0 != second {
+                *state = (second, 0);
+            }
+            state.1 += 1;
+            state.1 <= rate
+        })
+    }
+
+    struct Outcome {
+        calls: usize,
+        throttled: usize,
+        seconds: f64,
+    }
+
+    /// A thousand images made at once, each polled until it is ready 40 s later, against a server with a limit.
+    async fn thousand_images(latency: u64, limit: Limit) -> Outcome {
+        let throttled = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&throttled);
+        let ready = Lock::new(std::collections::HashMap::new());
+        let limit = Arc::new(limit);
+        let ready = Arc::new(ready);
+        let stub = Stub::slow(move |sent| {
+            let (limit, ready, counted) = (Arc::clone(&limit), Arc::clone(&ready), Arc::clone(&counted));
+            async move {
+                sleep(Duration::from_millis(latency / 2)).await;
+                let now = Instant::now();
+                let reply: Reply = if !limit(now) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    refuse(400, "Throttling.User")
+                } else if sent.action() == "CreateImage" {
+                    let id = sent.param("ImageName").to_owned();
+                    ready.lock().expect("no panic").insert(id.clone(), now + Duration::from_secs(40));
+                    ok(&format!(r#"{{"ImageId":"{id}"}}"#))
+                } else {
+                    let done = ready.lock().expect("no panic")[sent.param("ImageId")] <= now;
+                    ok(&format!(r#"{{"Images":{{"Image":[{{"Usable":{done}}}]}}}}"#))
+                };
+                sleep(Duration::from_millis(latency - latency / 2)).await;
+                reply
+            }
+            .boxed()
+        });
+        let client = client(&stub);
+        let started = Instant::now();
+        let mut images = JoinSet::new();
+        for index in 0..1_000 {
+            let client = client.clone();
+            images.spawn(async move {
+                let request = CreateImageRequest {
+                    image_name: Some(format!("m-{index}")),
+                    client_token: Some(format!("token-{index}")),
+                    ..CreateImageRequest::default()
+                };
+                let made = client.create_image(&request, in_seconds(1_800)).await.expect("made");
+                let request = DescribeImagesRequest {
+                    image_id: Some(made.image_id),
+                    ..DescribeImagesRequest::default()
+                };
+                let mut delays = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
+                loop {
+                    sleep(delays.next().expect("endless")).await;
+                    let page = client.describe_images(&request, in_seconds(1_800)).await.expect("described");
+                    if page.images[0].usable == Some(true) {
+                        return;
+                    }
+                }
+            });
+        }
+        while let Some(image) = images.join_next().await {
+            image.expect("no panic");
+        }
+        Outcome {
+            calls: stub.sent().len(),
+            throttled: throttled.load(Ordering::Relaxed),
+            seconds: started.elapsed().as_secs_f64(),
+        }
+    }
+
+    #[track_caller]
+    fn check(outcome: &Outcome, name: &str) {
+        let share = outcome.throttled as f64 / outcome.calls as f64;
+        let shown = format!(
+            "{name}: {} calls in {:.0} s, {} throttled ({:.2} %)",
+            outcome.calls,
+            outcome.seconds,
+            outcome.throttled,
+            share * 100.0
+        );
+        // 2,000 calls take 100 s at the limit; the last images' polls come up to 30 s late.
+        assert!(share < 0.05 && outcome.seconds < 200.0, "{shown}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_images_against_twenty_calls_a_second_are_hardly_throttled() {
+        check(&thousand_images(2, bucket(20.0, 20.0)).await, "near, bucket");
+        check(&thousand_images(60, bucket(20.0, 20.0)).await, "far, bucket");
+        check(&thousand_images(60, bucket(20.0, 1.0)).await, "no reserve");
+        check(&thousand_images(60, window(20)).await, "window");
+        check(&thousand_images(60, bucket(20.0, 100.0)).await, "large reserve");
+        check(&thousand_images(800, bucket(20.0, 20.0)).await, "slow");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_limit_calls_run_freely() {
+        let outcome = thousand_images(60, Box::new(|_| true)).await;
+        assert_eq!(outcome.throttled, 0);
+        // Creation, waiting for 40 s, and the last poll's delay.
+        assert!(outcome.seconds < 75.0, "{}", outcome.seconds);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_call_that_is_dropped_gives_up_its_place() {
+        let throttle = Throttle::default();
+        let permits: Vec<_> = futures::future::join_all((0..FIRST_WINDOW).map(|_| throttle.acquire())).await;
+        assert!(throttle.acquire().now_or_never().is_none());
+        drop(permits);
+        assert!(throttle.acquire().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pace_recovers_once_the_limit_is_gone() {
+        let throttle = Throttle::default();
+        let permit = throttle.acquire().await;
+        sleep(Duration::from_millis(1)).await;
+        assert!(permit.throttled().is_some());
+        drop(permit);
+        sleep(Duration::from_secs(120)).await;
+        let started = Instant::now();
+        for _ in 0..1_000 {
+            throttle.acquire().await;
+        }
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_under_way_when_the_rate_was_cut_do_not_cut_it_again() {
+        let throttle = Throttle::default();
+        let permits: Vec<_> = futures::future::join_all((0..FIRST_WINDOW).map(|_| throttle.acquire())).await;
+        sleep(Duration::from_millis(50)).await;
+        let cuts = permits.iter().filter(|permit| permit.throttled().is_some()).count();
+        assert_eq!(cuts, 1);
+    }
+}

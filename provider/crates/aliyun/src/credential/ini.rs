@@ -1,0 +1,136 @@
+//! Keys from `~/.alibabacloud/credentials`, the ini file of the official SDKs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::{AssumeRole, Context, Credential, EcsRole, Fixed, Oidc, OidcToken, Provide, Source, file};
+use crate::environment::Environment;
+use crate::error::Error;
+
+/// The ini file that `ALIBABA_CLOUD_CREDENTIALS_FILE` names, else `~/.alibabacloud/credentials` or
+/// `~/.alibabacloud/credentials.ini`; the section that `ALIBABA_CLOUD_PROFILE` names, else `default`.
+#[derive(Clone, Debug, Default)]
+pub struct Ini {
+    /// Another file.
+    pub file: Option<PathBuf>,
+    /// Another section.
+    pub section: Option<String>,
+}
+
+type Section = BTreeMap<String, String>;
+
+impl Ini {
+    fn find(&self, environment: &Environment) -> Result<Option<Source>, Error> {
+        let named = environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE");
+        let explicit = self.file.clone().or_else(|| named.map(|path| environment.expand(path)));
+        let usual = || {
+            let home = environment.home()?.join(".alibabacloud");
+            // The Go and Node libraries read the one, the Python library the other.
+            Some(vec![home.join("credentials"), home.join("credentials.ini")])
+        };
+        let paths = explicit.clone().map_or_else(|| usual().unwrap_or_default(), |path| vec![path]);
+        let mut found = None;
+        for path in &paths {
+            if let Some(text) = file::read(environment, path)? {
+                found = Some((path, text));
+                break;
+            }
+        }
+        let Some((path, text)) = found else {
+            return match explicit {
+                Some(path) => Err(Error::credential(format!("{} does not exist", path.display()))),
+                None => Ok(None),
+            };
+        };
+        let wanted = self.section.as_deref().or_else(|| environment.variable("ALIBABA_CLOUD_PROFILE"));
+        let name = wanted.unwrap_or("default");
+        let sections = parse(path, &text)?;
+        let Some(section) = sections.get(name) else {
+            return match wanted.is_some() || explicit.is_some() {
+                true => Err(Error::credential(format!(
+                    "{} has no section [{name}]; it has {}",
+                    path.display(),
+                    sections.keys().map(|name| format!("[{name}]")).collect::<Vec<_>>().join(", ")
+                ))),
+                false => Ok(None),
+            };
+        };
+        source(section, &format!("the section [{name}] of {}", path.display())).map(Some)
+    }
+}
+
+fn source(section: &Section, origin: &str) -> Result<Source, Error> {
+    let optional = |key: &str| section.get(key).filter(|value| !value.is_empty()).cloned();
+    let required =
+        |key: &str| optional(key).ok_or_else(|| Error::credential(format!("{origin} has no {key}")));
+    let key = || -> Result<Source, Error> {
+        let (id, secret) = (required("access_key_id")?, required("access_key_secret")?);
+        Ok(Arc::new(Fixed::new(id, secret, optional("security_token"), origin)))
+    };
+    match required("type")?.as_str() {
+        "access_key" => key(),
+        "ecs_ram_role" => Ok(Arc::new(optional("role_name").map_or_else(EcsRole::any, EcsRole::named))),
+        "ram_role_arn" => {
+            let mut role = AssumeRole::new(key()?, required("role_arn")?);
+            role.session_name = optional("role_session_name");
+            role.policy = optional("policy");
+            Ok(Arc::new(role))
+        }
+        "oidc_role_arn" => {
+            let token = OidcToken::File(required("oidc_token_file_path")?);
+            let mut oidc = Oidc::new(required("role_arn")?, required("oidc_provider_arn")?, token);
+            oidc.session_name = optional("role_session_name");
+            oidc.policy = optional("policy");
+            Ok(Arc::new(oidc))
+        }
+        other => Err(Error::credential(format!(
+            "{origin} has the type \"{}\"; known are access_key, ecs_ram_role, ram_role_arn and oidc_role_arn",
+            crate::answer::one_line(other, 40)
+        ))),
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<BTreeMap<String, Section>, Error> {
+    let mut sections: BTreeMap<String, Section> = BTreeMap::new();
+    let mut current: Option<String> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        let broken = |why: &str| Error::credential(format!("{}, line {}: {why}", path.display(), index + 1));
+        if let Some(name) = line.strip_prefix('[') {
+            let name = name.split_once(']').ok_or_else(|| broken("the section's ] is missing"))?.0.trim();
+            sections.entry(name.to_owned()).or_default();
+            current = Some(name.to_owned());
+            continue;
+        }
+        let (key, value) = line.split_once('=').ok_or_else(|| broken("neither [section] nor key = value"))?;
+        let section = current.as_ref().and_then(|name| sections.get_mut(name));
+        let section = section.ok_or_else(|| broken("a key stands before the first [section]"))?;
+        // The Python library cuts values at '#'; no key, token or ARN contains one.
+        let value = value.split_once('#').map_or(value, |(value, _)| value);
+        section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+    }
+    Ok(sections)
+}
+
+impl Provide for Ini {
+    fn name(&self) -> String {
+        "the credentials file ~/.alibabacloud/credentials".to_owned()
+    }
+
+    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async {
+            match self.find(&context.environment)? {
+                Some(source) => source.fetch(context).await,
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,95 @@
+//! Keys from a local helper that answers HTTP.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Context, Credential, Provide, sts};
+use crate::answer::one_line;
+use crate::error::Error;
+use crate::transport::without_userinfo;
+
+/// An address that answers a GET with `{"Code":"Success","AccessKeyId",…,"Expiration"}`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Uri {
+    uri: String,
+    origin: String,
+}
+
+impl std::fmt::Debug for Uri {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Uri").field(&shown(&self.uri)).finish()
+    }
+}
+
+impl Uri {
+    /// An address. `origin` says where it was given, for messages: "the setting credentialsUri".
+    pub fn new(uri: impl Into<String>, origin: impl Into<String>) -> Uri {
+        Uri { uri: uri.into().trim().to_owned(), origin: origin.into() }
+    }
+
+    async fn get(&self, context: &Context) -> Result<Credential, Error> {
+        let name = self.name();
+        let scheme = self.uri.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if !matches!(scheme.as_deref(), Some("http" | "https")) {
+            return Err(Error::credential(format!("{name} is no http or https address")));
+        }
+        let response = context
+            .fetch("GET", self.uri.clone(), &[("accept", "application/json")], false)
+            .await
+            .map_err(|failure| Error::credential(format!("{name} cannot be read: {}", failure.reason)))?;
+        if response.status != 200 {
+            return Err(Error::credential(format!("{name} answered with HTTP status {}", response.status)));
+        }
+        let value: Value = serde_json::from_slice(&response.body)
+            .map_err(|error| Error::credential(format!("{name} did not answer with JSON: {error}")))?;
+        check_code(&name, &value)?;
+        sts::read(&name, &value)
+    }
+}
+
+/// Refuses an answer whose `Code` is not `Success`.
+pub(super) fn check_code(name: &str, value: &Value) -> Result<(), Error> {
+    match value.get("Code").and_then(Value::as_str) {
+        Some("Success") => Ok(()),
+        Some(code) => Err(Error::credential(format!("{name} answered {}", one_line(code, 100)))),
+        None => Err(Error::credential(format!("{name}: the answer has no Code"))),
+    }
+}
+
+/// Without user name, and without the query, which may hold a secret.
+fn shown(uri: &str) -> String {
+    let plain = without_userinfo(uri);
+    plain.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+impl Provide for Uri {
+    fn name(&self) -> String {
+        format!("the credentials URI {} ({})", shown(&self.uri), self.origin)
+    }
+
+    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.get(context).await.map(Some) }.boxed()
+    }
+}
+
+/// The address in `ALIBABA_CLOUD_CREDENTIALS_URI` or `ALICLOUD_CREDENTIALS_URI`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EnvironmentUri;
+
+impl Provide for EnvironmentUri {
+    fn name(&self) -> String {
+        "a credentials URI in the environment".to_owned()
+    }
+
+    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async {
+            let names = ["ALIBABA_CLOUD_CREDENTIALS_URI", "ALICLOUD_CREDENTIALS_URI"];
+            match context.environment.first(&names) {
+                Some((name, uri)) => Uri::new(uri, name).get(context).await.map(Some),
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+}

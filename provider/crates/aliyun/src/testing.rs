@@ -1,0 +1,180 @@
+//! For tests: a transport in memory, an environment whose clock goes with tokio's, and shorthands for answers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::credential::Fixed;
+use crate::transport::{Failure, Fault, HttpRequest, HttpResponse, Transport};
+use crate::{Client, Environment, Settings};
+
+/// Where the tests' clocks start.
+pub(crate) const START: &str = "2026-11-22T01:00:00Z";
+pub(crate) const KEY_ID: &str = "LTAI5tExampleKeyId";
+pub(crate) const SECRET: &str = "a-secret-that-must-not-show";
+
+pub(crate) type Reply = Result<HttpResponse, Failure>;
+
+/// A transport that asks a closure. It keeps what was sent, and keeps to time limits as the real one does.
+pub(crate) struct Stub {
+    answer: Box<dyn Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync>,
+    sent: Mutex<Vec<Sent>>,
+}
+
+/// One request as it went out.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    /// Counts from 0.
+    pub(crate) index: usize,
+    pub(crate) at: Instant,
+    pub(crate) request: HttpRequest,
+    /// Query and form together.
+    pub(crate) params: BTreeMap<String, String>,
+}
+
+impl Sent {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn action(&self) -> &str {
+        self.header("x-acs-action").unwrap_or_default()
+    }
+
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+}
+
+impl Stub {
+    /// Answers at once.
+    pub(crate) fn new(answer: impl Fn(&Sent) -> Reply + Send + Sync + 'static) -> Arc<Stub> {
+        Stub::slow(move |sent| {
+            let reply = answer(&sent);
+            async { reply }.boxed()
+        })
+    }
+
+    /// Answers when it likes.
+    pub(crate) fn slow(
+        answer: impl Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+    ) -> Arc<Stub> {
+        Arc::new(Stub { answer: Box::new(answer), sent: Mutex::default() })
+    }
+
+    /// The replies in order, the last one for ever.
+    pub(crate) fn script(replies: Vec<Reply>) -> Arc<Stub> {
+        Stub::new(move |sent| replies[sent.index.min(replies.len() - 1)].clone())
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().expect("no panic").clone()
+    }
+}
+
+impl Transport for Stub {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Reply> {
+        let limit = request.time_limit;
+        let sent = {
+            let mut all = self.sent.lock().expect("no panic");
+            let query = request.url.split_once('?').map_or("", |(_, query)| query);
+            let mut params = decode(query);
+            params.extend(decode(&request.body));
+            let sent = Sent { index: all.len(), at: Instant::now(), request, params };
+            all.push(sent.clone());
+            sent
+        };
+        let reply = (self.answer)(sent);
+        async move { timeout(limit, reply).await.unwrap_or_else(|_| fault(Fault::TimedOut, "too slow")) }
+            .boxed()
+    }
+}
+
+/// Reads a query or a form.
+pub(crate) fn decode(form: &str) -> BTreeMap<String, String> {
+    form.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (plain(name), plain(value)))
+        .collect()
+}
+
+fn plain(encoded: &str) -> String {
+    let mut bytes = encoded.bytes();
+    let mut out = Vec::new();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
+                let digits = std::str::from_utf8(&digits).expect("ASCII");
+                u8::from_str_radix(digits, 16).expect("hexadecimal")
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).expect("UTF-8")
+}
+
+pub(crate) fn json(status: u16, body: &str) -> Reply {
+    Ok(HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() })
+}
+
+pub(crate) fn ok(body: &str) -> Reply {
+    json(200, body)
+}
+
+pub(crate) fn refuse(status: u16, code: &str) -> Reply {
+    json(status, &format!(r#"{{"RequestId":"R-{code}","Code":"{code}","Message":"said the cloud"}}"#))
+}
+
+pub(crate) fn fault(fault: Fault, reason: &str) -> Reply {
+    Err(Failure { fault, reason: reason.to_owned() })
+}
+
+pub(crate) fn with_header(reply: Reply, name: &str, value: &str) -> Reply {
+    let mut response = reply?;
+    response.headers.insert(name.to_owned(), value.to_owned());
+    Ok(response)
+}
+
+/// Never.
+pub(crate) async fn hang() -> Reply {
+    sleep(Duration::from_secs(1_000_000)).await;
+    fault(Fault::Broken, "the test is over")
+}
+
+pub(crate) fn start() -> Timestamp {
+    START.parse().expect("a time")
+}
+
+/// An empty environment whose clock starts at [`START`] and goes with tokio's.
+pub(crate) fn environment() -> Environment {
+    let began = Instant::now();
+    Environment::default().with_clock(move || {
+        let gone = SignedDuration::try_from(began.elapsed()).expect("a short test");
+        start().checked_add(gone).expect("a short test")
+    })
+}
+
+pub(crate) fn settings() -> Settings {
+    let key = Fixed::new(KEY_ID, SECRET, None, "the settings");
+    Settings { environment: environment(), ..Settings::new("cn-test", Arc::new(key)) }
+}
+
+pub(crate) fn client(stub: &Arc<Stub>) -> Client {
+    client_with(settings(), stub)
+}
+
+pub(crate) fn client_with(settings: Settings, stub: &Arc<Stub>) -> Client {
+    let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
+    Client::with_transport(settings, transport).expect("a client")
+}
+
+pub(crate) fn in_seconds(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
+}

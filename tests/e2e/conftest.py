@@ -1,14 +1,10 @@
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from emulator import Emulator  # noqa: E402
-from languages import LANGUAGES, ROOT  # noqa: E402
-from stack import Stack  # noqa: E402
+from emulator import Emulator
+from languages import LANGUAGES, ROOT
+from stack import Stack
 
 
 def pytest_addoption(parser):
@@ -17,7 +13,9 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "language" in metafunc.fixturenames:
-        metafunc.parametrize("language", metafunc.config.getoption("languages").split(","), indirect=True, scope="session")
+        metafunc.parametrize(
+            "language", metafunc.config.getoption("languages").split(","), indirect=True, scope="session"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +90,9 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("pulumi", stack.report()))
         report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
         if cloud.process.poll() is None:
-            lines = (f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}" for entry in cloud.requests())
+            lines = (
+                f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}"
+                for entry in cloud.requests()
+            )
             report.sections.append(("calls", "\n".join(lines)))
     return report

@@ -35,11 +35,11 @@ class Call:
 
 
 class Emulator:
-    def __init__(self, binary, log):
+    def __init__(self, binary, log, image_ready_after="200ms"):
         self.log = log
         self.process = subprocess.Popen(
             [
-                binary, "emulator", "--image-ready-after", "200ms",
+                binary, "emulator", "--image-ready-after", image_ready_after,
                 "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
             ],
             stdin=subprocess.DEVNULL,
@@ -88,10 +88,7 @@ class Emulator:
         """This account's images, by id."""
         regions = self.control("GET", "state")["regions"]
         return {
-            image["id"]: image
-            for region in regions.values()
-            for image in region["images"]
-            if image["owner"] == "own"
+            image["id"]: image for region in regions.values() for image in region["images"] if image["owner"] == "own"
         }
 
     def snapshots(self):

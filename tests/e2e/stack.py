@@ -33,13 +33,17 @@ class Stack:
             if not name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "PULUMI_"))
         }
         path = os.pathsep.join([str(wrapper.parent), env.get("PATH", ""), outside["PATH"]])
-        self.env = outside | env | {
-            "PATH": path,
-            "PULUMI_BACKEND_URL": f"file://{self.home / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "e2e",
-            "PULUMI_HOME": str(self.home / "pulumi"),
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-        }
+        self.env = (
+            outside
+            | env
+            | {
+                "PATH": path,
+                "PULUMI_BACKEND_URL": f"file://{self.home / 'state'}",
+                "PULUMI_CONFIG_PASSPHRASE": "e2e",
+                "PULUMI_HOME": str(self.home / "pulumi"),
+                "PULUMI_SKIP_UPDATE_CHECK": "1",
+            }
+        )
 
     def run(self, *args, fails=False):
         """What the command printed; it must end well, or with an error where it `fails`."""
@@ -114,9 +118,7 @@ class Stack:
 
 def announced(preview):
     changing = (step for step in preview["steps"] if step["op"] not in ("same", "read"))
-    return {
-        step["urn"].rsplit("::", 1)[1]: step["op"] for step in changing if not step["urn"].endswith("::test")
-    }
+    return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in changing if not step["urn"].endswith("::test")}
 
 
 def copy_program(source, target):

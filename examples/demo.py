@@ -1,0 +1,70 @@
+"""Runs an example with the real CLI against the emulator and tells what happened. `examples/demo` sets it up."""
+
+import collections
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from emulator import Emulator
+from languages import LANGUAGES, ROOT
+from stack import Stack
+
+WORTH_SHOWING = ("Description", "Tag.1.Key", "Tag.1.Value", "InstanceId", "SnapshotId")
+
+
+class Show:
+    def __init__(self, stack, cloud):
+        self.stack, self.cloud = stack, cloud
+
+    def step(self, what, *args):
+        """One command: how long it took, what it left of images, what was asked of the cloud."""
+        before, start = self.cloud.images(), time.monotonic()
+        self.cloud.forget_requests()
+        print(f"\n$ pulumi {args[0]}    # {what}", flush=True)
+        self.stack.run(*args)
+        took, after = time.monotonic() - start, self.cloud.images()
+        for image in (after | before).values():
+            sign = "+" if image["id"] not in before else "-" if image["id"] not in after else "~"
+            if sign != "~" or after[image["id"]] != image:
+                print(f"  {sign} {image['id']}  {image['name']}")
+        for call in self.cloud.changes():
+            shown = ", ".join(f"{name}={call.params[name]}" for name in WORTH_SHOWING if name in call.params)
+            print(f"    {call.action} {shown}".rstrip())
+        asked = collections.Counter(entry["action"] for entry in self.cloud.requests())
+        counts = ", ".join(f"{count} {action}" for action, count in sorted(asked.items())) or "nothing"
+        print(f"  {took:.1f} s; asked of the cloud: {counts}")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        work = Path(name)
+        language = LANGUAGES[sys.argv[1]](work)
+        binary = ROOT / "target/debug/pulumi-resource-alicloud"
+        print("Building the SDK …", flush=True)
+        language.build()
+        folder = language.example(work / "program")
+        stack = Stack(folder, work / "home", binary, language.wire(folder))
+        cloud = Emulator(binary, work / "emulator.log", image_ready_after="2s")
+        try:
+            stack.init(cloud)
+            print(f"The program is examples/{sys.argv[1]}; an emulator of the cloud listens on {cloud.url}.")
+            show = Show(stack, cloud)
+            show.step("three images: of an instance, of a snapshot, of two disks", "up", "--yes", "--skip-preview")
+            print(f"  outputs: {', '.join(f'{name} = {value}' for name, value in stack.outputs().items())}")
+            show.step("nothing changed", "preview", "--expect-no-changes")
+            stack.set(description="described anew", financeDept="FinanceDeptMary")
+            show.step("another description and another tag", "up", "--yes", "--skip-preview")
+            stack.set(instanceId="i-stopped")
+            show.step("another instance: the image is replaced", "up", "--yes", "--skip-preview")
+            show.step("all of it goes", "destroy", "--yes", "--skip-preview")
+            print(f"\nThe account holds {len(cloud.images())} images.")
+        except AssertionError as problem:
+            print(f"\n{stack.report()}\n{problem}", file=sys.stderr)
+            sys.exit(1)
+        finally:
+            cloud.stop()
+
+
+if __name__ == "__main__":
+    main()

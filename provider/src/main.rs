@@ -1,2 +1,100 @@
-//! The plugin's entry point: which subcommand runs, and nothing else.
-fn main() {}
+//! The plugin's entry point: which subcommand runs, and the exit code.
+
+mod client;
+mod config;
+mod ecs;
+mod failure;
+mod mapping;
+mod package;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::package::Alicloud;
+
+/// The Pulumi provider for Alibaba Cloud images. The Pulumi engine starts it with its own address as the argument.
+#[derive(Debug, Parser)]
+#[command(name = "pulumi-resource-alicloud", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The engine's address, host and port; without it the plugin waits to be attached to one
+    #[arg(value_name = "ENGINE_ADDRESS")]
+    engine: Option<String>,
+
+    /// Accepted from the engine: where and how much it logs, where it sends traces
+    #[arg(long, hide = true)]
+    logtostderr: bool,
+    #[arg(short = 'v', hide = true, value_name = "LEVEL")]
+    verbosity: Option<String>,
+    #[arg(long, hide = true)]
+    tracing: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints the package schema
+    Schema,
+    /// Runs an ECS on this machine to try programs on
+    Emulator(emulator::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Some(Command::Schema) => {
+            let schema = Alicloud::new().schema_text()?;
+            std::io::stdout().write_all(schema.as_bytes())?;
+            Ok(())
+        }
+        Some(Command::Emulator(options)) => {
+            runtime()?.block_on(async { Ok(emulator::run(options, signal()).await?) })
+        }
+        None => {
+            let runtime = runtime()?;
+            let served = runtime.block_on(pulumi::serve(Alicloud::new(), cli.engine.as_deref(), signal()));
+            // Whoever still waits, waits in vain: the engine is gone, or its grace is over.
+            runtime.shutdown_background();
+            served.map_err(|error| anyhow::anyhow!(error))
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Ends when the process is told to stop.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            // Without handlers the default action ends the process just as well.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -48,7 +48,11 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
 }
 
 /// The name under which `inputs` give a property, where they give it.
-pub(crate) fn written_name<'a>(object: &'a ObjectType, inputs: &Properties, target: &'a str) -> Option<&'a str> {
+pub(crate) fn written_name<'a>(
+    object: &'a ObjectType,
+    inputs: &Properties,
+    target: &'a str,
+) -> Option<&'a str> {
     if inputs.contains_key(target) {
         return Some(target);
     }
@@ -61,7 +65,8 @@ pub(crate) fn restore(object: &ObjectType, mut inputs: Properties, written: &Pro
         if !written.contains_key(alias) {
             continue;
         }
-        let value = if written.contains_key(target) { inputs.get(target).cloned() } else { inputs.remove(target) };
+        let value =
+            if written.contains_key(target) { inputs.get(target).cloned() } else { inputs.remove(target) };
         if let Some(value) = value {
             inputs.insert(alias.to_owned(), value);
         }

@@ -80,7 +80,9 @@ fn check_object(object: &ObjectType, inputs: Properties, path: &Path, findings: 
             }
             _ if value.is_null() => {}
             None => findings.fail(path, unknown_property(object, &key)),
-            Some(property) if property.output_only => findings.fail(path, "is set by the cloud and cannot be given"),
+            Some(property) if property.output_only => {
+                findings.fail(path, "is set by the cloud and cannot be given")
+            }
             Some(property) => {
                 let value = check_value(&property.kind, value, &path, findings);
                 checked.insert(key, value);
@@ -151,10 +153,8 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
                 return Value::Unknown;
             }
             if !length.contains(i64::try_from(characters).unwrap_or(i64::MAX)) {
-                findings.fail(
-                    path.clone(),
-                    format!("{}, got {characters}: {}", expectation(kind), quote(&text)),
-                );
+                findings
+                    .fail(path.clone(), format!("{}, got {characters}: {}", expectation(kind), quote(&text)));
                 return Value::Unknown;
             }
             if !known.is_empty() && !known.contains(&text) {
@@ -163,7 +163,10 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
                     .map_or_else(String::new, |name| format!(" (did you mean {}?)", quote(name)));
                 findings.warn(
                     path.clone(),
-                    format!("{} is not one of the values known here{meant}; it is sent as it is", quote(&text)),
+                    format!(
+                        "{} is not one of the values known here{meant}; it is sent as it is",
+                        quote(&text)
+                    ),
                 );
             }
             Value::String(text)
@@ -361,8 +364,14 @@ mod tests {
 
     #[test]
     fn an_unknown_property_names_the_nearest() {
-        check_failures(json!({"imagename": "web"}), &[("imagename", "unknown property; did you mean \"imageName\"?")]);
-        check_failures(json!({"disks": [{"sizes": 5}]}), &[("disks[0].sizes", "unknown property; did you mean \"size\"?")]);
+        check_failures(
+            json!({"imagename": "web"}),
+            &[("imagename", "unknown property; did you mean \"imageName\"?")],
+        );
+        check_failures(
+            json!({"disks": [{"sizes": 5}]}),
+            &[("disks[0].sizes", "unknown property; did you mean \"size\"?")],
+        );
         check_failures(
             json!({"zzz": 1}),
             &[("zzz", "unknown property; the properties are count, disks, force, imageName, platform, tags")],
@@ -434,7 +443,8 @@ mod tests {
 
     #[test]
     fn settings_are_read_from_json_text() {
-        let mut settings = properties(json!({"count": "5", "force": "true", "imageName": "5", "tags": "", "disks": "[{"}));
+        let mut settings =
+            properties(json!({"count": "5", "force": "true", "imageName": "5", "tags": "", "disks": "[{"}));
         read_json_texts(&ObjectType::of::<Args>().unwrap(), &mut settings);
         assert_eq!(settings, properties(json!({"count": 5, "force": true, "imageName": "5", "disks": "[{"})));
     }

@@ -33,7 +33,8 @@ pub(crate) fn decode_old<T: DeserializeOwned>(mut properties: Properties) -> Res
 /// # Errors
 /// [`Failure::Bug`]: every args and state type is an object.
 pub fn encode<T: Serialize>(value: &T) -> Result<Properties, Failure> {
-    let json = serde_json::to_value(value).map_err(|error| Failure::Bug(format!("cannot write properties: {error}")))?;
+    let json = serde_json::to_value(value)
+        .map_err(|error| Failure::Bug(format!("cannot write properties: {error}")))?;
     match without_nulls(from_json(json)) {
         Value::Object(map) => Ok(map),
         other => Err(Failure::Bug(format!("properties are {}", other.describe()))),

@@ -72,9 +72,7 @@ fn strip(old: Value, new: Option<&Value>) -> Value {
             Value::Object(
                 map.into_iter()
                     .filter(|(key, _)| !is_internal(key))
-                    .filter(|(key, _)| {
-                        !filled.contains(key) || new.is_none_or(|new| new.contains_key(key))
-                    })
+                    .filter(|(key, _)| !filled.contains(key) || new.is_none_or(|new| new.contains_key(key)))
                     .map(|(key, value)| {
                         let value = strip(value, new.and_then(|new| new.get(&key)));
                         (key, value)
@@ -99,7 +97,13 @@ fn strip(old: Value, new: Option<&Value>) -> Value {
     }
 }
 
-fn compare_values(old: Option<&Value>, new: Option<&Value>, path: &Path, replace: bool, changes: &mut Vec<Change>) {
+fn compare_values(
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &Path,
+    replace: bool,
+    changes: &mut Vec<Change>,
+) {
     let old = old.map(Value::plain).filter(|value| !value.is_null());
     let new = new.map(Value::plain).filter(|value| !value.is_null());
     let kind = match (old, new) {

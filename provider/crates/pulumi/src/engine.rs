@@ -123,7 +123,8 @@ async fn send(client: &mut Option<EngineClient<Channel>>, request: LogRequest) {
 }
 
 async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<EngineClient<Channel>> {
-    let endpoint = Endpoint::try_from(format!("http://{address}")).ok()?.connect_timeout(Duration::from_secs(10));
+    let endpoint =
+        Endpoint::try_from(format!("http://{address}")).ok()?.connect_timeout(Duration::from_secs(10));
     let address = address.to_owned();
     let connector = tower::service_fn(move |_: Uri| {
         let (address, gone) = (address.clone(), Arc::clone(&gone));
@@ -161,7 +162,11 @@ mod watched {
     }
 
     impl AsyncRead for Watched {
-        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
             let before = buf.filled().len();
             let result = Pin::new(&mut self.stream).poll_read(cx, buf);
             let ended = match &result {

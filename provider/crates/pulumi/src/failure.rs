@@ -156,9 +156,11 @@ mod tests {
         let status = failure.into_status(&Redactor::default());
         let payload = google_rpc::Status::decode(status.details()).unwrap();
         assert_eq!(payload.details[0].type_url, "type.googleapis.com/pulumirpc.ErrorResourceInitFailed");
-        let detail =
-            pulumirpc::ErrorResourceInitFailed::decode(payload.details[0].value.as_slice()).unwrap();
-        assert_eq!((detail.id.as_str(), detail.reasons.as_slice()), ("m-1", &["it timed out".to_owned()][..]));
+        let detail = pulumirpc::ErrorResourceInitFailed::decode(payload.details[0].value.as_slice()).unwrap();
+        assert_eq!(
+            (detail.id.as_str(), detail.reasons.as_slice()),
+            ("m-1", &["it timed out".to_owned()][..])
+        );
     }
 
     #[test]

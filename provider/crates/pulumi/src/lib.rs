@@ -27,7 +27,9 @@ pub use failure::{BoxError, Failure, MissingKey, chain};
 pub use generated::{google_rpc, pulumirpc};
 pub use input::{Input, known};
 pub use plugin::serve;
-pub use provider::{AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource};
+pub use provider::{
+    AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource,
+};
 pub use redact::Redactor;
 pub use resource::{Autonaming, CheckContext, Context, Old, Read, Resource, Update};
 pub use server::Server;

@@ -17,7 +17,7 @@
 //! | `x-scalars-as-text` | a map of strings | numbers and booleans are taken as their text |
 //! | `x-known-values` | a string | other values are a warning, not a failure |
 //! | `x-environment` | a provider setting | the variables that give it, in order |
-//! | `x-required-output` | a field of a state type | the state always has it |
+//! | `x-always-reported` | a field | the state always has it |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,8 +46,10 @@ pub struct Property {
     pub description: String,
     /// What values it takes.
     pub kind: Kind,
-    /// Whether an input must be given, or a state always has it.
+    /// Whether an input must be given.
     pub required: bool,
+    /// Whether a state always has it.
+    pub always_reported: bool,
     /// Why not to use it, and what instead.
     pub deprecated: Option<String>,
     /// The property of which this is an old name.
@@ -186,8 +188,7 @@ impl Reader {
             Some(names) => strings(names)?,
         };
         let mut properties = BTreeMap::new();
-        for (key, declared) in
-            schema.remove("properties").map(expect_object).transpose()?.unwrap_or_default()
+        for (key, declared) in schema.remove("properties").map(expect_object).transpose()?.unwrap_or_default()
         {
             let property = self
                 .property(expect_object(declared)?, required.contains(&key))
@@ -210,12 +211,12 @@ impl Reader {
             Some(Json::Bool(value)) => Ok(value),
             Some(other) => Err(format!("{key} is {other}, not a boolean")),
         };
-        let required = flag(&mut schema, "x-required-output")? || required;
         // schemars repeats Rust's own #[serde(default)] as a default of null.
         let default = schema.remove("default").filter(|value| !value.is_null());
         let property = Property {
             description: take_text(&mut schema, "description")?.unwrap_or_default(),
             required,
+            always_reported: flag(&mut schema, "x-always-reported")?,
             deprecated: take_text(&mut schema, "x-deprecated")?,
             alias_of: take_text(&mut schema, "x-alias-of")?,
             replace: flag(&mut schema, "x-replace")?,
@@ -280,8 +281,9 @@ impl Reader {
             return Ok(Arc::clone(done));
         }
         let schema = self.definitions.get(name).cloned().ok_or_else(|| format!("no definition of {name}"))?;
-        let object =
-            Arc::new(self.object(name, expect_object(schema)?).map_err(|reason| format!("{name}: {reason}"))?);
+        let object = Arc::new(
+            self.object(name, expect_object(schema)?).map_err(|reason| format!("{name}: {reason}"))?,
+        );
         self.done.insert(name.to_owned(), Arc::clone(&object));
         Ok(object)
     }
@@ -292,11 +294,16 @@ fn range(schema: &mut Map<String, Json>, least: &str, most: &str) -> Result<Rang
         None => Ok(None),
         Some(value) => value
             .as_i64()
-            .or_else(|| value.as_f64().map(|float| {
-                #[expect(clippy::cast_possible_truncation, reason = "schemars writes whole limits as 5.0")]
-                let whole = float as i64;
-                whole
-            }))
+            .or_else(|| {
+                value.as_f64().map(|float| {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "schemars writes whole limits as 5.0"
+                    )]
+                    let whole = float as i64;
+                    whole
+                })
+            })
             .map(Some)
             .ok_or_else(|| format!("{key} is {value}")),
     };

@@ -49,12 +49,13 @@ pub async fn serve<P: Provider>(
     let service = ResourceProviderServer::new(server.clone())
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
-    let serving = tonic::transport::Server::builder()
-        .add_service(service)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+    let serving = tonic::transport::Server::builder().add_service(service).serve_with_incoming_shutdown(
+        TcpListenerStream::new(listener),
+        async {
             // Nobody is left who would send an error.
             let _ = stop.wait_for(|stop| *stop).await;
-        });
+        },
+    );
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => served?,

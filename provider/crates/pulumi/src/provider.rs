@@ -102,14 +102,30 @@ pub trait AnyResource<C>: Send + Sync {
     /// How long an operation may take where the program says nothing.
     fn timeout(&self) -> Duration;
     /// See [`Resource::check`].
-    fn check(&self, args: Properties, context: &CheckContext<'_>, findings: &mut Findings) -> Result<Properties, Failure>;
+    fn check(
+        &self,
+        args: Properties,
+        context: &CheckContext<'_>,
+        findings: &mut Findings,
+    ) -> Result<Properties, Failure>;
     /// See [`Resource::check_update`].
-    fn check_update(&self, olds: Properties, news: Properties, findings: &mut Findings) -> Result<(), Failure>;
+    fn check_update(
+        &self,
+        olds: Properties,
+        news: Properties,
+        findings: &mut Findings,
+    ) -> Result<(), Failure>;
     /// See [`Resource::delete_before_replace`].
     fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure>;
+    /// See [`Resource::observe`].
+    fn observe(&self, urn: &str, id: &str, state: Properties);
     /// See [`Resource::create`].
-    fn create<'a>(&'a self, client: &'a C, context: &'a Context, args: Properties)
-    -> BoxFuture<'a, Result<(String, Properties), Failure>>;
+    fn create<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        args: Properties,
+    ) -> BoxFuture<'a, Result<(String, Properties), Failure>>;
     /// See [`Resource::read`]; the inputs, then the state.
     fn read<'a>(
         &'a self,
@@ -119,8 +135,12 @@ pub trait AnyResource<C>: Send + Sync {
         old: Option<(Properties, Properties)>,
     ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Failure>>;
     /// See [`Resource::update`].
-    fn update<'a>(&'a self, client: &'a C, context: &'a Context, update: AnyUpdate)
-    -> BoxFuture<'a, Result<Properties, Failure>>;
+    fn update<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        update: AnyUpdate,
+    ) -> BoxFuture<'a, Result<Properties, Failure>>;
     /// See [`Resource::delete`].
     fn delete<'a>(
         &'a self,
@@ -187,17 +207,33 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         R::TIMEOUT
     }
 
-    fn check(&self, args: Properties, context: &CheckContext<'_>, findings: &mut Findings) -> Result<Properties, Failure> {
+    fn check(
+        &self,
+        args: Properties,
+        context: &CheckContext<'_>,
+        findings: &mut Findings,
+    ) -> Result<Properties, Failure> {
         Ok(self.resource.check(&decode(args)?, context, findings))
     }
 
-    fn check_update(&self, olds: Properties, news: Properties, findings: &mut Findings) -> Result<(), Failure> {
+    fn check_update(
+        &self,
+        olds: Properties,
+        news: Properties,
+        findings: &mut Findings,
+    ) -> Result<(), Failure> {
         self.resource.check_update(&decode_old(olds)?, &decode(news)?, findings);
         Ok(())
     }
 
     fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure> {
         Ok(self.resource.delete_before_replace(urn, &decode_old(olds)?, &decode(news)?))
+    }
+
+    fn observe(&self, urn: &str, id: &str, state: Properties) {
+        if let Ok(state) = decode_old(state) {
+            self.resource.observe(urn, id, &state);
+        }
     }
 
     fn create<'a>(

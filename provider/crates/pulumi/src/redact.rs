@@ -43,7 +43,14 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
         Value::Secret(inner) => collect(inner, true, secrets),
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, secrets)),
         Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
-        Value::String(text) if secret && text.len() >= SHORTEST => secrets.push(text.clone()),
+        Value::String(text) if secret && text.len() >= SHORTEST => {
+            // Messages quote texts with Rust's escapes, where that makes a difference.
+            let escaped = text.escape_debug().to_string();
+            if escaped != *text {
+                secrets.push(escaped);
+            }
+            secrets.push(text.clone());
+        }
         Value::Null
         | Value::Bool(_)
         | Value::Number(_)

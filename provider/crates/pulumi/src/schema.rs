@@ -84,7 +84,7 @@ fn resource(types: &ResourceTypes) -> Json {
     json!({
         "description": types.description,
         "properties": outputs,
-        "required": required(&types.state),
+        "required": always_reported(&types.state),
         "inputProperties": properties(&types.args, Side::Input),
         "requiredInputs": required(&types.args),
         "stateInputs": {
@@ -119,6 +119,10 @@ fn object_type(object: &ObjectType, reported: bool) -> Json {
 
 fn required(object: &ObjectType) -> Vec<&String> {
     object.properties.iter().filter(|(_, property)| property.required).map(|(name, _)| name).collect()
+}
+
+fn always_reported(object: &ObjectType) -> Vec<&String> {
+    object.properties.iter().filter(|(_, property)| property.always_reported).map(|(name, _)| name).collect()
 }
 
 fn properties(object: &ObjectType, side: Side) -> Map<String, Json> {

@@ -122,12 +122,20 @@ impl<P: Provider> Shared<P> {
     fn client(&self) -> Result<Arc<P::Client>, Failure> {
         lock(&self.client).clone().ok_or_else(|| {
             Failure::Refused(
-                "the provider is not configured: the engine must call Configure, with known settings, first".to_owned(),
+                "the provider is not configured: the engine must call Configure, with known settings, first"
+                    .to_owned(),
             )
         })
     }
 
-    fn context(&self, urn: &str, name: &str, timeout: f64, default: Duration, redactor: &Redactor) -> Context {
+    fn context(
+        &self,
+        urn: &str,
+        name: &str,
+        timeout: f64,
+        default: Duration,
+        redactor: &Redactor,
+    ) -> Context {
         let started = Instant::now();
         Context {
             urn: urn.to_owned(),
@@ -176,11 +184,17 @@ impl<P: Provider> Shared<P> {
                 .and_then(|key| alias::written_name(&types.args, &checked, key))
                 .map_or_else(|| path.clone(), |name| path.with_first_key(name))
         };
+        let shown = |path: &Path, reason: String| {
+            let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
+            if secret { without_value(&reason) } else { reason }
+        };
         for found in rules.failures {
-            findings.fail(as_written(&found.path), found.reason);
+            let path = as_written(&found.path);
+            findings.fail(path.clone(), shown(&path, found.reason));
         }
         for found in rules.warnings {
-            findings.warn(as_written(&found.path), found.reason);
+            let path = as_written(&found.path);
+            findings.warn(path.clone(), shown(&path, found.reason));
         }
 
         if findings.failures.is_empty() {
@@ -218,6 +232,7 @@ impl<P: Provider> Shared<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
         let old_state = plain(from_struct(request.olds.unwrap_or_default()));
+        resource.observe(&request.urn, &request.id, old_state.clone());
         let written_news = plain(from_struct(request.news.unwrap_or_default()));
         let written_olds = old_inputs(request.old_inputs, &old_state, object);
         let news = alias::canonical(object, written_news.clone());
@@ -227,7 +242,8 @@ impl<P: Provider> Shared<P> {
         // A program that begins to name what the cloud has anyway changes nothing; a replacement would give the same.
         changes.retain(|change| {
             let key = change.path.first_key().unwrap_or_default();
-            let named_only = change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
+            let named_only =
+                change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
             !(named_only && news.get(key).is_some() && news.get(key) == old_state.get(key))
         });
         let replaces = changes.iter().any(|change| change.replace);
@@ -246,7 +262,11 @@ impl<P: Provider> Shared<P> {
         Ok(diff_response(&changes, delete_before_replace))
     }
 
-    fn check_config(&self, request: rpc::CheckRequest, redactor: &Redactor) -> Result<rpc::CheckResponse, Failure> {
+    fn check_config(
+        &self,
+        request: rpc::CheckRequest,
+        redactor: &Redactor,
+    ) -> Result<rpc::CheckResponse, Failure> {
         let object = self.config()?;
         let (mut settings, engines) = split_settings(request.news.unwrap_or_default());
         let written = settings.clone();
@@ -257,7 +277,10 @@ impl<P: Provider> Shared<P> {
         if findings.failures.is_empty() {
             self.warn_of_deprecated(object, &checked, &request.urn);
             for warning in &findings.warnings {
-                self.warn_once(&request.urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
+                self.warn_once(
+                    &request.urn,
+                    redactor.redact(&format!("{}: {}", warning.path, warning.reason)),
+                );
             }
         }
         // The settings go back in the form they came in: SDKs and states hold JSON texts. Secret ones become secret.
@@ -270,7 +293,10 @@ impl<P: Provider> Shared<P> {
             })
             .collect();
         inputs.extend(engines);
-        Ok(rpc::CheckResponse { inputs: Some(to_struct(inputs)), failures: check_failures(findings, redactor) })
+        Ok(rpc::CheckResponse {
+            inputs: Some(to_struct(inputs)),
+            failures: check_failures(findings, redactor),
+        })
     }
 
     fn diff_config(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
@@ -328,7 +354,11 @@ impl<P: Provider> Shared<P> {
         }
     }
 
-    async fn create(&self, request: rpc::CreateRequest, redactor: Redactor) -> Result<rpc::CreateResponse, Failure> {
+    async fn create(
+        &self,
+        request: rpc::CreateRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::CreateResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let inputs = from_struct(request.properties.unwrap_or_default());
@@ -341,7 +371,8 @@ impl<P: Provider> Shared<P> {
             });
         }
         let client = self.client()?;
-        let context = self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let args = alias::canonical(&types.args, plain(inputs.clone()));
         match resource.create(&client, &context, args).await {
             Ok((id, state)) => Ok(rpc::CreateResponse {
@@ -353,13 +384,21 @@ impl<P: Provider> Shared<P> {
         }
     }
 
-    async fn read(&self, request: rpc::ReadRequest, redactor: Redactor) -> Result<rpc::ReadResponse, Failure> {
+    async fn read(
+        &self,
+        request: rpc::ReadRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::ReadResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let client = self.client()?;
-        let context = self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
+        if !written.is_empty() {
+            resource.observe(&request.urn, &request.id, plain(state.clone()));
+        }
         let old = (!written.is_empty())
             .then(|| (alias::canonical(&types.args, plain(written.clone())), plain(state.clone())));
         let Some((args, mut read)) = resource.read(&client, &context, &request.id, old).await? else {
@@ -377,7 +416,11 @@ impl<P: Provider> Shared<P> {
         })
     }
 
-    async fn update(&self, request: rpc::UpdateRequest, redactor: Redactor) -> Result<rpc::UpdateResponse, Failure> {
+    async fn update(
+        &self,
+        request: rpc::UpdateRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::UpdateResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let inputs = from_struct(request.news.unwrap_or_default());
@@ -385,17 +428,23 @@ impl<P: Provider> Shared<P> {
         if request.preview {
             let state = preview_state(types, old_state, &inputs);
             let state = finish(types, state, &inputs, Some(&request.id));
-            return Ok(rpc::UpdateResponse { properties: Some(to_struct(state)), refresh_before_update: false });
+            return Ok(rpc::UpdateResponse {
+                properties: Some(to_struct(state)),
+                refresh_before_update: false,
+            });
         }
         let client = self.client()?;
-        let context = self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let old_state = plain(old_state);
+        resource.observe(&request.urn, &request.id, old_state.clone());
         let args = alias::canonical(&types.args, plain(inputs.clone()));
         let old_args = alias::canonical(&types.args, old_inputs(request.old_inputs, &old_state, &types.args));
-        let mut changed: HashSet<String> = compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
-            .iter()
-            .filter_map(|change| change.path.first_key().map(str::to_owned))
-            .collect();
+        let mut changed: HashSet<String> =
+            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
+                .iter()
+                .filter_map(|change| change.path.first_key().map(str::to_owned))
+                .collect();
         if let Some(Value::Array(names)) = old_state.get(UNAPPLIED) {
             changed.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
         }
@@ -413,7 +462,8 @@ impl<P: Provider> Shared<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let client = self.client()?;
-        let context = self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let state = plain(from_struct(request.properties.unwrap_or_default()));
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
@@ -457,21 +507,30 @@ impl<P: Provider> ResourceProvider for Server<P> {
             )));
         }
         if !request.subpackage_name.is_empty() {
-            return Err(Status::invalid_argument(format!("there is no subpackage {:?}", request.subpackage_name)));
+            return Err(Status::invalid_argument(format!(
+                "there is no subpackage {:?}",
+                request.subpackage_name
+            )));
         }
-        let schema =
-            package_schema(&self.shared.provider).map_err(|failure| failure.into_status(&Redactor::default()))?;
+        let schema = package_schema(&self.shared.provider)
+            .map_err(|failure| failure.into_status(&Redactor::default()))?;
         Ok(Response::new(rpc::GetSchemaResponse { schema: schema.to_string() }))
     }
 
-    async fn check_config(&self, request: Request<rpc::CheckRequest>) -> Result<Response<rpc::CheckResponse>, Status> {
+    async fn check_config(
+        &self,
+        request: Request<rpc::CheckRequest>,
+    ) -> Result<Response<rpc::CheckResponse>, Status> {
         let (server, request) = (self.clone(), request.into_inner());
         let redactor = redactor([&request.news, &request.olds]);
         let (urn, shown) = (request.urn.clone(), redactor.clone());
         self.run(&redactor, &urn, async move { server.shared.check_config(request, &shown) }).await
     }
 
-    async fn diff_config(&self, request: Request<rpc::DiffRequest>) -> Result<Response<rpc::DiffResponse>, Status> {
+    async fn diff_config(
+        &self,
+        request: Request<rpc::DiffRequest>,
+    ) -> Result<Response<rpc::DiffResponse>, Status> {
         let (server, request) = (self.clone(), request.into_inner());
         let redactor = redactor([&request.news, &request.olds, &request.old_inputs]);
         let urn = request.urn.clone();
@@ -492,7 +551,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         }))
     }
 
-    async fn invoke(&self, request: Request<rpc::InvokeRequest>) -> Result<Response<rpc::InvokeResponse>, Status> {
+    async fn invoke(
+        &self,
+        request: Request<rpc::InvokeRequest>,
+    ) -> Result<Response<rpc::InvokeResponse>, Status> {
         Err(Status::invalid_argument(format!(
             "unknown function {:?}: this provider has no functions",
             request.into_inner().tok
@@ -506,7 +568,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         )))
     }
 
-    async fn check(&self, request: Request<rpc::CheckRequest>) -> Result<Response<rpc::CheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<rpc::CheckRequest>,
+    ) -> Result<Response<rpc::CheckResponse>, Status> {
         let (server, request) = (self.clone(), request.into_inner());
         let redactor = redactor([&request.news, &request.olds]);
         let (urn, shown) = (request.urn.clone(), redactor.clone());
@@ -520,7 +585,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         self.run(&redactor, &urn, async move { server.shared.diff(request) }).await
     }
 
-    async fn create(&self, request: Request<rpc::CreateRequest>) -> Result<Response<rpc::CreateResponse>, Status> {
+    async fn create(
+        &self,
+        request: Request<rpc::CreateRequest>,
+    ) -> Result<Response<rpc::CreateResponse>, Status> {
         let (server, request) = (self.clone(), request.into_inner());
         let redactor = redactor([&request.properties]);
         let (urn, shown) = (request.urn.clone(), redactor.clone());
@@ -543,7 +611,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         )))
     }
 
-    async fn update(&self, request: Request<rpc::UpdateRequest>) -> Result<Response<rpc::UpdateResponse>, Status> {
+    async fn update(
+        &self,
+        request: Request<rpc::UpdateRequest>,
+    ) -> Result<Response<rpc::UpdateResponse>, Status> {
         let (server, request) = (self.clone(), request.into_inner());
         let redactor = redactor([&request.news, &request.olds, &request.old_inputs]);
         let (urn, shown) = (request.urn.clone(), redactor.clone());
@@ -608,7 +679,7 @@ fn preview_state(types: &Types, mut state: Properties, inputs: &Properties) -> P
         let input = types.args.properties.contains_key(name);
         let known = match canonical.get(name) {
             // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
-            Some(Value::Object(_) | Value::Array(_)) if property.required => Value::Unknown,
+            Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
             Some(value) => value.clone(),
             None if property.unreported => Value::Null,
             // Taken out of the program: what the cloud has then is seen then.
@@ -653,13 +724,17 @@ fn finish_partial(types: &Types, failure: Failure, inputs: &Properties) -> Failu
 /// the very value where the cloud's says the same.
 fn keep_writing(object: &ObjectType, read: Properties, written: &Properties) -> Properties {
     let read = alias::restore(object, read, written);
-    let mut inputs: Properties =
-        written.iter().filter(|(key, _)| is_internal(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut inputs: Properties = written
+        .iter()
+        .filter(|(key, _)| is_internal(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     for (key, value) in read {
         let value = match written.get(&key) {
             None => value,
             Some(old) => {
-                let olds = without_defaults(Properties::from([(key.clone(), old.clone())]), &Properties::new());
+                let olds =
+                    without_defaults(Properties::from([(key.clone(), old.clone())]), &Properties::new());
                 let news = Properties::from([(key.clone(), value.clone())]);
                 if compare(object, &olds, &news).is_empty() {
                     old.clone()
@@ -688,7 +763,9 @@ fn old_inputs(inputs: Option<prost_types::Struct>, state: &Properties, object: &
         Some(inputs) => plain(from_struct(inputs)),
         None => state
             .iter()
-            .filter(|(key, _)| object.properties.get(*key).is_some_and(|property| property.alias_of.is_none()))
+            .filter(|(key, _)| {
+                object.properties.get(*key).is_some_and(|property| property.alias_of.is_none())
+            })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
     }
@@ -768,6 +845,12 @@ fn into_properties(value: Value) -> Properties {
         // Only objects are passed in; an object stays one through every step above.
         _ => Properties::new(),
     }
+}
+
+/// A reason as it may be shown of a secret. By convention what was given comes last, after "got".
+fn without_value(reason: &str) -> String {
+    let (said, _) = reason.split_once(", got ").unwrap_or((reason, ""));
+    format!("{said} (the value is secret)")
 }
 
 fn autonaming(options: Option<&rpc::check_request::AutonamingOptions>) -> Autonaming<'_> {

@@ -1,0 +1,28 @@
+//! From what the cloud's client says to what the engine must be told. The only file where the two meet.
+
+use pulumi::Failure;
+
+/// A call failed, and nothing is lost by saying just that.
+pub(crate) fn cloud(error: aliyun::Error) -> Failure {
+    Failure::cloud(Advised(error))
+}
+
+/// The whole text of an error: what happened, then what to do.
+pub(crate) fn text(error: &aliyun::Error) -> String {
+    match error.advice() {
+        Some(advice) => format!("{}\n{advice}", pulumi::chain(error)),
+        None => pulumi::chain(error),
+    }
+}
+
+/// An error that says what to do below what happened.
+#[derive(Debug)]
+struct Advised(aliyun::Error);
+
+impl std::fmt::Display for Advised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&text(&self.0))
+    }
+}
+
+impl std::error::Error for Advised {}

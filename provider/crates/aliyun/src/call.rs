@@ -455,7 +455,7 @@ mod tests {
         CreateImageRequest, DeleteImageRequest, DescribeImagesRequest, JoinResourceGroupRequest,
     };
     use crate::testing::{
-        KEY_ID, SECRET, Stub, client, client_with, fault, hang, in_seconds, json, ok, refuse, settings,
+        KEY_ID, SECRET, STS, Stub, client, client_with, fault, hang, in_seconds, json, ok, refuse, settings,
         start, with_header,
     };
     use crate::{Client, Settings};
@@ -851,5 +851,66 @@ mod tests {
         let sent = stub.sent().len();
         sleep(Duration::from_secs(100)).await;
         check_sent(&stub, sent);
+    }
+
+    const PROFILE: &str = r#"{"current":"p","profiles":[{"name":"p","mode":"RamRoleArn","access_key_id":"a",
+        "access_key_secret":"s","ram_role_arn":"acs:ram::1:role/r"}]}"#;
+
+    /// Settings whose keys come from a role, so that every fetch is a call of STS.
+    fn with_role() -> Settings {
+        let environment = crate::testing::environment().with_home("/home").with_file(
+            "/home/.aliyun/config.json",
+            PROFILE,
+            0o600,
+        );
+        Settings { environment, credentials: crate::credential::default_chain(), ..settings() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expired_token_is_replaced_once() {
+        let stub = Stub::new(|sent| match (sent.action(), sent.index) {
+            ("AssumeRole", _) => ok(STS),
+            (_, 1) => refuse(400, "InvalidSecurityToken.Expired"),
+            (_, _) => ok(EMPTY),
+        });
+        describe(&client_with(with_role(), &stub), 600).await.expect("with the new token");
+        let actions: Vec<_> = stub.sent().iter().map(|sent| sent.action().to_owned()).collect();
+        assert_eq!(actions, ["AssumeRole", "DescribeImages", "AssumeRole", "DescribeImages"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_stays_expired_ends_the_call() {
+        let stub = Stub::new(|sent| match sent.action() {
+            "AssumeRole" => ok(STS),
+            _ => refuse(400, "InvalidSecurityToken.Expired"),
+        });
+        let error = describe(&client_with(with_role(), &stub), 600).await.expect_err("expired");
+        assert_eq!(error.code(), Some("InvalidSecurityToken.Expired"));
+        check_sent(&stub, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_first_calls_assume_the_role_once() {
+        let stub = Stub::slow(|sent| {
+            async move {
+                sleep(Duration::from_millis(50)).await;
+                if sent.action() == "AssumeRole" { ok(STS) } else { ok(EMPTY) }
+            }
+            .boxed()
+        });
+        let client = client_with(with_role(), &stub);
+        let results = futures::future::join_all((0..1_000).map(|_| describe(&client, 600))).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert_eq!(stub.sent().iter().filter(|sent| sent.action() == "AssumeRole").count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_cannot_be_had_ends_the_call_before_it_is_made() {
+        let stub = Stub::script(vec![refuse(403, "NoPermission")]);
+        let request = create(Some("token"));
+        let result = client_with(with_role(), &stub).create_image(&request, in_seconds(600)).await;
+        let error = result.expect_err("no key");
+        assert_eq!(error.action(), "AssumeRole");
+        assert!(!error.is_ambiguous());
     }
 }

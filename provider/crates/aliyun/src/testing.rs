@@ -9,9 +9,10 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::credential::Fixed;
+use crate::call::{Caller, Clock};
+use crate::credential::{Context, Credential, Fixed, Provide};
 use crate::transport::{Failure, Fault, HttpRequest, HttpResponse, Transport};
-use crate::{Client, Environment, Settings};
+use crate::{Client, Environment, Error, RetryPolicy, Settings};
 
 /// Where the tests' clocks start.
 pub(crate) const START: &str = "2026-11-22T01:00:00Z";
@@ -175,6 +176,38 @@ pub(crate) fn client_with(settings: Settings, stub: &Arc<Stub>) -> Client {
     Client::with_transport(settings, transport).expect("a client")
 }
 
+/// A context for sources that do not reach the network.
+pub(crate) fn context() -> Context {
+    context_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
+}
+
+/// A context whose network is the stub.
+pub(crate) fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
+    let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
+    let settings = Settings { environment: environment.clone(), ..settings() };
+    let caller = Caller {
+        transport,
+        clock: Clock::new(environment),
+        policy: RetryPolicy::default(),
+        user_agent: "test".to_owned(),
+        read_timeout: None,
+    };
+    Context::new(&settings, Arc::new(caller)).expect("a context")
+}
+
+/// What a source gives, with `environment` and `stub` around it.
+pub(crate) async fn fetch(
+    source: &impl Provide,
+    environment: Environment,
+    stub: &Arc<Stub>,
+) -> Result<Option<Credential>, Error> {
+    source.fetch(&context_with(environment, stub)).await
+}
+
 pub(crate) fn in_seconds(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
+
+/// STS's answer: a temporary key that lives for an hour from [`START`].
+pub(crate) const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUexample0001",
+    "AccessKeySecret":"sts-secret","SecurityToken":"sts-token","Expiration":"2026-11-22T02:00:00Z"}}"#;

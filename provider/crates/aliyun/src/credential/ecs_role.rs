@@ -159,3 +159,104 @@ impl Provide for EcsRole {
         self.get(context).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::testing::{Reply, Stub, environment, fault, fetch, json, ok};
+
+    const KEYS: &str = r#"{"Code":"Success","AccessKeyId":"STS.NUexample0001","AccessKeySecret":"s",
+        "SecurityToken":"t","Expiration":"2026-11-22T07:00:00Z","LastUpdated":"2026-11-22T01:00:00Z"}"#;
+
+    /// A metadata service: its answers to the token, the role's name, and the keys.
+    fn metadata(token: Reply, name: Reply, keys: Reply) -> Arc<Stub> {
+        Stub::new(move |sent| match sent.request.url.rsplit('/').next() {
+            Some("token") => token.clone(),
+            Some("") => name.clone(),
+            _ => keys.clone(),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_token_is_asked_for_first_and_goes_with_every_request() {
+        let stub = metadata(ok("the-token"), ok("worker\n"), ok(KEYS));
+        let key = fetch(&EcsRole::any(), environment(), &stub).await.expect("no error").expect("a key");
+        assert_eq!(
+            (key.access_key_id.as_str(), key.origin.as_str()),
+            ("STS.NUexample0001", "the ECS RAM role worker")
+        );
+        let sent = stub.sent();
+        let asked: Vec<_> =
+            sent.iter().map(|sent| format!("{} {}", sent.request.method, sent.request.url)).collect();
+        assert_eq!(
+            asked,
+            [
+                "PUT http://100.100.100.200/latest/api/token",
+                "GET http://100.100.100.200/latest/meta-data/ram/security-credentials/",
+                "GET http://100.100.100.200/latest/meta-data/ram/security-credentials/worker",
+            ]
+        );
+        assert_eq!(sent[0].header("x-aliyun-ecs-metadata-token-ttl-seconds"), Some("21600"));
+        assert_eq!(sent[2].header("x-aliyun-ecs-metadata-token"), Some("the-token"));
+        assert!(sent.iter().all(|sent| sent.request.link_local), "no proxy");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_named_role_is_not_asked_for() {
+        let stub = metadata(ok("the-token"), json(404, ""), ok(KEYS));
+        fetch(&EcsRole::named("worker"), environment(), &stub).await.expect("no error").expect("a key");
+        assert_eq!(stub.sent().len(), 2);
+        let stub = metadata(ok("the-token"), json(404, ""), ok(KEYS));
+        let variable = environment().with_variable("ALIBABA_CLOUD_ECS_METADATA", "worker");
+        fetch(&EcsRole::any(), variable, &stub).await.expect("no error").expect("a key");
+        assert_eq!(stub.sent().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_token_the_old_way_is_taken_unless_forbidden() {
+        let stub = || metadata(json(404, "no such path"), ok("worker"), ok(KEYS));
+        let old = stub();
+        fetch(&EcsRole::any(), environment(), &old).await.expect("no error").expect("a key");
+        assert_eq!(old.sent()[1].header("x-aliyun-ecs-metadata-token"), None);
+        let strict = environment().with_variable("ALIBABA_CLOUD_IMDSV1_DISABLED", "true");
+        let error = fetch(&EcsRole::any(), strict, &stub()).await.expect_err("forbidden").to_string();
+        assert!(error.contains("ALIBABA_CLOUD_IMDSV1_DISABLED"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn elsewhere_there_is_no_role_but_a_named_one_is_an_error() {
+        let away = || Stub::script(vec![fault(Fault::Unreachable, "timed out")]);
+        assert!(fetch(&EcsRole::any(), environment(), &away()).await.expect("no error").is_none());
+        let error = fetch(&EcsRole::named("worker"), environment(), &away()).await.expect_err("named");
+        assert!(error.to_string().contains("is this an ECS instance?"), "{error}");
+        let disabled = environment().with_variable("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
+        let stub = away();
+        assert!(fetch(&EcsRole::any(), disabled, &stub).await.expect("no error").is_none());
+        assert!(stub.sent().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_without_a_role_gives_none() {
+        let stub = metadata(ok("the-token"), json(404, ""), json(404, ""));
+        assert!(fetch(&EcsRole::any(), environment(), &stub).await.expect("no error").is_none());
+        let error = fetch(&EcsRole::named("worker"), environment(), &stub).await.expect_err("named");
+        assert!(error.to_string().contains("worker is not attached"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_make_no_sense_are_errors() {
+        for (name, keys, reason) in [
+            (ok("<html>a portal</html>"), ok(KEYS), "is no role's name"),
+            (json(500, ""), ok(KEYS), "said 500"),
+            (ok("worker"), ok("<html>"), "the metadata service's answer"),
+            (ok("worker"), ok(r#"{"Code":"Failed"}"#), "answered Failed"),
+            (ok("worker"), ok(&KEYS.replace("SecurityToken", "Other")), "no SecurityToken"),
+        ] {
+            let stub = metadata(ok("the-token"), name, keys);
+            let error = fetch(&EcsRole::any(), environment(), &stub).await.expect_err(reason).to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -129,3 +129,56 @@ impl Provide for External {
         async { self.run(context).await.map(Some) }.boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn broken(printed: &str, reason: &str) {
+        let error = read("the command", printed.as_bytes()).expect_err(reason).to_string();
+        assert!(error.contains(reason), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn keys_are_read_with_their_expiration() {
+        let printed = br#"{"mode":"StsToken","access_key_id":"STS.NUexample0001","access_key_secret":"s",
+            "sts_token":"t","expiration":"2026-11-22T02:00:00Z"}"#;
+        let key = read("the command", printed).expect("a key");
+        assert_eq!(key.expiration, Some("2026-11-22T02:00:00Z".parse().expect("a time")));
+        let key = read("x", br#"{"mode":"AK","access_key_id":"a","access_key_secret":"s"}"#).expect("a key");
+        assert_eq!((key.security_token, key.expiration), (None, None));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_was_printed_is_not_shown() {
+        broken("hush", "did not print JSON");
+        broken(r#"{"access_key_secret":"hush"}"#, "printed no mode");
+        broken(r#"{"mode":"AK","access_key_secret":"hush"}"#, "printed no access_key_id");
+        broken(
+            r#"{"mode":"StsToken","access_key_id":"a","access_key_secret":"hush"}"#,
+            "printed no sts_token",
+        );
+        broken(r#"{"mode":"Guess","access_key_secret":"hush"}"#, "the mode Guess");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_command_runs_in_a_shell_in_the_given_environment() {
+        let context = |variable: &str| {
+            let environment = crate::testing::environment()
+                .with_variable("PATH", std::env::var("PATH").unwrap_or_default())
+                .with_variable("ID", variable);
+            let stub = crate::testing::Stub::script(vec![crate::testing::ok("{}")]);
+            crate::testing::context_with(environment, &stub)
+        };
+        let command = r#"printf '{"mode":"AK","access_key_id":"%s","access_key_secret":"s"}' "$ID""#;
+        let external = External::new(command, "the profile");
+        let key = external.fetch(&context("from-command")).await.expect("no error").expect("a key");
+        assert_eq!(key.access_key_id, "from-command");
+        let external = External::new("echo no luck >&2; exit 3", "the profile");
+        let error = external.fetch(&context("x")).await.expect_err("failed").to_string();
+        assert!(error.contains("no luck") && error.contains('3') && error.contains("the profile"), "{error}");
+    }
+}

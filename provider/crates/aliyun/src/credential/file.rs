@@ -24,3 +24,41 @@ pub(super) fn read(environment: &Environment, path: &Path) -> Result<Option<Stri
     })?;
     Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(contents: &[u8], mode: u32, reason: &str) {
+        let environment = Environment::default().with_file("/keys", contents, mode);
+        let error = read(&environment, Path::new("/keys")).expect_err(reason).to_string();
+        assert!(error.contains(reason) && error.contains("/keys"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_anybody_can_change_is_not_trusted() {
+        refused(b"{}", 0o666, "chmod 600 /keys");
+        refused(b"{}", 0o602, "chmod 600 /keys");
+        let environment = Environment::default().with_file("/keys", "{}", 0o644);
+        assert_eq!(read(&environment, Path::new("/keys")).expect("trusted").as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_refused() {
+        refused(b"ab\xff", 0o600, "not UTF-8 text (byte 2)");
+    }
+
+    #[test]
+    fn a_missing_file_is_none() {
+        assert_eq!(read(&Environment::default(), Path::new("/keys")).expect("no error"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_read_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = read(&Environment::from_process(), folder.path()).expect_err("a folder").to_string();
+        assert!(error.contains("cannot be read: not a regular file"), "{error}");
+    }
+}

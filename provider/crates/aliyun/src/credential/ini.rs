@@ -134,3 +134,74 @@ impl Provide for Ini {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Stub, environment, fetch, ok};
+
+    fn with(text: &str) -> Environment {
+        environment().with_home("/home/me").with_file("/home/me/.alibabacloud/credentials", text, 0o600)
+    }
+
+    const KEY: &str = "access_key_id = a\naccess_key_secret = s # a remark\n";
+
+    async fn id(environment: Environment) -> String {
+        let stub = Stub::script(vec![ok(crate::testing::STS)]);
+        let key = fetch(&Ini::default(), environment, &stub).await.expect("no error");
+        key.map_or_else(|| "none".to_owned(), |key| key.access_key_id)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_type_is_understood() {
+        assert_eq!(id(with(&format!("[default]\ntype = access_key\n{KEY}"))).await, "a");
+        let role =
+            format!("[default]\ntype=ram_role_arn\n{KEY}role_arn=acs:ram::1:role/r\nrole_session_name=ss");
+        assert_eq!(id(with(&role)).await, "STS.NUexample0001");
+        let oidc = "[default]\ntype=oidc_role_arn\nrole_arn=acs:ram::1:role/r\noidc_token_file_path=/t\n\
+                    oidc_provider_arn=acs:ram::1:oidc-provider/p";
+        assert_eq!(id(with(oidc).with_file("/t", "a.b.c", 0o600)).await, "STS.NUexample0001");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn values_end_at_a_hash() {
+        let stub = Stub::script(vec![ok("{}")]);
+        let environment = with(&format!("; remark\n[default]\ntype=access_key\n{KEY}"));
+        let key = fetch(&Ini::default(), environment, &stub).await.expect("no error").expect("a key");
+        assert_eq!(key.access_key_secret, "s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn file_and_section_follow_their_variables() {
+        let environment = environment()
+            .with_file("/else", format!("[ci]\ntype=access_key\n{KEY}"), 0o600)
+            .with_variable("ALIBABA_CLOUD_CREDENTIALS_FILE", "/else");
+        assert_eq!(id(environment.clone().with_variable("ALIBABA_CLOUD_PROFILE", "ci")).await, "a");
+        let python = crate::testing::environment().with_home("/home/me").with_file(
+            "/home/me/.alibabacloud/credentials.ini",
+            format!("[default]\ntype=access_key\n{KEY}"),
+            0o600,
+        );
+        assert_eq!(id(python).await, "a");
+        assert_eq!(id(crate::testing::environment().with_home("/home/me")).await, "none");
+        assert_eq!(id(with("[other]\ntype=access_key")).await, "none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wrong_is_named_with_its_line_or_key() {
+        for (environment, reason) in [
+            (with("[default]\nnonsense"), "credentials, line 2: neither"),
+            (with("[default\n"), "line 1: the section's ]"),
+            (with("key = value"), "line 1: a key stands before"),
+            (with("[default]\naccess_key_id=a"), "has no type"),
+            (with("[default]\ntype=access_key\naccess_key_id=a"), "has no access_key_secret"),
+            (with("[default]\ntype=rsa_key_pair"), "the type \"rsa_key_pair\""),
+            (with("[a]\n[b]").with_variable("ALIBABA_CLOUD_PROFILE", "c"), "no section [c]; it has [a], [b]"),
+            (environment().with_variable("ALIBABA_CLOUD_CREDENTIALS_FILE", "/gone"), "/gone does not exist"),
+        ] {
+            let stub = Stub::script(vec![ok("{}")]);
+            let error = fetch(&Ini::default(), environment, &stub).await.expect_err(reason).to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -177,3 +177,88 @@ impl Provide for EnvironmentOidc {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+    use crate::testing::{STS, Stub, environment, fetch, json, ok};
+
+    const ROLE: &str = "acs:ram::123456:role/tester";
+    const PROVIDER: &str = "acs:ram::123456:oidc-provider/idp";
+    const TOKEN: &str = "eyJhbGciOi.J9payload.sig-_nature";
+
+    fn oidc(token: OidcToken) -> Oidc {
+        Oidc::new(ROLE, PROVIDER, token)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_call_is_anonymous_and_by_https() {
+        let stub = Stub::script(vec![ok(STS)]);
+        let oidc = oidc(OidcToken::Text(format!(" {TOKEN}\n")));
+        let key = fetch(&oidc, environment(), &stub).await.expect("no error").expect("a key");
+        assert_eq!(key.access_key_id, "STS.NUexample0001");
+        let sent = &stub.sent()[0];
+        assert_eq!(sent.request.url, "https://sts.aliyuncs.com/");
+        assert_eq!((sent.action(), sent.header("authorization")), ("AssumeRoleWithOIDC", None));
+        assert_eq!(sent.param("OIDCToken"), TOKEN);
+        assert_eq!(sent.param("OIDCProviderArn"), PROVIDER);
+        assert!(!sent.request.url.contains("Token"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_file_is_read_and_its_faults_are_named() {
+        let with = |contents: &str| environment().with_file("/run/token", contents, 0o644);
+        for (environment, reason) in [
+            (with(""), "is empty"),
+            (with("eyJhbGciOi.J9payload"), "cut short"),
+            (with("eyJhbGciOi.J9payload."), "cut short"),
+            (with("a b.c.d"), "contains a blank"),
+            (with(&"x".repeat(20_001)), "4 to 20000"),
+            (environment(), "cannot be read"),
+        ] {
+            let stub = Stub::script(vec![ok(STS)]);
+            let oidc = oidc(OidcToken::File("/run/token".to_owned()));
+            let error = fetch(&oidc, environment, &stub).await.expect_err(reason).to_string();
+            assert!(error.contains(reason) && error.contains("/run/token"), "{error}");
+            assert!(stub.sent().is_empty());
+        }
+        let stub = Stub::script(vec![ok(STS)]);
+        let oidc = oidc(OidcToken::File("/run/token".to_owned()));
+        fetch(&oidc, with(TOKEN), &stub).await.expect("no error").expect("a key");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_an_answer_repeats_is_not_shown() {
+        let body = format!(r#"{{"Code":"InvalidParameter.OIDCToken","Message":"bad token {TOKEN}"}}"#);
+        let stub = Stub::script(vec![json(400, &body)]);
+        let result = fetch(&oidc(OidcToken::Text(TOKEN.to_owned())), environment(), &stub).await;
+        let error = result.expect_err("refused").to_string();
+        assert!(error.contains("bad token [redacted]"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_environment_counts_only_if_it_names_all_three() {
+        let names = [
+            ("ALIBABA_CLOUD_ROLE_ARN", ROLE),
+            ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", PROVIDER),
+            ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/run/token"),
+        ];
+        let all: Environment = names
+            .iter()
+            .fold(environment(), |environment, (name, value)| environment.with_variable(*name, *value))
+            .with_file("/run/token", TOKEN, 0o644);
+        let stub = Stub::script(vec![ok(STS)]);
+        fetch(&EnvironmentOidc, all.clone(), &stub).await.expect("no error").expect("a key");
+        for (name, _) in names {
+            let stub = Stub::script(vec![ok(STS)]);
+            let fewer = all.clone().without_variable(name);
+            assert!(fetch(&EnvironmentOidc, fewer, &stub).await.expect("no error").is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_token() {
+        assert!(!format!("{:?}", oidc(OidcToken::Text(TOKEN.to_owned()))).contains(TOKEN));
+    }
+}

@@ -263,3 +263,157 @@ impl Provide for Profile {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{STS, Stub, environment, fault, fetch, ok};
+    use crate::transport::Fault;
+
+    const PATH: &str = "/home/me/.aliyun/config.json";
+
+    fn with(text: &str) -> Environment {
+        environment().with_home("/home/me").with_file(PATH, text, 0o600)
+    }
+
+    fn with_profile(profile: &str) -> Environment {
+        with(&format!(r#"{{"current":"p","profiles":[{{"name":"p",{profile}}}]}}"#))
+    }
+
+    const KEY: &str = r#""access_key_id":"a","access_key_secret":"s""#;
+
+    async fn check(profile: &str, expected: &str) -> Vec<crate::testing::Sent> {
+        let stub = Stub::script(vec![ok(STS)]);
+        let key = fetch(&Profile::current(), with_profile(profile), &stub).await.expect("no error");
+        assert_eq!(key.expect("a key").access_key_id, expected);
+        stub.sent()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_mode_is_understood() {
+        let sts = "STS.NUexample0001";
+        check(&format!(r#""mode":"AK",{KEY}"#), "a").await;
+        check(KEY, "a").await;
+        check(&format!(r#""mode":"StsToken","sts_token":"t",{KEY}"#), "a").await;
+        let role = r#""ram_role_arn":"acs:ram::1:role/r","ram_session_name":"ss","expired_seconds":900,
+            "external_id":"x","policy":"{}","sts_region":"cn-beijing""#;
+        let sent = check(&format!(r#""mode":"RamRoleArn",{role},{KEY}"#), sts).await;
+        assert_eq!(sent[0].request.url, "https://sts.cn-beijing.aliyuncs.com/");
+        assert_eq!((sent[0].param("DurationSeconds"), sent[0].param("ExternalId")), ("900", "x"));
+        let uri = r#""mode":"CredentialsURI","credentials_uri":"http://localhost/keys""#;
+        let answer = r#"{"Code":"Success","AccessKeyId":"STS.u","AccessKeySecret":"s","SecurityToken":"t",
+            "Expiration":"2026-11-22T02:00:00Z"}"#;
+        let stub = Stub::script(vec![ok(answer)]);
+        let key = fetch(&Profile::current(), with_profile(uri), &stub).await.expect("no error");
+        assert_eq!(key.expect("a key").access_key_id, "STS.u");
+        let oidc = r#""mode":"OIDC","oidc_provider_arn":"acs:ram::1:oidc-provider/p","oidc_token_file":"/t",
+            "ram_role_arn":"acs:ram::1:role/r","role_session_name":"by-python""#;
+        let stub = Stub::script(vec![ok(STS)]);
+        let environment = with_profile(oidc).with_file("/t", "a.b.c", 0o600);
+        fetch(&Profile::current(), environment, &stub).await.expect("no error").expect("a key");
+        assert_eq!(stub.sent()[0].param("RoleSessionName"), "by-python");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ecs_profile_asks_the_metadata_service_and_must_get_a_key() {
+        let stub = Stub::script(vec![fault(Fault::Unreachable, "no route to host")]);
+        let environment = with_profile(r#""mode":"EcsRamRole""#);
+        let error = fetch(&Profile::current(), environment, &stub).await.expect_err("elsewhere").to_string();
+        assert!(error.contains("gives no key"), "{error}");
+        assert!(stub.sent()[0].request.link_local);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn an_external_profile_runs_its_command() {
+        let command =
+            r#"echo '{\"mode\":\"AK\",\"access_key_id\":\"from-command\",\"access_key_secret\":\"s\"}'"#;
+        let profile = format!(r#""mode":"External","process_command":"{command}""#);
+        let stub = Stub::script(vec![ok("{}")]);
+        let key = fetch(&Profile::current(), with_profile(&profile), &stub).await.expect("no error");
+        assert_eq!(key.expect("a key").access_key_id, "from-command");
+    }
+
+    const CHAIN: &str = r#"{"current":"top","profiles":[
+        {"name":"top","mode":"ChainableRamRoleArn","source_profile":"middle","ram_role_arn":"acs:ram::2:role/top"},
+        {"name":"middle","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s",
+         "ram_role_arn":"acs:ram::1:role/middle"},
+        {"name":"loop","mode":"ChainableRamRoleArn","source_profile":"pool","ram_role_arn":"acs:ram::2:role/l"},
+        {"name":"pool","mode":"ChainableRamRoleArn","source_profile":"loop","ram_role_arn":"acs:ram::2:role/p"}]}"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn roles_are_assumed_one_after_another() {
+        let stub = Stub::script(vec![ok(STS)]);
+        fetch(&Profile::current(), with(CHAIN), &stub).await.expect("no error").expect("a key");
+        let sent = stub.sent();
+        assert_eq!(sent[0].param("RoleArn"), "acs:ram::1:role/middle");
+        assert_eq!(sent[1].param("RoleArn"), "acs:ram::2:role/top");
+        assert_eq!(sent[1].header("x-acs-security-token"), Some("sts-token"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn profiles_that_build_on_themselves_are_an_error() {
+        let stub = Stub::script(vec![ok(STS)]);
+        let result = fetch(&Profile::named("loop", None), with(CHAIN), &stub).await;
+        let error = result.expect_err("a loop").to_string();
+        assert!(error.contains("loop → pool → loop"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wrong_is_named_with_file_and_place() {
+        let one = |profile: &str| with_profile(profile);
+        for (environment, reason) in [
+            (with("{\n  \"current\": \"p\",\n  oops}"), "is not valid JSON: line 3, column 3"),
+            (with("{\"profiles\": [{\"access_key_secret\": \"hus"), "is cut short: line 1"),
+            (with("[]"), "is no JSON object"),
+            (with("{}"), "has no list \"profiles\""),
+            (with(r#"{"profiles":[]}"#), "names no current profile"),
+            (with(r#"{"current":"x","profiles":[{"name":"y"}]}"#), "no profile \"x\"; it has y"),
+            (one(r#""mode":"AK","access_key_id":"a""#), "of mode AK, has no access_key_secret"),
+            (one(&format!(r#""mode":"StsToken",{KEY}"#)), "has no sts_token"),
+            (one(r#""mode":"ChainableRamRoleArn""#), "has no source_profile"),
+            (one(r#""mode":"CloudSSO""#), "mode \"CloudSSO\", which is not supported"),
+            (
+                one(&format!(
+                    r#""mode":"RamRoleArn","ram_role_arn":"acs:ram::1:role/r","expired_seconds":"x",{KEY}"#
+                )),
+                "expired_seconds",
+            ),
+            (environment().with_home("/home/me").with_file(PATH, "{}", 0o666), "chmod 600"),
+        ] {
+            let stub = Stub::script(vec![ok(STS)]);
+            let error = fetch(&Profile::current(), environment, &stub).await.expect_err(reason).to_string();
+            assert!(error.contains(reason) && error.contains(PATH), "{error}");
+            assert!(!error.contains("hus\""), "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_profile_asked_for_must_exist_and_the_current_one_need_not() {
+        let stub = Stub::script(vec![ok(STS)]);
+        let home = || environment().with_home("/home/me");
+        assert!(fetch(&Profile::current(), home(), &stub).await.expect("no error").is_none());
+        let blank = with_profile(r#""mode":"AK","access_key_id":"","access_key_secret":"""#);
+        assert!(fetch(&Profile::current(), blank, &stub).await.expect("no error").is_none());
+        let disabled = with("{").with_variable("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
+        assert!(fetch(&Profile::current(), disabled, &stub).await.expect("no error").is_none());
+        let error = fetch(&Profile::named("p", None), home(), &stub).await.expect_err("no file").to_string();
+        assert!(
+            error.contains("the profile \"p\" is asked for, but /home/me/.aliyun/config.json"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_variables_name_the_profile_and_the_file() {
+        let text = format!(r#"{{"current":"a","profiles":[{{"name":"b","region_id":"cn-beijing",{KEY}}}]}}"#);
+        let environment = environment()
+            .with_file("/else", text, 0o600)
+            .with_variable("ALIBABA_CLOUD_CONFIG_FILE", "/else")
+            .with_variable("ALIBABA_CLOUD_PROFILE", "b");
+        let stub = Stub::script(vec![ok(STS)]);
+        let key = fetch(&Profile::current(), environment.clone(), &stub).await.expect("no error");
+        assert_eq!(key.expect("a key").access_key_id, "a");
+        assert_eq!(Profile::current().region(&environment).expect("no error").as_deref(), Some("cn-beijing"));
+    }
+}

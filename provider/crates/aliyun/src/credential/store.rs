@@ -163,3 +163,172 @@ fn renew_at(now: Timestamp, expiration: Timestamp) -> Timestamp {
     let early = EARLY.min(life / 4).max(SignedDuration::ZERO);
     expiration.checked_sub(early).unwrap_or(expiration)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+    use tokio::time::{advance, sleep};
+
+    use super::super::Provide;
+    use super::*;
+    use crate::testing::{context, start};
+
+    /// Hands out keys that live so long, one after another, or fails.
+    #[derive(Debug, Default)]
+    struct Mint {
+        fetches: AtomicUsize,
+        life: Option<i64>,
+        /// The fetches from this one on fail.
+        fails_from: Option<usize>,
+    }
+
+    impl Provide for Mint {
+        fn name(&self) -> String {
+            "the mint".to_owned()
+        }
+
+        fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+            async {
+                let fetch = self.fetches.fetch_add(1, Ordering::Relaxed);
+                sleep(Duration::from_secs(1)).await;
+                if self.fails_from.is_some_and(|from| fetch >= from) {
+                    return Err(Error::credential("the mint is closed"));
+                }
+                let life = self.life.map(SignedDuration::from_secs);
+                Ok(Some(Credential {
+                    access_key_id: format!("key-{fetch}"),
+                    access_key_secret: "secret".to_owned(),
+                    expiration: life.map(|life| context.now().checked_add(life).expect("a time")),
+                    ..Credential::default()
+                }))
+            }
+            .boxed()
+        }
+    }
+
+    fn store(life: Option<i64>, fails_from: Option<usize>) -> (Arc<Mint>, Arc<Store>) {
+        let mint = Arc::new(Mint { life, fails_from, ..Mint::default() });
+        (Arc::clone(&mint), Arc::new(Store::new(mint, context())))
+    }
+
+    async fn id(store: &Store) -> String {
+        store.get().await.expect("a key").access_key_id
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_number_of_waiting_calls_make_one_fetch() {
+        let (mint, store) = store(Some(3_600), None);
+        let ids = futures::future::join_all((0..1_000).map(|_| id(&store))).await;
+        assert!(ids.iter().all(|id| id == "key-0"));
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_number_of_waiting_calls_share_one_failure_and_a_later_one_tries_again() {
+        let (mint, store) = store(None, Some(0));
+        let results = futures::future::join_all((0..1_000).map(|_| store.get())).await;
+        assert!(results.iter().all(Result::is_err));
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 1);
+        assert!(store.get().await.is_err());
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_renewed_before_it_expires() {
+        let (_, store) = store(Some(3_600), None);
+        assert_eq!(id(&store).await, "key-0");
+        advance(Duration::from_secs(2_600)).await;
+        assert_eq!(id(&store).await, "key-0");
+        advance(Duration::from_secs(150)).await;
+        assert_eq!(id(&store).await, "key-1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_shortest_session_is_not_renewed_at_every_call() {
+        let (mint, store) = store(Some(900), None);
+        for _ in 0..6 {
+            id(&store).await;
+            advance(Duration::from_secs(100)).await;
+        }
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_go_on_with_the_old_key_while_the_new_one_is_fetched() {
+        let (_, store) = store(Some(3_600), None);
+        id(&store).await;
+        advance(Duration::from_secs(3_000)).await;
+        let renewing = Arc::clone(&store);
+        let renewing = tokio::spawn(async move { id(&renewing).await });
+        sleep(Duration::from_millis(500)).await;
+        assert_eq!(store.get().now_or_never().expect("at once").expect("a key").access_key_id, "key-0");
+        assert_eq!(renewing.await.expect("no panic"), "key-1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_renewal_uses_the_key_in_hand_until_it_expires() {
+        let (mint, store) = store(Some(3_600), Some(1));
+        id(&store).await;
+        advance(Duration::from_secs(3_000)).await;
+        for _ in 0..10 {
+            assert_eq!(id(&store).await, "key-0");
+        }
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 2, "not at every call");
+        advance(Duration::from_secs(60)).await;
+        assert_eq!(id(&store).await, "key-0");
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 3);
+        advance(Duration::from_secs(600)).await;
+        let error = store.get().await.expect_err("expired").to_string();
+        assert!(error.contains("the mint is closed"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_discarded_key_is_replaced_once() {
+        let (mint, store) = store(None, None);
+        let key = store.get().await.expect("a key");
+        store.discard(&key);
+        assert_eq!(id(&store).await, "key-1");
+        store.discard(&key);
+        assert_eq!(id(&store).await, "key-1");
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_fetch_is_taken_over_by_the_next_in_line() {
+        let (mint, store) = store(None, None);
+        let first = timeout(Duration::from_millis(500), store.get());
+        let (first, second) = futures::future::join(first, id(&store)).await;
+        assert!(first.is_err());
+        assert_eq!(second, "key-1");
+        assert_eq!(mint.fetches.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_never_answers_is_an_error() {
+        #[derive(Debug)]
+        struct Mute;
+        impl Provide for Mute {
+            fn name(&self) -> String {
+                "the mute".to_owned()
+            }
+            fn fetch<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+                futures::future::pending().boxed()
+            }
+        }
+        let store = Store::new(Arc::new(Mute), context());
+        let error = store.get().await.expect_err("no answer").to_string();
+        assert!(error.contains("the mute gave no answer within 90 s"), "{error}");
+    }
+
+    #[test]
+    fn a_quarter_of_a_short_life_is_left_when_a_key_is_renewed() {
+        let hours = |hours| start().checked_add(SignedDuration::from_hours(hours)).expect("a time");
+        assert_eq!(hours(6).duration_since(renew_at(start(), hours(6))), SignedDuration::from_mins(15));
+        let soon = start().checked_add(SignedDuration::from_secs(100)).expect("a time");
+        assert_eq!(soon.duration_since(renew_at(start(), soon)), SignedDuration::from_secs(25));
+    }
+}

@@ -93,3 +93,51 @@ impl Provide for EnvironmentUri {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Stub, environment, fault, fetch, json, ok};
+    use crate::transport::Fault;
+
+    const ANSWER: &str = r#"{"Code":"Success","AccessKeyId":"STS.NUexample0001","AccessKeySecret":"s",
+        "SecurityToken":"t","Expiration":"2026-11-22T02:00:00Z"}"#;
+
+    fn uri() -> Uri {
+        Uri::new("http://user:hush@localhost:7002/keys?token=psst", "the setting")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_address_is_asked_and_the_answer_read() {
+        let stub = Stub::script(vec![ok(ANSWER)]);
+        let key = fetch(&uri(), environment(), &stub).await.expect("no error").expect("a key");
+        assert_eq!(key.access_key_id, "STS.NUexample0001");
+        assert_eq!(stub.sent()[0].request.method, "GET");
+        let variable = environment().with_variable("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost/x");
+        let stub = Stub::script(vec![ok(ANSWER)]);
+        fetch(&EnvironmentUri, variable, &stub).await.expect("no error").expect("a key");
+        assert_eq!(stub.sent()[0].request.url, "http://localhost/x");
+        assert!(fetch(&EnvironmentUri, environment(), &stub).await.expect("no error").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_wrong_is_named_without_the_addresss_secrets() {
+        for (reply, reason) in [
+            (fault(Fault::Unreachable, "connection refused"), "connection refused"),
+            (json(500, ""), "HTTP status 500"),
+            (ok("<html>"), "did not answer with JSON"),
+            (ok(&ANSWER.replace("Success", "Denied")), "answered Denied"),
+            (ok("{}"), "no Code"),
+            (ok(&ANSWER.replace("AccessKeySecret", "Other")), "no AccessKeySecret"),
+        ] {
+            let stub = Stub::script(vec![reply]);
+            let error = fetch(&uri(), environment(), &stub).await.expect_err(reason);
+            let shown = format!("{error} {:?}", uri());
+            assert!(shown.contains(reason) && shown.contains("http://localhost:7002/keys"), "{shown}");
+            assert!(!shown.contains("hush") && !shown.contains("psst"), "{shown}");
+        }
+        let stub = Stub::script(vec![ok(ANSWER)]);
+        let error = fetch(&Uri::new("file:///etc/passwd", "x"), environment(), &stub).await;
+        assert!(error.expect_err("no http").to_string().contains("no http or https address"));
+    }
+}

@@ -15,6 +15,13 @@ use crate::sts;
 /// How far a caller's clock may be off.
 const SKEW: Millis = 15 * 60_000;
 
+/// The emulator's time, and what a caller's clock is expected to show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) now: Millis,
+    pub(crate) callers_now: Millis,
+}
+
 /// Who a call was proven to come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
@@ -62,7 +69,7 @@ pub(crate) fn authenticate(
     options: &Options,
     state: &State,
     nonces: &mut Nonces,
-    now: Millis,
+    times: Times,
 ) -> Result<Caller, Failure> {
     if let Some(defect) = &call.defect {
         return Err(defect.clone());
@@ -76,10 +83,10 @@ pub(crate) fn authenticate(
     let (key_id, nonce) = match call.scheme {
         Scheme::Anonymous if sts::is_anonymous(&call.action, &call.version) => return Ok(Caller::Anonymous),
         Scheme::Anonymous => return Err(missing("AccessKeyId")),
-        Scheme::V1 => verify_v1(call, options, state, now)?,
-        Scheme::V3 => verify_v3(call, options, state, now)?,
+        Scheme::V1 => verify_v1(call, options, state, times)?,
+        Scheme::V3 => verify_v3(call, options, state, times)?,
     };
-    if !nonces.is_new(&key_id, &nonce, now) {
+    if !nonces.is_new(&key_id, &nonce, times.now) {
         return Err(failure(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
     }
     Ok(match state.sessions.get(&key_id) {
@@ -92,7 +99,7 @@ fn verify_v1(
     call: &Call,
     options: &Options,
     state: &State,
-    now: Millis,
+    times: Times,
 ) -> Result<(String, String), Failure> {
     let given = |name: &str| call.public(name).filter(|value| !value.is_empty()).ok_or_else(|| missing(name));
     let key_id = given("AccessKeyId")?;
@@ -112,8 +119,8 @@ fn verify_v1(
         ));
     }
     let nonce = given("SignatureNonce")?;
-    check_timestamp(given("Timestamp")?, now)?;
-    let key = find_key(key_id, call.public("SecurityToken"), options, state, now)?;
+    check_timestamp(given("Timestamp")?, times.callers_now)?;
+    let key = find_key(key_id, call.public("SecurityToken"), options, state, times.now)?;
 
     let method = &call.request.method;
     if !same(signature, &v1_signature(key.secret, &v1_string_to_sign(method, &call.all))) {
@@ -133,7 +140,7 @@ fn verify_v3(
     call: &Call,
     options: &Options,
     state: &State,
-    now: Millis,
+    times: Times,
 ) -> Result<(String, String), Failure> {
     let given = |name: &str| call.request.header(name).filter(|v| !v.is_empty()).ok_or_else(|| missing(name));
     let authorization = Authorization::parse(&given("authorization")?).ok_or_else(|| {
@@ -144,9 +151,9 @@ fn verify_v3(
         )
     })?;
     let nonce = given("x-acs-signature-nonce")?;
-    check_timestamp(&given("x-acs-date")?, now)?;
+    check_timestamp(&given("x-acs-date")?, times.callers_now)?;
     let token = call.request.header("x-acs-security-token");
-    let key = find_key(&authorization.key_id, token.as_deref(), options, state, now)?;
+    let key = find_key(&authorization.key_id, token.as_deref(), options, state, times.now)?;
 
     let mut headers = Vec::new();
     for name in &authorization.signed_headers {
@@ -244,6 +251,7 @@ mod tests {
     use crate::request::tests::request;
 
     const NOW: Millis = 1_700_000_000_000;
+    const TIMES: Times = Times { now: NOW, callers_now: NOW };
 
     /// A call signed by version 1, `change` being applied to what is signed.
     fn v1(change: impl Fn(&mut Vec<(String, String)>), secret: &str) -> Call {
@@ -276,7 +284,7 @@ mod tests {
 
     #[track_caller]
     fn check(call: &Call, state: &State, expect: &str) -> String {
-        let seen = authenticate(call, &Options::default(), state, &mut Nonces::default(), NOW);
+        let seen = authenticate(call, &Options::default(), state, &mut Nonces::default(), TIMES);
         let (code, message) = match seen {
             Ok(_) => ("accepted".to_owned(), String::new()),
             Err(failure) => (failure.code.into_owned(), failure.message),
@@ -347,8 +355,16 @@ mod tests {
     #[test]
     fn a_nonce_is_good_for_one_call() {
         let (options, state, mut nonces) = (Options::default(), State::default(), Nonces::default());
-        let mut go =
-            |now| authenticate(&v1(|_| (), "emulator"), &options, &state, &mut nonces, now).map(|_| ());
+        let mut go = |now| {
+            authenticate(
+                &v1(|_| (), "emulator"),
+                &options,
+                &state,
+                &mut nonces,
+                Times { now, callers_now: now },
+            )
+            .map(|_| ())
+        };
         assert!(go(NOW).is_ok());
         assert_eq!(go(NOW).map_err(|f| f.code.into_owned()), Err("SignatureNonceUsed".into()));
     }
@@ -356,8 +372,8 @@ mod tests {
     #[test]
     fn nonces_of_calls_that_were_refused_are_not_used_up() {
         let (options, state, mut nonces) = (Options::default(), State::default(), Nonces::default());
-        assert!(authenticate(&v1(|_| (), "wrong"), &options, &state, &mut nonces, NOW).is_err());
-        assert!(authenticate(&v1(|_| (), "emulator"), &options, &state, &mut nonces, NOW).is_ok());
+        assert!(authenticate(&v1(|_| (), "wrong"), &options, &state, &mut nonces, TIMES).is_err());
+        assert!(authenticate(&v1(|_| (), "emulator"), &options, &state, &mut nonces, TIMES).is_ok());
     }
 
     #[test]

@@ -14,7 +14,11 @@ const END: Millis = 221_876_928_000_000;
 #[derive(Debug)]
 pub(crate) enum Clock {
     Real,
-    Manual(Millis),
+    Manual {
+        now: Millis,
+        /// How far ahead of the callers' clocks it may be without their timestamps being called wrong.
+        ahead: Millis,
+    },
 }
 
 impl Clock {
@@ -23,22 +27,36 @@ impl Clock {
         if !manual {
             return Clock::Real;
         }
-        Clock::Manual(real_now().max(not_before.unwrap_or(0)).min(END))
+        let start = real_now();
+        let now = start.max(not_before.unwrap_or(0)).min(END);
+        Clock::Manual { now, ahead: now - start }
     }
 
     pub(crate) fn now(&self) -> Millis {
         match self {
             Clock::Real => real_now(),
-            Clock::Manual(now) => *now,
+            Clock::Manual { now, .. } => *now,
         }
     }
 
-    /// False for a clock that cannot be moved.
-    pub(crate) fn advance(&mut self, step: Millis) -> bool {
+    /// What a caller's clock is expected to show.
+    pub(crate) fn callers_now(&self) -> Millis {
+        match self {
+            Clock::Real => real_now(),
+            Clock::Manual { now, ahead } => now - ahead,
+        }
+    }
+
+    /// With `callers_too` the callers' clocks count as moved as well. False for a clock that cannot be moved.
+    pub(crate) fn advance(&mut self, step: Millis, callers_too: bool) -> bool {
         match self {
             Clock::Real => false,
-            Clock::Manual(now) => {
+            Clock::Manual { now, ahead } => {
+                let before = *now;
                 *now = now.saturating_add(step.clamp(0, LARGEST_STEP)).min(END);
+                if callers_too {
+                    *ahead += *now - before;
+                }
                 true
             }
         }
@@ -110,19 +128,30 @@ mod tests {
     fn a_manual_clock_moves_only_forward_and_not_past_what_can_be_written() {
         let mut clock = Clock::new(true, None);
         let start = clock.now();
-        assert!(clock.advance(1_500));
-        assert!(clock.advance(-5));
-        assert_eq!(clock.now(), start + 1_500);
+        assert!(clock.advance(1_500, false));
+        assert!(clock.advance(-5, false));
+        assert_eq!((clock.now(), clock.callers_now()), (start + 1_500, start + 1_500));
         for _ in 0..1_000 {
-            clock.advance(i64::MAX);
+            clock.advance(i64::MAX, false);
         }
         assert_eq!(iso(clock.now()).len(), 20);
-        assert!(!Clock::Real.advance(1));
+        assert!(!Clock::Real.advance(1, false));
     }
 
     #[test]
     fn a_manual_clock_does_not_go_back_over_a_restart() {
         let later = real_now() + 5_000_000;
-        assert_eq!(Clock::new(true, Some(later)).now(), later);
+        let clock = Clock::new(true, Some(later));
+        assert_eq!(clock.now(), later);
+        assert!(clock.callers_now() < later - 4_000_000, "callers were not stopped");
+    }
+
+    #[test]
+    fn callers_may_be_taken_along() {
+        let mut clock = Clock::new(true, None);
+        let start = clock.now();
+        clock.advance(1_000, true);
+        clock.advance(10, false);
+        assert_eq!((clock.now(), clock.callers_now()), (start + 1_010, start + 10));
     }
 }

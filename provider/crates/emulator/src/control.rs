@@ -23,6 +23,8 @@ pub(crate) const CREDENTIALS: &str = "/_emulator/credentials";
 #[serde(deny_unknown_fields)]
 struct Advance {
     advance_ms: Millis,
+    #[serde(default)]
+    callers_too: bool,
 }
 
 #[derive(Deserialize)]
@@ -76,11 +78,11 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         }
         ("GET", "/clock") => ok(json!({"now_ms": now, "now": iso(now)})),
         ("POST", "/clock") => {
-            let Advance { advance_ms } = read(request)?;
+            let Advance { advance_ms, callers_too } = read(request)?;
             if !(0..=LARGEST_STEP).contains(&advance_ms) {
                 return Err(bad_request(format!("`advance_ms` is not from 0 to {LARGEST_STEP}")));
             }
-            if !world.clock.advance(advance_ms) {
+            if !world.clock.advance(advance_ms, callers_too) {
                 return Err(Answer::text(
                     409,
                     "the clock can only be moved if the emulator runs with --manual-clock\n",

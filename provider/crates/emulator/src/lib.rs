@@ -34,7 +34,9 @@
 //! - `GET /_emulator/requests` lists what was called, without secrets; `DELETE` empties it.
 //! - `GET /_emulator/state` shows every image, snapshot, tag, share and task; `DELETE` goes back to the stock.
 //! - `POST /_emulator/faults` appends faults (see the module `faults`); `GET` lists what is left, `DELETE` clears.
-//! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`.
+//! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`. Whoever goes on
+//!   calling by the real time is more than 15 minutes off after a while; with `"callers_too":true` the callers'
+//!   clocks count as moved too, which makes credentials expire that their holders take for good.
 //! - `POST /_emulator/change` alters an image, instance or snapshot behind the caller's back (module `change`).
 //! - `POST /_emulator/metadata {"v1":false,"role":null,"region":"…","lifetime_s":900}` sets the metadata server up.
 

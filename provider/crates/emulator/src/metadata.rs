@@ -193,9 +193,9 @@ mod tests {
         let (status, token) = go(&mut world, "PUT", "/latest/api/token", &[(TTL, "10")]);
         assert_eq!(status, 200);
         let path = "/latest/meta-data/region-id";
-        world.clock.advance(9_999);
+        world.clock.advance(9_999, false);
         assert_eq!(go(&mut world, "GET", path, &[(TOKEN, &token)]).0, 200);
-        world.clock.advance(1);
+        world.clock.advance(1, false);
         assert_eq!(go(&mut world, "GET", path, &[(TOKEN, &token)]).0, 401);
     }
 
@@ -225,9 +225,9 @@ mod tests {
             };
             world.metadata.settings.lifetime_s = 1_000;
             let first = key(&mut world);
-            world.clock.advance(499_999);
+            world.clock.advance(499_999, false);
             assert_eq!(key(&mut world), first);
-            world.clock.advance(1);
+            world.clock.advance(1, false);
             assert_ne!(key(&mut world), first);
             assert_eq!(world.state.sessions[&first].expires, world.now() + 500_000);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -118,7 +118,7 @@ async fn connection(
         async move {
             match serve(&world, request, peer.ip()).await {
                 Some(answer) => {
-                    let now = lock(&world).now();
+                    let now = lock(&world).clock.callers_now();
                     Ok::<_, Cut>(answer.into_http(now))
                 }
                 None => {
@@ -158,11 +158,15 @@ pub(crate) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
 /// `None` cuts the connection.
 async fn serve(world: &Arc<Mutex<World>>, request: hyper::Request<Incoming>, peer: IpAddr) -> Option<Answer> {
     let (head, body) = request.into_parts();
+    let too_large = || Answer::text(413, "a request may have a body of 1 MiB at most\n");
+    if body.size_hint().lower() > LARGEST_BODY as u64 {
+        return Some(too_large());
+    }
     let read = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST_BODY).collect()).await;
     let body: Bytes = match read {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return Some(Answer::text(413, "a request may have a body of 1 MiB at most\n"));
+            return Some(too_large());
         }
         Ok(Err(_)) | Err(_) => return None,
     };

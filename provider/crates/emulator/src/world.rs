@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde_json::Value;
 
-use crate::access::{Caller, Nonces, authenticate};
+use crate::access::{Caller, Nonces, Times, authenticate};
 use crate::answer::{Answer, Failure, failure};
 use crate::clock::{Clock, Millis};
 use crate::ecs::Context;
@@ -86,7 +86,8 @@ impl World {
     /// Proves the caller, counts the call and finds its fault. A refusal is already recorded.
     pub(crate) fn admit(&mut self, call: &Call) -> Result<(Caller, Option<Fault>), Answer> {
         let now = self.now();
-        let proven = authenticate(call, &self.options, &self.state, &mut self.nonces, now);
+        let times = Times { now, callers_now: self.clock.callers_now() };
+        let proven = authenticate(call, &self.options, &self.state, &mut self.nonces, times);
         let admitted =
             proven.and_then(|caller| match self.rate.as_mut().is_none_or(|rate| rate.allows(now)) {
                 true => Ok(caller),

@@ -71,6 +71,9 @@ pub(crate) fn authenticate(
     nonces: &mut Nonces,
     times: Times,
 ) -> Result<Caller, Failure> {
+    if !["GET", "POST"].contains(&call.request.method.as_str()) {
+        return Err(failure(403, "UnsupportedHTTPMethod", "This http method is not supported."));
+    }
     if let Some(defect) = &call.defect {
         return Err(defect.clone());
     }
@@ -496,6 +499,13 @@ mod tests {
         spoilt("x-acs-date", &iso(NOW - SKEW - 1_000), "InvalidTimeStamp.Expired");
         spoilt("authorization", "ACS3-HMAC-SHA256 nonsense", "IncompleteSignature");
         spoilt("x-acs-security-token", "x", "InvalidSecurityToken.Malformed");
+    }
+
+    #[test]
+    fn only_get_and_post_are_served() {
+        let mut call = v1(|_| (), "emulator");
+        call.request.method = "PUT".to_owned();
+        check(&call, &State::default(), "UnsupportedHTTPMethod");
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(crate) type Millis = i64;
 pub(crate) const LARGEST_STEP: Millis = 10 * 366 * 86_400_000;
 
 /// The last instant the clock goes to: the end of the year 9000.
-const END: Millis = 221_876_928_000_000;
+pub(crate) const END: Millis = 221_876_928_000_000;
 
 #[derive(Debug)]
 pub(crate) enum Clock {

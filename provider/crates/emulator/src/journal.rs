@@ -22,6 +22,9 @@ pub(crate) struct Entry {
     pub(crate) method: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signature: Option<&'static str>,
+    /// Whether the caller sent his secret itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) secret_in_query: bool,
     /// Only on the stacks, which look at them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) headers: BTreeMap<String, String>,

@@ -21,8 +21,10 @@
 //! - Nothing but images of this account can be changed or deleted: others answer `Forbidden`.
 //! - `ImageName` of DescribeImages matches any part of the name.
 //! - A ClientToken is remembered for ever, per region and action, also after its image is gone.
+//! - A manual clock starts at the real time, or where a `--state` file was left, if that is later.
 //! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
 //! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.
+//! - `Features.NvmeSupport` is no parameter of CreateImage and has no effect there.
 //! - In STS every role exists but the one named `missing`, and may be assumed but the one named `forbidden`.
 //!
 //! # Limits
@@ -63,6 +65,7 @@ mod sts;
 mod world;
 
 use std::future::Future;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -105,6 +108,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Standard output is closed, so nobody would learn the address.
+    #[error("cannot say on standard output where the emulator listens")]
+    Announce(#[source] std::io::Error),
     /// The signals that stop the emulator could not be watched.
     #[error("cannot watch for signals")]
     Signal(#[source] std::io::Error),
@@ -117,7 +123,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
     if !listen.ip().is_loopback() {
         warn_of_open_address(listen);
     }
-    announce(&emulator);
+    announce(&emulator)?;
     shutdown.await;
     emulator.stop().await;
     Ok(())
@@ -150,14 +156,14 @@ pub async fn run_until_signal(options: Options) -> Result<(), Error> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "scripts read the address from the first line")]
-fn announce(emulator: &Emulator) {
-    println!("listening on {}", emulator.url());
+/// Not by `println!`, which panics where nobody reads.
+fn announce(emulator: &Emulator) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on {}", emulator.url()).and_then(|()| out.flush()).map_err(Error::Announce)
 }
 
-#[expect(clippy::print_stderr, reason = "the one warning a person at the terminal must see")]
 fn warn_of_open_address(listen: SocketAddr) {
-    eprintln!(
-        "warning: {listen} can be reached from other machines; anyone who can reach it can call the emulator"
-    );
+    let warning = "can be reached from other machines; whoever can reach it can call the emulator";
+    // A warning that nobody can read is no reason to stop.
+    drop(writeln!(std::io::stderr(), "warning: {listen} {warning}"));
 }

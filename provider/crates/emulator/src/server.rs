@@ -190,9 +190,6 @@ async fn serve(world: &Arc<Mutex<World>>, request: hyper::Request<Incoming>, pee
 }
 
 async fn rpc(world: &Arc<Mutex<World>>, request: Request) -> Option<Answer> {
-    if request.method != "GET" && request.method != "POST" {
-        return Some(Answer::text(405, "calls are made by GET or POST\n"));
-    }
     let call = Call::decode(request);
     let (caller, step) = {
         let mut world = lock(world);

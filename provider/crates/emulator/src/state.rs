@@ -2,6 +2,7 @@
 //! they start from. Every status is computed from the clock when asked for; nothing here runs by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ pub(crate) const ACCOUNT: &str = "1234567890123456";
 pub(crate) const OTHER_ACCOUNT: &str = "6543210987654321";
 /// The account that system images belong to.
 pub(crate) const SYSTEM_ACCOUNT: &str = "1000000000000000";
+
+/// An image takes a day at most.
+pub(crate) const LONGEST_BUILD: Millis = 86_400_000;
 
 /// Marks a state file as ours.
 const FILE_VERSION: u32 = 1;
@@ -418,6 +422,18 @@ impl State {
         session
     }
 
+    /// Whether every time can be reckoned with.
+    fn times_are_possible(&self) -> bool {
+        let is_possible = |(created, build): (Millis, Millis)| {
+            (0..=clock::END).contains(&created) && (0..=LONGEST_BUILD).contains(&build)
+        };
+        self.regions.values().all(|region| {
+            region.images.iter().map(|image| (image.created, image.build)).all(is_possible)
+                && region.snapshots.iter().map(|snapshot| (snapshot.created, snapshot.build)).all(is_possible)
+                && region.tasks.iter().map(|task| (task.created, task.build)).all(is_possible)
+        })
+    }
+
     /// For `GET /_emulator/state`: what is stored, with what follows from the clock. Without secrets.
     pub(crate) fn view(&self, now: Millis) -> Value {
         let regions: serde_json::Map<String, Value> = self
@@ -493,6 +509,9 @@ pub(crate) fn load(path: &Path) -> Result<Option<(State, Millis)>, Error> {
         let why = format!("it has version {}, not {FILE_VERSION}", file.version);
         return Err(malformed(serde::de::Error::custom(why)));
     }
+    if !file.state.times_are_possible() || !(0..=clock::END).contains(&file.now) {
+        return Err(malformed(serde::de::Error::custom("a time in it is out of range")));
+    }
     Ok(Some((file.state, file.now)))
 }
 
@@ -503,10 +522,19 @@ pub(crate) fn save(path: &Path, state: &State, now: Millis) -> Result<(), Error>
         .map_err(|error| failed(std::io::Error::other(error)))?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).map_err(|source| {
+    write_private(Path::new(&beside), &text).and_then(|()| std::fs::rename(&beside, path)).map_err(|source| {
         drop(std::fs::remove_file(&beside));
         failed(source)
     })
+}
+
+/// For its owner alone, since there are credentials in it.
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text)
 }
 
 #[cfg(test)]
@@ -567,11 +595,26 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left beside it");
     }
 
+    const LATER: &str = r#"{"version":2,"now":0,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;
+    const NEVER: &str = r#"{"version":1,"now":-1,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;
+
+    #[test]
+    fn a_state_file_with_impossible_times_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        for (created, build) in [(i64::MAX, 0), (-1, 0), (0, i64::MAX), (0, -1)] {
+            let mut state = State::default();
+            let image = &mut state.region("r", 0).images[0];
+            (image.created, image.build) = (created, build);
+            save(&path, &state, 0).expect("saved");
+            assert!(matches!(load(&path), Err(Error::MalformedState { .. })), "{created} {build}");
+        }
+    }
+
     #[test]
     fn a_damaged_state_file_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in
-            [("empty", ""), ("half", "{\"version\":1,"), ("later", "{\"version\":2,\"now\":0,\"state\":{}}")]
+        for (name, text) in [("empty", ""), ("half", r#"{"version":1,"#), ("later", LATER), ("never", NEVER)]
         {
             let path = folder.path().join(name);
             std::fs::write(&path, text).expect("written");

@@ -192,6 +192,7 @@ impl World {
             at_ms: self.now(),
             method: call.request.method.clone(),
             signature: call.scheme.text(),
+            secret_in_query: call.public("AccessKeySecret").is_some(),
             headers,
         };
         self.journal.push(entry);
@@ -228,6 +229,7 @@ impl World {
             at_ms: self.now(),
             method: action.split(' ').next().unwrap_or_default().to_owned(),
             signature: None,
+            secret_in_query: false,
             headers: Default::default(),
         };
         self.journal.push(entry);

@@ -11,7 +11,7 @@ use crate::clock::Millis;
 use crate::id;
 use crate::params::Params;
 use crate::rules;
-use crate::state::{Disk, DiskKind, Image, Owner, Region, Snapshot, UsedToken};
+use crate::state::{Disk, DiskKind, Image, LONGEST_BUILD, Owner, Region, Snapshot, UsedToken};
 
 /// One system disk and sixteen data disks.
 const MOST_DISKS: usize = 17;
@@ -110,7 +110,9 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
 }
 
 pub(super) fn build_time(context: &Context<'_>) -> Millis {
-    Millis::try_from(context.options.image_ready_after.as_millis()).unwrap_or(Millis::MAX / 4)
+    Millis::try_from(context.options.image_ready_after.as_millis())
+        .unwrap_or(LONGEST_BUILD)
+        .min(LONGEST_BUILD)
 }
 
 /// A region's image names are unique, those of images that are not visible yet included.

@@ -122,11 +122,14 @@ fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id
     let status = response.status;
     let (kind, class) = match status {
         429 => (ErrorKind::Throttled, Class::Throttle),
+        407 => (ErrorKind::Transport, Class::Fatal),
         408 | 500.. => (ErrorKind::Unavailable, Class::Backoff),
         200..300 => (ErrorKind::UnexpectedResponse, Class::Garbage),
         _ => (ErrorKind::UnexpectedResponse, Class::Fatal),
     };
-    let what = if text.is_empty() {
+    let what = if status == 407 {
+        "a demand of the proxy for a user name and password".to_owned()
+    } else if text.is_empty() {
         "an empty answer".to_owned()
     } else if text.starts_with('<') {
         format!("a page instead of JSON: {}", one_line(&strip_tags(text), EXCERPT))

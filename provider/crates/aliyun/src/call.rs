@@ -60,10 +60,20 @@ pub(crate) struct Caller {
     pub(crate) read_timeout: Option<Duration>,
 }
 
+/// How a request is laid out. Servers do not mind; gateways do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Form,
+    PostQuery,
+    GetQuery,
+}
+
 /// A product as one client reaches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Service<'a> {
     pub(crate) product: &'static str,
+    /// `POST` with the action's parameters in the body, or either method with them in the query.
+    pub(crate) method: Method,
     pub(crate) version: &'static str,
     pub(crate) region: &'a str,
     pub(crate) endpoint: &'a Endpoint,
@@ -326,6 +336,14 @@ impl Caller {
         if service.scheme == Scheme::V1 {
             query.push(("Format".to_owned(), "JSON".to_owned()));
         }
+        let (method, form): (_, &[(String, String)]) = match service.method {
+            Method::Form => ("POST", &call.params),
+            Method::PostQuery => ("POST", &[]),
+            Method::GetQuery => ("GET", &[]),
+        };
+        if service.method != Method::Form {
+            query.extend_from_slice(&call.params);
+        }
         if let (true, Some(credential)) = (service.send_secret, credential) {
             query.push(("AccessKeySecret".to_owned(), credential.access_key_secret.clone()));
         }
@@ -334,12 +352,12 @@ impl Caller {
         let headers: Vec<(&str, &str)> =
             service.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = sign::Request {
-            method: "POST",
+            method,
             host: service.endpoint.authority(),
             action: call.action,
             version: service.version,
             query: &query,
-            form: &call.params,
+            form,
             headers: &headers,
         };
         let signed = sign::sign(service.scheme, &request, credential, self.clock.now(), &nonce);
@@ -348,7 +366,7 @@ impl Caller {
         headers.push(("user-agent".to_owned(), self.user_agent.clone()));
         let time_limit = self.read_timeout.unwrap_or(call.time_limit);
         HttpRequest {
-            method: "POST",
+            method,
             url: service.endpoint.url(&signed.query),
             headers,
             body: signed.body,
@@ -371,6 +389,9 @@ fn unanswered(action: &'static str, endpoint: &Endpoint, proxy: Option<String>, 
             Class::Fatal,
             format!("no trusted connection to {endpoint}{through}: {reason}"),
         ),
+        Fault::Blocked => {
+            (ErrorKind::Transport, Class::Fatal, format!("no way to {endpoint}{through}: {reason}"))
+        }
         Fault::Broken => (
             ErrorKind::Transport,
             Class::Broken,
@@ -393,11 +414,15 @@ fn unanswered(action: &'static str, endpoint: &Endpoint, proxy: Option<String>, 
             "Check that {endpoint} is the right host and speaks TLS; if its certificate is signed by an authority of \
              your own, name that authority's file in SSL_CERT_FILE or in the settings."
         )),
+        Fault::Blocked => Some(format!(
+            "Check the proxy's user name and password, and that it lets requests through to {endpoint}; NO_PROXY names \
+             hosts that are reached without it."
+        )),
         Fault::Broken | Fault::TimedOut | Fault::TooLarge | Fault::Unsendable => None,
     };
     let ambiguous = match failure.fault {
         Fault::Broken | Fault::TimedOut | Fault::TooLarge => true,
-        Fault::Unreachable | Fault::Untrusted | Fault::Unsendable => false,
+        Fault::Unreachable | Fault::Untrusted | Fault::Blocked | Fault::Unsendable => false,
     };
     Error::new(kind, class, action, message).with_advice(advice).with_ambiguous(ambiguous)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize as _;
 use tokio::time::Instant;
 
-use crate::call::{Call, Caller, Clock, Keys, Service};
+use crate::call::{Call, Caller, Clock, Keys, Method, Service};
 use crate::credential::{Context, Store};
 use crate::ecs::{self, Action};
 use crate::endpoint::{self, Endpoint, Product};
@@ -56,14 +56,17 @@ impl Client {
 
     pub(crate) fn with_transport(settings: Settings, transport: Arc<dyn Transport>) -> Result<Client, Error> {
         endpoint::check_region_syntax(&settings.region)?;
-        let endpoint = Endpoint::resolve(
-            Product::Ecs,
-            &settings.region,
-            settings.endpoint.as_deref(),
-            settings.protocol,
-            settings.vpc,
-            &settings.environment,
-        )?;
+        let endpoint = match &settings.stack {
+            Some(stack) => stack::endpoint(stack, &settings, stack::Product::Ecs)?,
+            None => Endpoint::resolve(
+                Product::Ecs,
+                &settings.region,
+                settings.endpoint.as_deref(),
+                settings.protocol,
+                settings.vpc,
+                &settings.environment,
+            )?,
+        };
         let caller = Arc::new(Caller {
             transport,
             clock: Clock::new(settings.environment.clone()),
@@ -220,6 +223,7 @@ impl Client {
         }
         let mut service = Service {
             product: "ecs",
+            method: Method::Form,
             version: ecs::VERSION,
             region: &settings.region,
             endpoint: &inner.endpoint,
@@ -238,9 +242,9 @@ impl Client {
         }
         if let Some(lookup) = &inner.stack {
             let place = lookup.place(&inner.caller, &inner.store, deadline).await?;
-            let (query, headers) = lookup.extras(&place, "ecs");
-            service.query.extend(query);
-            service.headers.extend(headers);
+            let extras = lookup.extras(&place, "ecs");
+            service.query.extend(extras.query);
+            service.headers.extend(extras.headers);
         }
         let call = Call {
             action: A::NAME,

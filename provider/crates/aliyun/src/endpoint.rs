@@ -128,6 +128,12 @@ impl Endpoint {
         Endpoint::parse(&host, protocol, &format!("the region \"{region}\""))
     }
 
+    /// The same host, by this protocol whatever else was said.
+    pub(crate) fn with_protocol(mut self, protocol: Protocol) -> Endpoint {
+        self.scheme = protocol.scheme();
+        self
+    }
+
     /// The same host behind another path. Only private clouds have one.
     pub(crate) fn with_path(mut self, path: &'static str) -> Endpoint {
         self.path = path;

@@ -31,8 +31,8 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and well inside the range")]
 fn whole(number: f64) -> Option<i64> {
+    // Well inside the range, so that the conversion is exact.
     (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::credential::Source;
 use crate::endpoint::Protocol;
 use crate::environment::Environment;
+use crate::proxy::Proxy;
 use crate::retry::RetryPolicy;
 use crate::sign::Scheme;
 use crate::stack::StackSettings;
-use crate::transport::Proxy;
 
 /// Settings of a [`Client`](crate::Client). [`Settings::new`] gives the defaults, every field can then be changed.
 #[derive(Clone, Debug)]

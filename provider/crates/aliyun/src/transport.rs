@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use rustls_platform_verifier::Verifier;
 
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::proxy::{Proxies, Proxy, without_userinfo};
 
 /// No answer of the API comes near this: a page of a hundred images with seventeen disks each is under 1 MiB.
 pub(crate) const MAX_BODY: usize = 8 << 20;
@@ -31,7 +31,7 @@ pub(crate) struct HttpRequest {
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
-    /// For the whole exchange, from the connection to the last byte of the answer.
+    /// From the request to the last byte of the answer. A new connection has its own time besides.
     pub(crate) time_limit: Duration,
     /// Straight to a link-local address: no proxy, a second to connect.
     pub(crate) link_local: bool,
@@ -58,6 +58,8 @@ pub(crate) enum Fault {
     Unreachable,
     /// The other side's certificate is not trusted, or it does not speak TLS: nothing was sent.
     Untrusted,
+    /// The proxy does not let the request through: it did not get any further.
+    Blocked,
     /// The connection broke after the request, or a part of it, went out.
     Broken,
     /// No complete answer inside the time limit.
@@ -68,7 +70,7 @@ pub(crate) enum Fault {
     Unsendable,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) fault: Fault,
     /// The innermost reason, in the system's words, without address and without secrets.
@@ -82,39 +84,6 @@ pub(crate) trait Transport: Send + Sync {
     fn proxy(&self, _url: &str) -> Option<String> {
         None
     }
-}
-
-/// Which proxy to use.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or not. The default.
-    #[default]
-    Environment,
-    /// None, whatever the environment says.
-    None,
-    /// This one, for HTTP and HTTPS alike: `http://[user:password@]host:port`.
-    Url(String),
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Proxy::Environment => f.write_str("Environment"),
-            Proxy::None => f.write_str("None"),
-            Proxy::Url(url) => write!(f, "Url({})", without_userinfo(url)),
-        }
-    }
-}
-
-/// A URL without the user name and password it may hold.
-pub(crate) fn without_userinfo(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let rest = match rest[..end].rfind('@') {
-        Some(at) => &rest[at + 1..],
-        None => rest,
-    };
-    if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
 }
 
 /// Settings of the real transport.
@@ -131,8 +100,7 @@ pub(crate) struct HttpSettings {
 pub(crate) struct Http {
     environment: Environment,
     settings: HttpSettings,
-    proxies: Vec<(Scope, String)>,
-    no_proxy: String,
+    proxies: Proxies,
     clients: [OnceLock<Result<reqwest::Client, Failure>>; 3],
 }
 
@@ -144,32 +112,14 @@ enum Need {
     Tls,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scope {
-    Http,
-    Https,
-}
-
 impl Http {
     pub(crate) fn new(environment: &Environment, settings: HttpSettings) -> Result<Http, Error> {
-        let both = |url: &str| vec![(Scope::Http, url.to_owned()), (Scope::Https, url.to_owned())];
-        let (proxies, no_proxy) = match &settings.proxy {
-            Proxy::None => (Vec::new(), String::new()),
-            Proxy::Url(url) => (both(&check_proxy(url, "the proxy setting")?), String::new()),
-            Proxy::Environment => from_environment(environment)?,
-        };
-        Ok(Http {
-            environment: environment.clone(),
-            settings,
-            proxies,
-            no_proxy,
-            clients: Default::default(),
-        })
+        let proxies = Proxies::new(&settings.proxy, environment)?;
+        Ok(Http { environment: environment.clone(), settings, proxies, clients: Default::default() })
     }
 
     fn client(&self, request: &HttpRequest) -> Result<&reqwest::Client, Failure> {
-        let tls = request.url.starts_with("https:")
-            || self.proxies.iter().any(|(_, url)| url.starts_with("https:"));
+        let tls = request.url.starts_with("https:") || self.proxies.need_tls();
         let need = match (request.link_local, tls) {
             (true, _) => Need::LinkLocal,
             (false, false) => Need::Plain,
@@ -178,11 +128,12 @@ impl Http {
         self.clients[need as usize].get_or_init(|| self.build(need)).as_ref().map_err(Clone::clone)
     }
 
+    fn connect_timeout(&self, link_local: bool) -> Duration {
+        if link_local { Duration::from_secs(1) } else { self.settings.connect_timeout.unwrap_or(CONNECT) }
+    }
+
     fn build(&self, need: Need) -> Result<reqwest::Client, Failure> {
-        let connect = match need {
-            Need::LinkLocal => Duration::from_secs(1),
-            Need::Plain | Need::Tls => self.settings.connect_timeout.unwrap_or(CONNECT),
-        };
+        let connect = self.connect_timeout(need == Need::LinkLocal);
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -193,14 +144,8 @@ impl Http {
             .connect_timeout(connect)
             .tls_backend_preconfigured(self.tls(need)?);
         if need != Need::LinkLocal {
-            for (scope, url) in &self.proxies {
-                let proxy = match scope {
-                    Scope::Http => reqwest::Proxy::http(url),
-                    Scope::Https => reqwest::Proxy::https(url),
-                };
-                let proxy = proxy.map_err(|_| unsendable("the proxy's address cannot be used"))?;
-                builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(&self.no_proxy)));
-            }
+            let proxies = self.proxies.clone();
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| proxies.proxy(url).cloned()));
         }
         builder.build().map_err(|error| unsendable(reason(&error)))
     }
@@ -287,8 +232,8 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        let headers = response.headers().iter().filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        let headers = response.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         Ok(HttpResponse {
             status: response.status().as_u16(),
@@ -300,7 +245,8 @@ impl Http {
 
 impl Transport for Http {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
-        let limit = request.time_limit;
+        // Shorter, a connection that takes too long would look like a request that does.
+        let limit = request.time_limit + self.connect_timeout(request.link_local);
         async move {
             match tokio::time::timeout(limit, self.exchange(request)).await {
                 Ok(result) => result,
@@ -314,47 +260,9 @@ impl Transport for Http {
     }
 
     fn proxy(&self, url: &str) -> Option<String> {
-        let scope = if url.starts_with("https:") { Scope::Https } else { Scope::Http };
-        let (_, proxy) = self.proxies.iter().find(|(proxied, _)| *proxied == scope)?;
-        Some(without_userinfo(proxy))
+        let url = reqwest::Url::parse(url).ok()?;
+        self.proxies.proxy(&url).map(|proxy| without_userinfo(proxy.as_str().trim_end_matches('/')))
     }
-}
-
-fn from_environment(environment: &Environment) -> Result<(Vec<(Scope, String)>, String), Error> {
-    let mut proxies = Vec::new();
-    for (scope, names) in [
-        (Scope::Http, &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-        (Scope::Https, &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
-    ] {
-        // In a CGI program HTTP_PROXY is the request's header Proxy, which anybody can send.
-        let cgi = environment.variable("REQUEST_METHOD").is_some();
-        let mut names = names.iter().filter(|name| !(cgi && **name == "HTTP_PROXY"));
-        if let Some((name, value)) = names.find_map(|name| Some((name, environment.variable(name)?))) {
-            proxies.push((scope, check_proxy(value, name)?));
-        }
-    }
-    let no_proxy = environment.first(&["no_proxy", "NO_PROXY"]).map_or("", |(_, value)| value);
-    Ok((proxies, no_proxy.to_owned()))
-}
-
-/// A proxy's URL; a bare `host:port` is taken for an HTTP proxy, as other tools do.
-fn check_proxy(value: &str, origin: &str) -> Result<String, Error> {
-    let value = value.trim();
-    let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    let refuse = |why: &str| {
-        let shown = without_userinfo(&url);
-        Error::settings(format!(
-            "{origin}: \"{shown}\" is no proxy: {why}; give http://[user:password@]host:port"
-        ))
-    };
-    let parsed = reqwest::Url::parse(&url).map_err(|error| refuse(&error.to_string()))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(refuse("the scheme must be http or https"));
-    }
-    if parsed.host_str().is_none_or(str::is_empty) {
-        return Err(refuse("the host is missing"));
-    }
-    Ok(url)
 }
 
 fn unsendable(reason: impl Into<String>) -> Failure {
@@ -365,6 +273,10 @@ fn failure(error: &reqwest::Error) -> Failure {
     let reason = reason(error);
     let fault = if untrusted(error) {
         Fault::Untrusted
+    } else if reason.contains("tunnel error: proxy authorization required")
+        || reason.contains("tunnel error: unsuccessful")
+    {
+        Fault::Blocked
     } else if error.is_connect() {
         Fault::Unreachable
     } else if error.is_builder() {
@@ -403,12 +315,11 @@ fn untrusted(error: &reqwest::Error) -> bool {
         if cause.is::<rustls::Error>() {
             return true;
         }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return true;
-            }
-        }
-        next = cause.source();
+        // An I/O error's source is not what it wraps, but the source of that.
+        next = match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
     }
     false
 }
@@ -451,5 +362,318 @@ impl rustls::client::danger::ServerCertVerifier for TrustAnyone {
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const OK: &str = "HTTP/1.1 200 OK\r\ndate: Sun, 22 Nov 2026 01:02:03 GMT\r\ncontent-length: 2\r\n\r\n{}";
+
+    /// A server on a free port: what it does with each connection is the closure's business.
+    async fn server<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream));
+            }
+        });
+        address
+    }
+
+    /// Reads one request: its head, and a body as long as the head says.
+    async fn read_request(stream: &mut TcpStream) -> Option<String> {
+        let mut text = String::new();
+        loop {
+            let mut buffer = [0; 4096];
+            let count = stream.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
+                    return Some(text);
+                }
+            }
+        }
+    }
+
+    fn post(url: impl Into<String>) -> HttpRequest {
+        HttpRequest {
+            method: "POST",
+            url: url.into(),
+            headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+            body: "the body".to_owned(),
+            time_limit: Duration::from_secs(5),
+            link_local: false,
+        }
+    }
+
+    fn http(settings: HttpSettings) -> Http {
+        Http::new(&Environment::default(), settings).expect("a transport")
+    }
+
+    fn plain() -> Http {
+        http(HttpSettings::default())
+    }
+
+    #[track_caller]
+    fn failed(result: Result<HttpResponse, Failure>, fault: Fault, reason: &str) -> Failure {
+        let failure = result.expect_err("a failure");
+        assert_eq!(failure.fault, fault, "{}", failure.reason);
+        assert!(failure.reason.contains(reason), "{}", failure.reason);
+        failure
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_the_next_request() {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let address = server(move |mut stream| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                while let Some(request) = read_request(&mut stream).await {
+                    assert!(request.starts_with("POST /path?a=b HTTP/1.1\r\n"), "{request}");
+                    assert!(request.ends_with("the body"), "{request}");
+                    stream.write_all(OK.as_bytes()).await.expect("written");
+                }
+            }
+        })
+        .await;
+        let http = plain();
+        for _ in 0..3 {
+            let response = http.send(post(format!("http://{address}/path?a=b"))).await.expect("an answer");
+            assert_eq!((response.status, &*response.body), (200, b"{}".as_slice()));
+            assert_eq!(response.header("date"), Some("Sun, 22 Nov 2026 01:02:03 GMT"));
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_unreachable_and_says_why() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        failed(plain().send(post(format!("http://{address}/"))).await, Fault::Unreachable, "refused");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_accepts_is_unreachable_in_time() {
+        // Addresses set aside for documentation; nothing answers there. Some networks say so at once.
+        let settings =
+            HttpSettings { connect_timeout: Some(Duration::from_millis(300)), ..Default::default() };
+        let started = Instant::now();
+        failed(http(settings).send(post("http://192.0.2.1/")).await, Fault::Unreachable, "");
+        assert!(started.elapsed() < Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_told_from_one_that_never_was() {
+        for answer in ["", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"]
+        {
+            let address = server(move |mut stream| async move {
+                read_request(&mut stream).await;
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            })
+            .await;
+            failed(plain().send(post(format!("http://{address}/"))).await, Fault::Broken, "");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_trickles_in_ends_at_the_time_limit() {
+        let address = server(|mut stream| async move {
+            read_request(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+            while stream.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        let request =
+            HttpRequest { time_limit: Duration::from_millis(300), ..post(format!("http://{address}/")) };
+        let started = Instant::now();
+        let settings =
+            HttpSettings { connect_timeout: Some(Duration::from_millis(200)), ..HttpSettings::default() };
+        failed(http(settings).send(request).await, Fault::TimedOut, "no complete answer within 0.5 s");
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_cut_off_and_not_kept() {
+        for head in ["content-length: 52428800\r\n\r\n", "transfer-encoding: chunked\r\n\r\n"] {
+            let written = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&written);
+            let address = server(move |mut stream| {
+                let counted = Arc::clone(&counted);
+                async move {
+                    read_request(&mut stream).await;
+                    let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes()).await;
+                    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+                    while counted.load(Ordering::Relaxed) < 50 << 20
+                        && stream.write_all(chunk.as_bytes()).await.is_ok()
+                    {
+                        counted.fetch_add(chunk.len(), Ordering::Relaxed);
+                    }
+                }
+            })
+            .await;
+            let result = plain().send(post(format!("http://{address}/"))).await;
+            failed(result, Fault::TooLarge, "larger than 8 MiB");
+            sleep(Duration::from_millis(100)).await;
+            assert!(written.load(Ordering::Relaxed) < 30 << 20, "the sockets' buffers at most");
+        }
+    }
+
+    #[tokio::test]
+    async fn redirects_are_not_followed() {
+        let address = server(|mut stream| async move {
+            read_request(&mut stream).await;
+            let answer =
+                "HTTP/1.1 302 Found\r\nlocation: http://elsewhere.test/\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.expect("written");
+        })
+        .await;
+        let response = plain().send(post(format!("http://{address}/"))).await.expect("an answer");
+        assert_eq!(response.status, 302);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_gets_the_request_with_its_own_password_and_messages_do_not() {
+        let address = server(|mut stream| async move {
+            let request = read_request(&mut stream).await.expect("a request").to_ascii_lowercase();
+            // me:hush
+            let known = request.contains("proxy-authorization: basic bwu6ahvzaa==");
+            let absolute = request.starts_with("post http://ecs.test/ http/1.1\r\n");
+            let answer = if known && absolute { OK } else { "HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n" };
+            stream.write_all(answer.as_bytes()).await.expect("written");
+        })
+        .await;
+        let proxy = Proxy::Url(format!("http://me:hush@{address}"));
+        let http = http(HttpSettings { proxy, ..HttpSettings::default() });
+        let response = http.send(post("http://ecs.test/")).await.expect("an answer");
+        assert_eq!(response.status, 200);
+        assert_eq!(http.proxy("http://ecs.test/").as_deref(), Some(&*format!("http://{address}")));
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_lets_nobody_through_is_told_from_one_that_is_not_there() {
+        for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
+            let address = server(move |mut stream| async move {
+                let request = read_request(&mut stream).await.expect("a request");
+                assert!(request.starts_with("CONNECT ecs.test:443 HTTP/1.1\r\n"), "{request}");
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            })
+            .await;
+            let http = tls(HttpSettings {
+                proxy: Proxy::Url(format!("http://{address}")),
+                ..HttpSettings::default()
+            });
+            failed(http.send(post("https://ecs.test/")).await, Fault::Blocked, "tunnel");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let proxy = Proxy::Url(format!("http://{}", listener.local_addr().expect("an address")));
+        drop(listener);
+        let http = tls(HttpSettings { proxy, ..HttpSettings::default() });
+        failed(http.send(post("https://ecs.test/")).await, Fault::Unreachable, "refused");
+    }
+
+    fn testdata(file: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/tls").join(file)
+    }
+
+    /// A transport that sees real files, as the system's certificates are.
+    fn tls(settings: HttpSettings) -> Http {
+        Http::new(&Environment::from_process(), settings).expect("a transport")
+    }
+
+    /// A TLS server valid for `localhost` and `ecs.test`, answering one request per connection.
+    fn tls_server() -> SocketAddr {
+        let certificates = CertificateDer::pem_file_iter(testdata("server.pem")).expect("a file");
+        let certificates: Vec<_> = certificates.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(testdata("server.key")).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .expect("a configuration");
+        let config = Arc::new(config);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                use std::io::{Read as _, Write as _};
+                let mut connection =
+                    rustls::ServerConnection::new(Arc::clone(&config)).expect("a connection");
+                let mut stream = stream.expect("a stream");
+                let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+                if tls.read(&mut [0; 4096]).is_ok() {
+                    let _ = tls.write_all(OK.as_bytes());
+                }
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_trusted_if_its_authority_and_its_name_are_right() {
+        let port = tls_server().port();
+        let direct = HttpSettings { proxy: Proxy::None, ..HttpSettings::default() };
+        let local = || post(format!("https://localhost:{port}/"));
+        failed(tls(direct.clone()).send(local()).await, Fault::Untrusted, "UnknownIssuer");
+
+        let known = HttpSettings { ca_file: Some(testdata("ca.pem")), ..direct.clone() };
+        assert!(tls(known.clone()).send(local()).await.is_ok());
+        let by_address = post(format!("https://127.0.0.1:{port}/"));
+        failed(tls(known).send(by_address).await, Fault::Untrusted, "not valid for name");
+
+        let careless = HttpSettings { insecure: true, ..direct.clone() };
+        assert!(tls(careless).send(local()).await.is_ok());
+
+        let file = testdata("ca.pem").to_string_lossy().into_owned();
+        let environment = Environment::from_process().with_variable("SSL_CERT_FILE", file);
+        assert!(Http::new(&environment, direct).expect("a transport").send(local()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_no_tls_is_not_trusted() {
+        let address = server(|mut stream| async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        })
+        .await;
+        let http = tls(HttpSettings { proxy: Proxy::None, insecure: true, ..HttpSettings::default() });
+        let url = format!("https://localhost:{}/", address.port());
+        failed(http.send(post(url)).await, Fault::Untrusted, "corrupt message");
+    }
+
+    #[tokio::test]
+    async fn a_ca_file_that_cannot_be_used_is_named() {
+        let environment = Environment::default().with_file("/empty.pem", "nothing", 0o644);
+        for (path, reason) in [("/gone.pem", "cannot be read"), ("/empty.pem", "holds no certificate")] {
+            let settings = HttpSettings { ca_file: Some(path.into()), ..HttpSettings::default() };
+            let http = Http::new(&environment, settings).expect("read at the first request");
+            let failure = failed(http.send(post("https://ecs.test/")).await, Fault::Unsendable, reason);
+            assert!(failure.reason.contains("the CA file") && failure.reason.contains(path));
+            let http =
+                Http::new(&environment.clone().with_variable("SSL_CERT_FILE", path), HttpSettings::default());
+            let result = http.expect("a transport").send(post("https://ecs.test/")).await;
+            assert!(failed(result, Fault::Unsendable, reason).reason.contains("SSL_CERT_FILE"));
+        }
     }
 }

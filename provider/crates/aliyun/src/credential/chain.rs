@@ -44,7 +44,7 @@ impl Chain {
 impl Provide for Chain {
     fn name(&self) -> String {
         let names: Vec<String> = self.sources.iter().map(|source| source.name()).collect();
-        format!("none of these sources ({})", names.join("; "))
+        names.join("; ")
     }
 
     fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {

@@ -102,7 +102,7 @@ impl EcsRole {
 fn is_elsewhere(failure: &Failure) -> bool {
     match failure.fault {
         Fault::Unreachable | Fault::TimedOut => true,
-        Fault::Untrusted | Fault::Broken | Fault::TooLarge | Fault::Unsendable => false,
+        Fault::Untrusted | Fault::Blocked | Fault::Broken | Fault::TooLarge | Fault::Unsendable => false,
     }
 }
 

@@ -93,7 +93,9 @@ impl Store {
         }
         let fetched = match timeout(LONGEST_FETCH, self.source.fetch(&self.context)).await {
             Ok(Ok(Some(credential))) => Ok(credential),
-            Ok(Ok(None)) => Err(Error::credential(format!("{} gives no key", self.source.name()))),
+            Ok(Ok(None)) => Err(Error::credential(format!("no key was found in {}", self.source.name())).with_advice(Some(
+                "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`.".to_owned(),
+            ))),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::credential(format!(
                 "{} gave no answer within {} s",

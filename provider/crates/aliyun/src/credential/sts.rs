@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use super::{Context, Credential};
 use crate::answer::one_line;
-use crate::call::{Call, Keys, Service};
+use crate::call::{Call, Keys, Method, Service};
 use crate::endpoint::{self, Endpoint, Product, Protocol};
 use crate::environment::Environment;
 use crate::error::{Class, Error, ErrorKind, Rule};
 use crate::settings::Settings;
 use crate::sign::Scheme;
-use crate::stack::{Flavour, StackSettings};
+use crate::stack::{self, StackSettings};
 
 const VERSION: &str = "2015-04-01";
 /// The default duration of a role's key, and the least and the most a role may allow, in seconds.
@@ -35,7 +35,8 @@ pub(crate) struct Sts {
     protocol: Protocol,
     vpc: bool,
     scheme: Scheme,
-    stack: Option<StackSettings>,
+    /// A private cloud, with the host of its STS.
+    stack: Option<(StackSettings, Option<Endpoint>)>,
     region: String,
 }
 
@@ -62,7 +63,10 @@ impl Sts {
             protocol: settings.protocol,
             vpc: settings.vpc,
             scheme: if settings.stack.is_some() { Scheme::V1 } else { settings.sign_version },
-            stack: settings.stack.clone(),
+            stack: settings
+                .stack
+                .as_ref()
+                .map(|stack| (stack.clone(), stack::endpoint(stack, settings, stack::Product::Sts).ok())),
             region: settings.region.clone(),
         };
         // A wrong setting is reported when the client is made, not when the first key is needed.
@@ -78,12 +82,8 @@ impl Sts {
         let named = place.endpoint.as_deref().or(self.endpoint.as_deref());
         let region = place.region.as_deref().or_else(|| environment.variable("ALIBABA_CLOUD_STS_REGION"));
         let vpc = self.vpc || place.vpc || environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
-        if let (None, Some(stack)) = (named, &self.stack) {
-            // Apsara Stack has no STS of its own: its ASCM answers.
-            let ascm = stack.ascm_endpoint.as_deref().filter(|_| stack.flavour == Flavour::ApsaraStack);
-            if let Some(ascm) = ascm {
-                return Endpoint::parse(ascm, protocol, "the ASCM endpoint setting");
-            }
+        if let (None, Some((_, Some(endpoint)))) = (named, &self.stack) {
+            return Ok(endpoint.clone());
         }
         match region {
             Some(region) => {
@@ -112,21 +112,21 @@ impl Sts {
         let endpoint = self.endpoint(place, &context.environment)?;
         let mut service = Service {
             product: "sts",
+            method: Method::Form,
             version: VERSION,
             region: place.region.as_deref().unwrap_or(&self.region),
             endpoint: &endpoint,
             scheme: self.scheme,
             query: Vec::new(),
             headers: Vec::new(),
-            send_secret: self.stack.as_ref().is_some_and(|stack| stack.send_secret),
+            send_secret: self.stack.as_ref().is_some_and(|(stack, _)| stack.send_secret),
             throttle: None,
         };
-        if let Some(stack) = &self.stack {
-            let place = crate::stack::given(stack);
-            let (query, headers) = crate::stack::extras(stack, &place, "sts", &self.region);
-            service.query.extend(query);
+        if let Some((stack, _)) = &self.stack {
+            let extras = stack::extras(stack, &stack::given(stack), "sts", &self.region);
+            service.query.extend(extras.query);
             service.query.push(("RegionId".to_owned(), self.region.clone()));
-            service.headers.extend(headers);
+            service.headers.extend(extras.headers);
         }
         let call = Call {
             action,

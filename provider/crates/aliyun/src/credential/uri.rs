@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Context, Credential, Provide, sts};
 use crate::answer::one_line;
 use crate::error::Error;
-use crate::transport::without_userinfo;
+use crate::proxy::without_userinfo;
 
 /// An address that answers a GET with `{"Code":"Success","AccessKeyId",…,"Expiration"}`.
 #[derive(Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ class Stack:
         self.plugin_stderr = self.home / "plugin-stderr"
         self.plugin_stderr.touch()
         self.transcript = []
+        self.printed = []
         # The engine runs this in place of the plugin itself, so that what it writes to stderr is kept.
         wrapper = self.home / "plugin" / "pulumi-resource-alicloud"
         wrapper.write_text(f"#!/bin/sh\nexec '{plugin}' \"$@\" 2>>'{self.plugin_stderr}'\n")
@@ -58,6 +59,7 @@ class Stack:
         )
         printed = ANSI.sub("", done.stdout)
         self.transcript.append(f"$ pulumi {' '.join(args)}\n{printed}")
+        self.printed.append(printed)
         expected = "a failure" if fails else "success"
         assert (done.returncode != 0) == fails, f"pulumi {args[0]} ended with {done.returncode}, not {expected}"
         return printed
@@ -65,14 +67,22 @@ class Stack:
     def init(self, cloud):
         """A new stack, configured to use the emulator as a user would configure it."""
         self.run("stack", "init", "test")
-        self.run("config", "set", "alicloud:region", emulator.REGION)
-        self.run("config", "set", "alicloud:accessKey", emulator.KEY_ID)
-        self.run("config", "set", "--secret", "alicloud:secretKey", emulator.KEY_SECRET)
-        self.run("config", "set", "--path", "alicloud:endpoints[0].ecs", cloud.url)
+        self.set_all(
+            secret={"alicloud:secretKey": emulator.KEY_SECRET},
+            plain={
+                "alicloud:region": emulator.REGION,
+                "alicloud:accessKey": emulator.KEY_ID,
+                "alicloud:endpoints[0].ecs": cloud.url,
+            },
+        )
 
     def set(self, **config):
-        for key, value in config.items():
-            self.run("config", "set", key, value)
+        self.set_all(plain=config)
+
+    def set_all(self, plain, secret=None):
+        words = [word for name, value in plain.items() for word in ("--plaintext", f"{name}={value}")]
+        words += [word for name, value in (secret or {}).items() for word in ("--secret", f"{name}={value}")]
+        self.run("config", "set-all", "--path", *words)
 
     def up(self, **options):
         return self.run("up", "--yes", "--skip-preview", **options)
@@ -110,14 +120,19 @@ class Stack:
         """Everything that the command stored or printed."""
         files = [file for file in (self.home / "state").rglob("*") if file.is_file()]
         files += self.folder.glob("Pulumi.*.yaml")
-        return "\n".join([*self.transcript, *(file.read_text(errors="replace") for file in files)])
+        return "\n".join([*self.printed, *(file.read_text(errors="replace") for file in files)])
 
     def report(self):
         return "\n".join([*self.transcript, "plugin's stderr:", self.plugin_stderr.read_text(errors="replace")])
 
 
+def diagnostics(printed):
+    """The closing part, in which the command repeats each message once."""
+    return re.split(r"^(?:Outputs|Resources):$", printed.split("\nDiagnostics:\n", 1)[-1], flags=re.M)[0]
+
+
 def announced(preview):
-    changing = (step for step in preview["steps"] if step["op"] not in ("same", "read"))
+    changing = (step for step in preview["steps"] if not step["op"].startswith(("same", "read")))
     return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in changing if not step["urn"].endswith("::test")}
 
 

@@ -3,6 +3,7 @@
 import json
 
 from emulator import Call
+from stack import diagnostics
 
 IMAGE = "alicloud:ecs/image:Image"
 
@@ -46,10 +47,10 @@ def test_lifecycle(example, cloud):
         ]
     )
     assert name_of_second.startswith("from-snapshot-")
-    assert ids["fromDisksSize"] == 240
+    assert ids["fromDisksSize"] == 40
     assert ids["existingStatus"] == "Available"
     assert set(cloud.images()) == {first, second, third}
-    assert warned.count("imageName") == 1, "the old spelling is warned of once"
+    assert diagnostics(warned).count("`imageName`") == 1, "the old spelling is warned of once"
 
     # Nothing changed, so nothing is announced and nothing is called.
     cloud.forget_requests()
@@ -74,7 +75,7 @@ def test_lifecycle(example, cloud):
 
     # Other sources. Names are unique: the image that has its name from the program goes before its successor comes,
     # the one with a name of Pulumi's making goes after.
-    (snapshot_of_first,) = {disk["snapshot"] for disk in cloud.images()[first]["disks"]}
+    (snapshot_of_first,) = [disk["snapshot"] for disk in cloud.images()[first]["disks"] if disk["kind"] == "system"]
     stack.set(instanceId="i-stopped", systemSnapshotId=snapshot_of_first)
     assert stack.steps().keys() == {"from-instance", "from-snapshot", "from-disks"}
     cloud.forget_requests()
@@ -111,8 +112,15 @@ def test_lifecycle(example, cloud):
     assert stack.steps() == {"from-instance": "update", "from-disks": "create"}
     cloud.forget_requests()
     stack.up()
-    assert {call.action for call in cloud.changes()} == {"ModifyImageAttribute", "TagResources", "CreateImage"}
-    assert len(cloud.changes()) == 3
+    # The cloud still knows the deleted image's token, so there may be more than one request for its successor.
+    made_again = [call for call in cloud.changes() if call.action == "CreateImage"]
+    assert {call.params["ImageName"] for call in made_again} == {"test-image-of-two-disks"}
+    assert sorted_calls(call for call in cloud.changes() if call not in made_again) == sorted_calls(
+        [
+            Call("ModifyImageAttribute", {"ImageId": first, "Description": "described anew"}),
+            tag(first, FinanceDept="FinanceDeptMary"),
+        ]
+    )
     third = stack.outputs()["fromDisksId"]
     assert cloud.images()[first]["description"] == "described anew"
     assert cloud.images()[first]["tags"] == {"FinanceDept": "FinanceDeptMary"}

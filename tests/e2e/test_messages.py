@@ -3,6 +3,7 @@
 import re
 
 import emulator
+from stack import diagnostics
 
 IMAGE = """
 import pulumi_alicloud as alicloud
@@ -19,9 +20,10 @@ def test_the_old_name_is_warned_of_once_per_resource(program, cloud):
         f'alicloud.ecs.Image("{name}", name="old-spelling-{name}", snapshot_id="s-system")' for name in ("one", "two")
     )
     stack = program(f"import pulumi_alicloud as alicloud\n{two}\n")
-    printed = stack.up()
-    lines = [line for line in printed.splitlines() if "warning" in line.lower() and "imageName" in line]
-    assert len(lines) == 2, printed
+    said = diagnostics(stack.up())
+    for name in ("one", "two"):
+        assert re.search(rf"alicloud:ecs:Image \({name}\):\n +warning: .*`imageName`", said)
+    assert said.count("imageName") == 2
     assert len(set(cloud.images())) == 2
 
     # The new spelling of the same name is not a change, and nothing is warned of any more.
@@ -32,8 +34,7 @@ def test_the_old_name_is_warned_of_once_per_resource(program, cloud):
 
 def test_missing_credentials(program, cloud):
     stack = program(IMAGE.format(arguments='snapshot_id="s-system"'), configured=False)
-    stack.run("config", "set", "alicloud:region", emulator.REGION)
-    stack.run("config", "set", "--path", "alicloud:endpoints[0].ecs", cloud.url)
+    stack.set_all({"alicloud:region": emulator.REGION, "alicloud:endpoints[0].ecs": cloud.url})
     stack.env["HOME"] = str(stack.home)
     said = one_line(stack.up(fails=True))
     for name in ("alicloud:accessKey", "alicloud:secretKey", "ALICLOUD_ACCESS_KEY", "ALICLOUD_SECRET_KEY"):
@@ -43,9 +44,10 @@ def test_missing_credentials(program, cloud):
 
 def test_missing_region(program, cloud):
     stack = program(IMAGE.format(arguments='snapshot_id="s-system"'), configured=False)
-    stack.run("config", "set", "alicloud:accessKey", emulator.KEY_ID)
-    stack.run("config", "set", "--secret", "alicloud:secretKey", emulator.KEY_SECRET)
-    stack.run("config", "set", "--path", "alicloud:endpoints[0].ecs", cloud.url)
+    stack.set_all(
+        {"alicloud:accessKey": emulator.KEY_ID, "alicloud:endpoints[0].ecs": cloud.url},
+        secret={"alicloud:secretKey": emulator.KEY_SECRET},
+    )
     said = one_line(stack.up(fails=True))
     assert "alicloud:region" in said
     assert "ALICLOUD_REGION" in said
@@ -122,7 +124,7 @@ def test_the_cloud_s_refusal_is_told_in_its_words(program, cloud):
 
 def test_an_unreachable_endpoint_is_named(program, cloud):
     stack = program(IMAGE.format(arguments='snapshot_id="s-system"'))
-    stack.run("config", "set", "--path", "alicloud:endpoints[0].ecs", "http://127.0.0.1:1")
+    stack.set_all({"alicloud:endpoints[0].ecs": "http://127.0.0.1:1"})
     said = one_line(stack.up(fails=True))
     assert "127.0.0.1:1" in said
     assert "refused" in said.lower()

@@ -316,11 +316,10 @@ impl Resource<Client> for Image {
         args: ImageArgs,
     ) -> Result<(String, ImageState), Failure> {
         let made = image_create::create(self, client, context, &args).await?;
-        let result = lifecycle::settle(client, context, &made, &args).await;
-        if result.is_ok() {
-            self.hold(context.urn(), &made.id, made.recovered.clone());
-        }
-        result.map(|state| (made.id, state))
+        let (id, recovered) = (made.id.clone(), made.recovered.clone());
+        let state = lifecycle::settle(client, context, made, &args).await?;
+        self.hold(context.urn(), &id, recovered);
+        Ok((id, state))
     }
 
     async fn read(

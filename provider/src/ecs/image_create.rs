@@ -50,6 +50,14 @@ pub(crate) struct Made {
     pub(crate) id: String,
     /// The mark of one that an interrupted deployment had made; see [`Image::delete`](crate::ecs::image::Image).
     pub(crate) recovered: Option<String>,
+    /// What the look at it showed, if there was one.
+    pub(crate) seen: Option<Described>,
+}
+
+impl Made {
+    fn unseen(id: String) -> Made {
+        Made { id, recovered: None, seen: None }
+    }
 }
 
 /// Makes the image, or finds the one that an interrupted deployment of this resource made.
@@ -70,7 +78,7 @@ pub(crate) async fn create(
         Answer::NameTaken(error) => Err(attempt.name_taken(&name, error).await),
         Answer::OtherRequest(_) => {
             if autonamed && let Some(id) = attempt.find_lost(&request, &first).await? {
-                return Ok(attempt.recovered(id));
+                return Ok(attempt.recovered(id, None));
             }
             let second = derived_token(&first, &name);
             match attempt.send(&request, &second).await? {
@@ -138,7 +146,7 @@ impl Attempt<'_> {
                 // The state has this image: what is wanted is another one.
                 token = derived_token(&token, &uuid::Uuid::new_v4().to_string());
                 return match self.send(request, &token).await? {
-                    Answer::Id(id) => Ok(Made { id, recovered: None }),
+                    Answer::Id(id) => Ok(Made::unseen(id)),
                     Answer::NameTaken(error) => Err(self.name_taken(name, error).await),
                     Answer::OtherRequest(error) => Err(failure::cloud(error)),
                 };
@@ -146,8 +154,8 @@ impl Attempt<'_> {
             if !self.is_deleted(&id) {
                 let patience = if stale_before { Duration::ZERO } else { self.client.pace.unseen };
                 match self.look(&id, patience).await.map_err(|failure| self.partial(&id, request, failure))? {
-                    Some(seen) if self.is_older(&seen) => return Ok(self.recovered(id)),
-                    Some(_) => return Ok(Made { id, recovered: None }),
+                    Some(seen) if self.is_older(&seen) => return Ok(self.recovered(id, Some(seen))),
+                    Some(seen) => return Ok(Made { seen: Some(seen), ..Made::unseen(id) }),
                     None => {}
                 }
             }
@@ -156,7 +164,7 @@ impl Attempt<'_> {
             match self.send(request, &next).await? {
                 Answer::Id(newer) => (token, id) = (next, newer),
                 // The name is taken, and by whom but the image itself: it is only not visible yet.
-                Answer::NameTaken(_) => return Ok(Made { id, recovered: None }),
+                Answer::NameTaken(_) => return Ok(Made::unseen(id)),
                 Answer::OtherRequest(error) => return Err(failure::cloud(error)),
             }
         }
@@ -172,19 +180,14 @@ impl Attempt<'_> {
     /// The image, as soon as it is visible, or `None` if it is not within `patience`.
     async fn look(&self, id: &str, patience: Duration) -> Result<Option<Described>, Failure> {
         let started = Instant::now();
-        let mut looks = 0;
-        loop {
-            if let Some(seen) = lifecycle::describe(self.client, self.context, id).await? {
-                return Ok(Some(seen));
+        for looks in 1.. {
+            lifecycle::pause(self.context, self.client.pace.delay(looks).min(patience)).await?;
+            let seen = lifecycle::describe(self.client, self.context, id).await?;
+            if seen.is_some() || started.elapsed() >= patience {
+                return Ok(seen);
             }
-            let waited = started.elapsed();
-            if waited >= patience {
-                return Ok(None);
-            }
-            looks += 1;
-            let delay = (self.client.pace.delay(looks) / 4).min(patience - waited);
-            lifecycle::pause(self.context, delay).await?;
         }
+        Ok(None)
     }
 
     /// Whether an image was made before this operation began.
@@ -199,7 +202,7 @@ impl Attempt<'_> {
         let mut candidates = Vec::new();
         for page in 1.. {
             let query = DescribeImagesRequest {
-                image_name: Some(format!("{prefix}*")),
+                image_name: Some(prefix.clone()),
                 image_owner_alias: Some("self".to_owned()),
                 status: Some(self.client.every_status.to_owned()),
                 page_number: Some(page),
@@ -243,11 +246,11 @@ impl Attempt<'_> {
         Ok(None)
     }
 
-    fn recovered(&self, id: String) -> Made {
+    fn recovered(&self, id: String, seen: Option<Described>) -> Made {
         self.context.info(&format!(
             "took over image {id}, which an interrupted deployment of this resource had made"
         ));
-        Made { id, recovered: Some(uuid::Uuid::new_v4().simple().to_string()) }
+        Made { id, recovered: Some(uuid::Uuid::new_v4().simple().to_string()), seen }
     }
 
     /// The id is known, so no failure may lose it.

@@ -76,13 +76,13 @@ fn interrupted() -> Failure {
 pub(crate) async fn settle(
     client: &Client,
     context: &Context,
-    made: &Made,
+    made: Made,
     args: &ImageArgs,
 ) -> Result<ImageState, Failure> {
     let id = &made.id;
     let mut state = ImageState { recovered: made.recovered.clone(), ..ImageState::default() };
     let late = late_attributes(args);
-    let seen = match wait_until_usable(client, context, id).await {
+    let seen = match wait_until_usable(client, context, id, made.seen).await {
         Ok(seen) => seen,
         Err(Unusable::Failed { message, seen }) => {
             return Err(give_up(client, context, id, args, state, message, &seen).await);
@@ -124,42 +124,46 @@ enum Unusable {
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
 
-async fn wait_until_usable(client: &Client, context: &Context, id: &str) -> Result<Described, Unusable> {
-    let mut seen: Option<Box<Described>> = None;
+/// `seen` is what a look just before has shown.
+async fn wait_until_usable(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    seen: Option<Described>,
+) -> Result<Described, Unusable> {
+    let mut seen = seen.map(Box::new);
     let mut shown = String::new();
     for looks in 1.. {
-        let stopped = |failure, seen| Unusable::Stopped { failure, seen };
-        if Instant::now() >= context.deadline() {
-            let limit = context.time_limit().as_secs();
-            let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
-            let text = format!(
-                "image {id} is not usable after {limit} s: it is {state}. `pulumi up` waits on; \
-                 customTimeouts.create allows more time"
-            );
-            return Err(stopped(Failure::Refused(text), seen));
-        }
-        if let Err(failure) = pause(context, client.pace.delay(looks)).await {
-            return Err(stopped(failure, seen));
-        }
-        match describe(client, context, id).await {
-            Err(failure) => return Err(stopped(failure, seen)),
-            Ok(None) => {}
-            Ok(Some(image)) => {
-                let text = progress(&image);
-                if text != shown {
-                    context.status(&format!("image {id}: {text}"));
-                    shown = text;
-                }
-                match image.status.as_deref() {
-                    Some("CreateFailed") => {
-                        let message =
-                            format!("the cloud could not make image {id}: its status is CreateFailed");
-                        return Err(Unusable::Failed { message, seen: Box::new(image) });
-                    }
-                    _ if is_usable(&image) => return Ok(image),
-                    _ => seen = Some(Box::new(image)),
-                }
+        if let Some(image) = &seen {
+            let text = progress(image);
+            if text != shown {
+                context.status(&format!("image {id}: {text}"));
+                shown = text;
             }
+            if image.status.as_deref() == Some("CreateFailed") {
+                let message = format!("the cloud could not make image {id}: its status is CreateFailed");
+                return Err(Unusable::Failed { message, seen: image.clone() });
+            }
+            if is_usable(image) {
+                return Ok(image.as_ref().clone());
+            }
+        }
+        let stopped = |failure| Unusable::Stopped { failure, seen: seen.clone() };
+        pause(context, client.pace.delay(looks)).await.map_err(stopped)?;
+        let late = Instant::now() >= context.deadline();
+        let look = if late { Ok(None) } else { describe(client, context, id).await };
+        match look {
+            Ok(Some(image)) => seen = Some(Box::new(image)),
+            _ if Instant::now() >= context.deadline() => {
+                let limit = context.time_limit().as_secs();
+                let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
+                return Err(stopped(Failure::Refused(format!(
+                    "image {id} is not usable after {limit} s: it is {state}. `pulumi up` waits on; \
+                     customTimeouts.create allows more time"
+                ))));
+            }
+            Ok(None) => {}
+            Err(failure) => return Err(stopped(failure)),
         }
     }
     Err(Unusable::Stopped { failure: Failure::Bug("endless waiting ended".to_owned()), seen })
@@ -387,7 +391,7 @@ pub(crate) async fn update(
     let mut state = old.state;
     if state.usable != Some(true) {
         // An earlier operation ended before the image did.
-        state = match wait_until_usable(client, context, &id).await {
+        state = match wait_until_usable(client, context, &id, None).await {
             Ok(seen) => state_of(&seen, &args, state.recovered),
             Err(Unusable::Failed { message, seen }) => {
                 let state = state_of(&seen, &args, state.recovered);

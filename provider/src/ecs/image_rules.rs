@@ -159,16 +159,10 @@ fn check_source(args: &ImageArgs, findings: &mut Findings) {
     }
     // A value that is not known yet may turn out to be absent.
     let known: Vec<&str> = given.iter().filter(|(_, known)| *known).map(|(property, _)| *property).collect();
-    if let [_, others @ ..] = known.as_slice() {
-        for property in others {
-            findings.fail(
-                Path::property(property),
-                format!(
-                    "conflicts with {}: an image has exactly one source; remove all of {} but one",
-                    known[0],
-                    known.join(", ")
-                ),
-            );
+    if known.len() > 1 {
+        for property in &known {
+            let reason = format!("an image has exactly one source; of {} give only one", known.join(" and "));
+            findings.fail(Path::property(property), reason);
         }
     }
 }

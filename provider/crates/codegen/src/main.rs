@@ -16,7 +16,8 @@ const FILES: [&str; 4] =
 fn main() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let proto = root.join("proto");
-    let descriptors = protox::compile(FILES.map(|file| proto.join(file)), [&proto]).context("compile proto/")?;
+    let descriptors =
+        protox::compile(FILES.map(|file| proto.join(file)), [&proto]).context("compile proto/")?;
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {

@@ -151,16 +151,30 @@ impl<P: Provider> Shared<P> {
     fn check(&self, request: rpc::CheckRequest, redactor: &Redactor) -> Result<rpc::CheckResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
-        let written = from_struct(request.news.unwrap_or_default());
+        let news = request.news.unwrap_or_default();
+        let written = from_struct(news.clone());
         let (_, secrets) = Value::Object(written.clone()).reveal();
-
-        let mut findings = Findings::default();
-        let checked = check::check(&types.args, written, &mut findings);
-        alias::check(&types.args, &checked, &mut findings);
 
         // For a new resource engines send nothing, or no properties.
         let olds = request.olds.map(from_struct).filter(|olds| !olds.is_empty());
         let olds = olds.map(|olds| alias::canonical(&types.args, plain(olds)));
+        // What the state holds the cloud has accepted, under whatever rules it had then.
+        let (accepted, fresh): (Properties, Properties) = written.into_iter().partition(|(name, value)| {
+            let present = types
+                .args
+                .properties
+                .get(name)
+                .and_then(|property| property.alias_of.as_ref())
+                .unwrap_or(name);
+            types.args.properties.contains_key(name)
+                && olds.as_ref().and_then(|olds| olds.get(present)) == Some(&value.clone().reveal().0)
+        });
+        let is_accepted = |path: &Path| path.first_key().is_some_and(|name| accepted.contains_key(name));
+
+        let mut findings = Findings::default();
+        let mut checked = check::check(&types.args, fresh, &mut findings);
+        checked.extend(accepted.clone());
+        alias::check(&types.args, &checked, &mut findings);
         let canonical = alias::canonical(&types.args, plain(checked.clone()));
         let mut rules = Findings::default();
         let context = CheckContext {
@@ -190,28 +204,31 @@ impl<P: Provider> Shared<P> {
         };
         for found in rules.failures {
             let path = as_written(&found.path);
-            findings.fail(path.clone(), shown(&path, found.reason));
+            if !is_accepted(&path) {
+                findings.fail(path.clone(), shown(&path, found.reason));
+            }
         }
         for found in rules.warnings {
             let path = as_written(&found.path);
             findings.warn(path.clone(), shown(&path, found.reason));
         }
 
-        if findings.failures.is_empty() {
-            self.warn_of_deprecated(&types.args, &checked, &request.urn);
-            for warning in &findings.warnings {
-                let text = redactor.redact(&format!("{}: {}", warning.path, warning.reason));
-                self.warn_once(&request.urn, text);
-            }
+        if !findings.failures.is_empty() {
+            // Engines decode the inputs before they look at the failures, and take no unknowns then.
+            return Ok(rpc::CheckResponse {
+                inputs: Some(news),
+                failures: check_failures(findings, redactor),
+            });
+        }
+        self.warn_of_deprecated(&types.args, &checked, &request.urn);
+        for warning in &findings.warnings {
+            self.warn_once(&request.urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
         }
         let mut inputs = Value::Object(checked.into_iter().chain(filled).collect());
         for path in &secrets {
             inputs.conceal(path);
         }
-        Ok(rpc::CheckResponse {
-            inputs: Some(to_struct(into_properties(inputs))),
-            failures: check_failures(findings, redactor),
-        })
+        Ok(rpc::CheckResponse { inputs: Some(to_struct(into_properties(inputs))), failures: Vec::new() })
     }
 
     fn warn_of_deprecated(&self, object: &ObjectType, inputs: &Properties, urn: &str) {

@@ -1,0 +1,224 @@
+//! `alicloud:ecs/image:Image` when things go wrong: crashes, lost answers, failures half way, interruptions.
+
+use std::time::{Duration, Instant};
+
+use emulator::Options;
+use serde_json::{Value as Json, json};
+
+use crate::harness::{World, text};
+
+fn named() -> Json {
+    json!({ "imageName": "web", "snapshotId": "s-system" })
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_makes_no_second_image() {
+    let mut world = World::new().await;
+    world.faults(json!([{ "action": "CreateImage", "do": "reset_after" }])).await;
+    world.plugin.up("web", named()).await;
+    assert_eq!(world.images().await.len(), 1);
+    let requests = world.take_requests().await;
+    let tokens: Vec<&Json> = requests
+        .iter()
+        .filter(|request| request["action"] == "CreateImage")
+        .map(|request| &request["params"]["ClientToken"])
+        .collect();
+    assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{tokens:?}");
+}
+
+#[tokio::test]
+async fn a_killed_create_is_found_again_by_name_and_without() {
+    for inputs in [named(), json!({ "snapshotId": "s-system", "description": "auto" })] {
+        let mut world = World::new().await;
+        let checked = world.plugin.check("web", inputs.clone()).await.unwrap();
+        let (lost, _) = world.plugin.create("web", &checked).await.unwrap();
+        // The engine never got the answer. Its next run has another seed, so another automatic name.
+        world.restart_plugin().await;
+        let mut again = world.plugin.check("web", inputs.clone()).await.unwrap();
+        if inputs.get("imageName").is_none() {
+            again["imageName"] = "web-0123456".into();
+        }
+        let (found, state) = world.plugin.create("web", &again).await.unwrap();
+        assert_eq!(found, lost);
+        assert_eq!(state["imageName"], again["imageName"]);
+        assert_eq!(world.images().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_image_of_another_stack_is_never_taken_over() {
+    let mut world = World::new().await;
+    let auto = |name: &str| json!({ "snapshotId": "s-system", "imageName": name });
+    // A resource of the same name elsewhere, with the very same inputs.
+    world.plugin.create("web", &auto("web-0000001")).await.unwrap();
+    let mut other = world.plugin.rpc.clone();
+    let mut create = async |urn: &str, name: &str| {
+        let request = pulumi::pulumirpc::CreateRequest {
+            urn: urn.to_owned(),
+            properties: Some(crate::harness::to_struct(&auto(name))),
+            ..Default::default()
+        };
+        other.create(request).await.map(|response| response.into_inner().id)
+    };
+    let urn = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::web";
+    let first = create(urn, "web-0000002").await.unwrap();
+    world.change(&first, json!({ "gone": true })).await;
+    let second = create(urn, "web-0000003").await.unwrap();
+    let names: Vec<String> = world.images().await.iter().map(|image| text(&image["name"])).collect();
+    assert_eq!(names, ["web-0000001", "web-0000003"]);
+    assert_ne!(first, second);
+}
+
+#[tokio::test]
+async fn a_token_that_outlived_its_image_makes_a_new_one() {
+    let mut world = World::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let (inputs, state) = world.plugin.up("web", named()).await;
+        ids.push(text(&state["id"]));
+        world.plugin.delete("web", &state, &inputs).await.unwrap();
+        world.restart_plugin().await;
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_says_by_whom_and_what_to_do() {
+    let mut world = World::new().await;
+    let (_, state) = world.plugin.up("web", named()).await;
+    let failed = world.plugin.create("other", &named()).await.unwrap_err();
+    assert!(failed.partial.is_none());
+    for part in
+        ["InvalidImageName.Duplicated", &text(&state["id"]), "pulumi import alicloud:ecs/image:Image other"]
+    {
+        assert!(failed.message.contains(part), "{part} in: {}", failed.message);
+    }
+    assert_eq!(world.images().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_forced_replacement_of_a_kept_name_keeps_the_image() {
+    let mut world = World::new().await;
+    let (inputs, old) = world.plugin.up("web", named()).await;
+    // The engine asks for a replacement without a diff: a create, then the deletion of the old one. The clock says that
+    // the image is from an earlier deployment.
+    tokio::time::sleep(Duration::from_millis(11_500)).await;
+    world.restart_plugin().await;
+    let (id, new) = world.plugin.create("web", &inputs).await.unwrap();
+    world.plugin.delete("web", &old, &inputs).await.unwrap();
+    assert_eq!(world.images().await.len(), 1, "the image that the state holds is still there");
+    assert!(world.plugin.engine.warnings()[0].contains("deleteBeforeReplace"));
+    // A later deployment deletes it like any other.
+    world.plugin.delete("web", &new, &inputs).await.unwrap();
+    assert!(world.images().await.is_empty(), "{id}");
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_made_is_removed_and_the_create_fails_plainly() {
+    let mut world = World::new().await;
+    world.faults(json!([{ "action": "CreateImage", "do": "fail_later" }])).await;
+    let inputs = world.plugin.check("web", named()).await.unwrap();
+    let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+    assert!(failed.partial.is_none() && failed.message.contains("CreateFailed"), "{failed:?}");
+    assert!(world.images().await.is_empty());
+    world.plugin.create("web", &inputs).await.unwrap();
+    assert_eq!(world.images().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_time_out_after_create_keeps_the_id_and_the_next_up_waits_on() {
+    let mut world =
+        World::with(Options { image_ready_after: Duration::from_secs(3), ..Options::default() }).await;
+    let inputs = world.plugin.check("web", named()).await.unwrap();
+    let failed = world.plugin.create_within("web", &inputs, 1.0).await.unwrap_err();
+    assert!(
+        failed.message.contains("after 1 s") && failed.message.contains("customTimeouts.create"),
+        "{}",
+        failed.message
+    );
+    let (id, state) = failed.partial.expect("the image exists, so its id is kept");
+    assert_eq!(state["id"], id);
+    let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
+    assert_eq!(updated["usable"], true);
+    assert_eq!(world.images().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_could_not_be_set_is_set_by_the_next_up() {
+    let mut world = World::new().await;
+    let inputs = json!({ "imageName": "web", "snapshotId": "s-system", "licenseType": "BYOL" });
+    world
+        .faults(json!([{ "action": "ModifyImageAttribute", "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+        .await;
+    let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+    let (_, state) = failed.partial.expect("the image exists");
+    let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
+    assert_eq!(updated["licenseType"], "BYOL");
+    assert!(updated.get("__unapplied").is_none(), "{updated}");
+}
+
+#[tokio::test]
+async fn an_update_that_stops_half_way_keeps_what_it_did() {
+    let mut world = World::new().await;
+    let (inputs, state) = world.plugin.up("web", named()).await;
+    let mut news = inputs.clone();
+    news["description"] = "second".into();
+    news["tags"] = json!({ "a": "b" });
+    world
+        .faults(json!([{ "action": "TagResources", "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+        .await;
+    let failed = world.plugin.update("web", &state, &inputs, &news).await.unwrap_err();
+    let (_, state) = failed.partial.expect("part of it was done");
+    let updated = world.plugin.update("web", &state, &news, &news).await.unwrap();
+    assert_eq!((&updated["description"], &updated["tags"]), (&json!("second"), &json!({ "a": "b" })));
+}
+
+#[tokio::test]
+async fn an_interrupted_wait_ends_at_once_and_keeps_the_id() {
+    let mut world =
+        World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
+    let inputs = world.plugin.check("web", named()).await.unwrap();
+    let mut rpc = world.plugin.rpc.clone();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        rpc.cancel(()).await.unwrap();
+        Instant::now()
+    };
+    let (created, cancelled) = tokio::join!(world.plugin.create("web", &inputs), cancel);
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
+    let failed = created.unwrap_err();
+    assert!(failed.message.contains("interrupted"), "{}", failed.message);
+    assert!(failed.partial.is_some(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn an_instance_that_is_starting_is_waited_for() {
+    let mut world = World::new().await;
+    world.plugin.up("web", json!({ "imageName": "web", "instanceId": "i-starting" })).await;
+    assert_eq!(world.images().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_missing_source_is_an_error_that_names_it() {
+    let mut world = World::new().await;
+    for (inputs, code) in [
+        (json!({ "imageName": "web", "instanceId": "i-absent" }), "InvalidInstanceId.NotFound"),
+        (json!({ "imageName": "web", "snapshotId": "s-2013" }), "InvalidSnapshot.TooOld"),
+    ] {
+        let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+        assert!(failed.partial.is_none() && failed.message.contains(code), "{failed:?}");
+    }
+    assert!(world.images().await.is_empty());
+}
+
+#[tokio::test]
+async fn progress_is_shown_as_status() {
+    let mut world =
+        World::with(Options { image_ready_after: Duration::from_secs(1), ..Options::default() }).await;
+    world.plugin.up("web", named()).await;
+    let lines = world.plugin.engine.lines();
+    let shown: Vec<&String> = lines.iter().filter(|line| line.ephemeral).map(|line| &line.message).collect();
+    assert!(shown.iter().any(|line| line.contains("Creating (")), "{shown:?}");
+    assert!(lines.iter().filter(|line| line.ephemeral).all(|line| line.urn == crate::harness::urn("web")));
+}

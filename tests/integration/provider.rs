@@ -1,0 +1,245 @@
+//! The provider as a whole: its settings, its schema, what it lacks, and when it ends.
+
+use std::time::Duration;
+
+use emulator::Emulator;
+use pulumi::pulumirpc::{self as rpc};
+use serde_json::json;
+use tonic::Code;
+
+use crate::harness::{IMAGE, Plugin, World, from_struct, secret, settings, to_struct, urn};
+
+async fn check_config(
+    plugin: &mut Plugin,
+    news: serde_json::Value,
+) -> Result<serde_json::Value, Vec<String>> {
+    let request = rpc::CheckRequest {
+        urn: "urn:pulumi:test::shop::pulumi:providers:alicloud::p".to_owned(),
+        news: Some(to_struct(&news)),
+        ..rpc::CheckRequest::default()
+    };
+    let response = plugin.rpc.check_config(request).await.unwrap().into_inner();
+    if response.failures.is_empty() {
+        return Ok(from_struct(&response.inputs.unwrap()));
+    }
+    Err(response
+        .failures
+        .into_iter()
+        .map(|failure| format!("{}: {}", failure.property, failure.reason))
+        .collect())
+}
+
+#[tokio::test]
+async fn missing_settings_are_all_named_with_what_gives_them() {
+    let mut plugin = Plugin::start().await;
+    let status = plugin.configure(json!({})).await.unwrap_err();
+    for part in [
+        "alicloud:region",
+        "ALICLOUD_REGION",
+        "alicloud:accessKey",
+        "ALICLOUD_ACCESS_KEY",
+        "alicloud:secretKey",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    ] {
+        assert!(status.message().contains(part), "{part} in: {}", status.message());
+    }
+    assert!(!status.details().is_empty(), "the engine lists missing keys from the details");
+}
+
+#[tokio::test]
+async fn settings_come_from_the_environment_too() {
+    let cloud = Emulator::start(emulator::Options::default()).await.unwrap();
+    let url = cloud.url();
+    let mut plugin = Plugin::start_with(&[
+        ("ALICLOUD_ACCESS_KEY", "emulator"),
+        ("ALICLOUD_SECRET_KEY", "emulator"),
+        ("ALICLOUD_REGION", "cn-hangzhou"),
+        ("ALIBABA_CLOUD_ENDPOINT_ECS", &url),
+    ])
+    .await;
+    plugin.configure(json!({})).await.unwrap();
+    assert!(plugin.read("x", "m-system", &json!({}), &json!({})).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn wrong_settings_are_reported_with_their_paths() {
+    let mut plugin = Plugin::start().await;
+    let failures = check_config(
+        &mut plugin,
+        json!({
+            "region": "cn-hangzou", "protocol": "FTP", "accessKey": "id", "clientReadTimeout": "soon",
+            "endpoints": "[{\"ecs\":\"http://host/path\"},{\"esc\":\"host\"}]", "reigon": "x",
+        }),
+    )
+    .await
+    .unwrap_err();
+    let paths: Vec<&str> = failures.iter().filter_map(|failure| failure.split(": ").next()).collect();
+    assert_eq!(
+        paths,
+        [
+            "clientReadTimeout",
+            "endpoints[1].esc",
+            "reigon",
+            "protocol",
+            "region",
+            "endpoints[0].ecs",
+            "secretKey"
+        ],
+        "{failures:#?}"
+    );
+    assert!(failures[4].contains("cn-hangzhou"), "the nearest region is named: {}", failures[4]);
+}
+
+#[tokio::test]
+async fn secret_settings_become_secret_and_the_others_keep_their_form() {
+    let mut plugin = Plugin::start().await;
+    let news = json!({
+        "region": "cn-hangzhou", "accessKey": "id", "secretKey": "key", "endpoints": "[{\"ecs\":\"localhost:1\"}]",
+        "skipRegionValidation": "true", "version": "0.1.0",
+    });
+    let mut expected = news.clone();
+    expected["accessKey"] = secret("id".into());
+    expected["secretKey"] = secret("key".into());
+    assert_eq!(check_config(&mut plugin, news).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn another_region_replaces_and_another_key_does_not() {
+    let mut plugin = Plugin::start().await;
+    let old = json!({ "region": "cn-hangzhou", "accessKey": "a", "endpoints": "[{\"ecs\": \"h\"}]" });
+    let mut diff = async |news: serde_json::Value| {
+        let request = rpc::DiffRequest {
+            olds: Some(to_struct(&old)),
+            old_inputs: Some(to_struct(&old)),
+            news: Some(to_struct(&news)),
+            ..rpc::DiffRequest::default()
+        };
+        let response = plugin.rpc.diff_config(request).await.unwrap().into_inner();
+        (response.changes, response.replaces)
+    };
+    assert_eq!(
+        diff(json!({ "region": "cn-hangzhou", "accessKey": "b", "endpoints": [{ "ecs": "h" }] })).await,
+        (2, vec![])
+    );
+    assert_eq!(
+        diff(json!({ "region": "cn-hangzhou", "accessKey": "a", "endpoints": [{ "ecs": "h" }] })).await,
+        (1, vec![])
+    );
+    assert_eq!(
+        diff(json!({ "region": "cn-beijing", "accessKey": "a", "endpoints": [{ "ecs": "h" }] })).await,
+        (2, vec!["region".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_is_named_with_the_reason() {
+    let mut plugin = Plugin::start().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    plugin
+        .configure(json!({ "region": "cn-hangzhou", "accessKey": "a", "secretKey": "b",
+            "endpoints": [{ "ecs": format!("http://{nobody}") }] }))
+        .await
+        .unwrap();
+    let nothing = json!({});
+    let read = plugin.read("x", "m-1", &nothing, &nothing);
+    let failed = tokio::time::timeout(Duration::from_secs(30), read).await.expect("within 30 s").unwrap_err();
+    assert!(
+        failed.message.contains(&nobody.to_string()) && failed.message.contains("refused"),
+        "{}",
+        failed.message
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_wrong_secret_are_told_apart() {
+    let world = World::new().await;
+    for (key, value, code) in [
+        ("accessKey", "nobody", "InvalidAccessKeyId.NotFound"),
+        ("secretKey", "wrong-secret", "SignatureDoesNotMatch"),
+    ] {
+        let mut plugin = Plugin::start().await;
+        let mut settings = settings(&world.cloud);
+        settings[key] = value.into();
+        plugin.configure(settings).await.unwrap();
+        let failed = plugin.read("x", "m-1", &json!({}), &json!({})).await.unwrap_err();
+        assert!(failed.message.contains(code), "{}", failed.message);
+        assert!(!failed.message.contains("wrong-secret"), "{}", failed.message);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_named() {
+    let mut world = World::new().await;
+    let request = rpc::CheckRequest {
+        urn: urn("x").replace(IMAGE, "alicloud:ecs/instance:Instance"),
+        ..rpc::CheckRequest::default()
+    };
+    let status = world.plugin.rpc.check(request).await.unwrap_err();
+    assert_eq!(
+        status.message(),
+        "unknown resource type \"alicloud:ecs/instance:Instance\": this provider has alicloud:ecs/image:Image"
+    );
+    let status = world
+        .plugin
+        .rpc
+        .invoke(rpc::InvokeRequest {
+            tok: "alicloud:ecs/getImages:getImages".to_owned(),
+            ..rpc::InvokeRequest::default()
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        status.message(),
+        "unknown function \"alicloud:ecs/getImages:getImages\": this provider has no functions"
+    );
+    let status = world.plugin.rpc.construct(rpc::ConstructRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    let status = world.plugin.rpc.call(rpc::CallRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    let status = world.plugin.rpc.parameterize(rpc::ParameterizeRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn a_preview_with_settings_not_known_yet_needs_no_cloud() {
+    let mut plugin = Plugin::start().await;
+    plugin.configure(json!({ "region": crate::harness::UNKNOWN })).await.unwrap();
+    let inputs = plugin.check("web", json!({ "snapshotId": "s-system", "imageName": "web" })).await.unwrap();
+    assert_eq!(plugin.preview_create("web", &inputs).await["imageName"], "web");
+}
+
+#[tokio::test]
+async fn the_plugin_ends_when_the_engine_goes_away() {
+    let mut plugin = Plugin::start().await;
+    plugin.configure(json!({ "region": "cn-hangzhou", "accessKey": "a", "secretKey": "b" })).await.unwrap();
+    plugin.engine.stop();
+    for _ in 0..500 {
+        if plugin.child.try_wait().unwrap().is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the plugin still runs");
+}
+
+#[tokio::test]
+async fn standard_output_carries_the_port_and_nothing_else() {
+    let mut world = World::new().await;
+    world.plugin.up("web", json!({ "snapshotId": "s-system" })).await;
+    let World { plugin, .. } = world;
+    assert_eq!(plugin.stop_and_read_output(), (String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn handshake_and_plugin_info_say_what_this_is() {
+    let mut plugin = Plugin::start().await;
+    let response = plugin.rpc.handshake(rpc::ProviderHandshakeRequest::default()).await.unwrap().into_inner();
+    assert!(response.accept_secrets && response.supports_autonaming_configuration);
+    let info = plugin.rpc.get_plugin_info(()).await.unwrap().into_inner();
+    assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
+    let schema = plugin.rpc.get_schema(rpc::GetSchemaRequest::default()).await.unwrap().into_inner().schema;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["name"], "alicloud");
+    let mapping = rpc::GetMappingRequest { key: "terraform".to_owned(), provider: "alicloud".to_owned() };
+    assert_eq!(plugin.rpc.get_mapping(mapping).await.unwrap().into_inner().provider, "alicloud");
+}

@@ -1,0 +1,2 @@
+// Custom images of Alibaba Cloud's Elastic Compute Service, natively.
+package alicloud

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import emulator
 
+# An image that the program only looks at is read, and left out while its id is not known.
+READS = ("same", "read", "discard")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -132,7 +134,7 @@ def diagnostics(printed):
 
 
 def announced(preview):
-    changing = (step for step in preview["steps"] if not step["op"].startswith(("same", "read")))
+    changing = (step for step in preview["steps"] if not step["op"].startswith(READS))
     return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in changing if not step["urn"].endswith("::test")}
 
 

@@ -492,6 +492,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_digest_of_the_body_is_refused_even_if_it_is_not_signed() {
+        let call = v3(&["host", "x-acs-date"], |call| {
+            call.request.headers.insert("x-acs-content-sha256", "00".parse().expect("a header value"));
+        });
+        check(&call, &State::default(), "SignatureDoesNotMatch");
+    }
+
+    #[test]
     fn version_three_names_what_is_missing_or_wrong() {
         spoilt("x-acs-date", "-", "MissingParameter");
         spoilt("x-acs-signature-nonce", "-", "MissingParameter");

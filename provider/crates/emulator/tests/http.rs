@@ -206,6 +206,12 @@ async fn a_stop_waits_for_neither_idle_nor_hanging_connections() {
     idle.read_exact(&mut [0; 12]).await.expect("answered");
     let mut hanging = connect(&emulator).await;
     hanging.write_all(http("GET", &target, "").as_bytes()).await.expect("sent");
+    let hangs = async {
+        while entries(&emulator, "DescribeRegions").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SOON, hangs).await.expect("the fault strikes");
     let address = emulator.address();
     timeout(SOON, emulator.stop()).await.expect("stopped");
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");

@@ -583,6 +583,21 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_may_be_as_large_as_its_snapshot_or_as_the_limits_are() {
+        let sizes = |system, data| {
+            let mappings: [&[(&str, &str)]; 2] =
+                [&[("SnapshotId", "s-system"), ("Size", system)], &[("Size", data)]];
+            let expect = json!([
+                ["/dev/xvda", "system", system.parse::<i64>().expect("a size"), "s-system"],
+                ["/dev/xvdb", "data", data.parse::<i64>().expect("a size"), ""],
+            ]);
+            check_mapping(&mappings, Ok(expect));
+        };
+        sizes("40", "5");
+        sizes("32768", "32768");
+    }
+
+    #[test]
     fn mappings_need_exactly_one_system_snapshot() {
         let denied = Err((400, "OperationDenied"));
         check_mapping(&[&[("SnapshotId", "s-data")]], denied.clone());

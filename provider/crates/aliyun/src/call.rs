@@ -362,8 +362,8 @@ impl Caller {
         };
         let signed = sign::sign(service.scheme, &request, credential, self.clock.now(), &nonce);
         let mut headers = signed.headers;
-        headers.push(("accept".to_owned(), "application/json".to_owned()));
-        headers.push(("user-agent".to_owned(), self.user_agent.clone()));
+        headers.push(("accept".into(), "application/json".to_owned()));
+        headers.push(("user-agent".into(), self.user_agent.clone()));
         let time_limit = self.read_timeout.unwrap_or(call.time_limit);
         HttpRequest {
             method,

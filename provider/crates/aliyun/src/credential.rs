@@ -139,8 +139,8 @@ impl Context {
         link_local: bool,
     ) -> Result<HttpResponse, Failure> {
         let mut headers: Vec<_> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        headers.push(("user-agent".to_owned(), self.caller.user_agent.clone()));
+            headers.iter().map(|(name, value)| ((*name).to_owned().into(), (*value).to_owned())).collect();
+        headers.push(("user-agent".into(), self.caller.user_agent.clone()));
         let time_limit = Duration::from_secs(if link_local { 2 } else { 10 });
         let request = HttpRequest { method, url, headers, body: String::new(), time_limit, link_local };
         self.caller.transport.send(request).await

@@ -2,6 +2,7 @@
 //!
 //! [`Transport`] is the seam: the real one is [`Http`], tests put their own in its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ const CONNECT: Duration = Duration::from_secs(8);
 pub(crate) struct HttpRequest {
     pub(crate) method: &'static str,
     pub(crate) url: String,
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: String,
     /// From the request to the last byte of the answer. A new connection has its own time besides.
     pub(crate) time_limit: Duration,
@@ -414,7 +415,7 @@ mod tests {
         HttpRequest {
             method: "POST",
             url: url.into(),
-            headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+            headers: vec![("content-type".into(), "text/plain".to_owned())],
             body: "the body".to_owned(),
             time_limit: Duration::from_secs(5),
             link_local: false,

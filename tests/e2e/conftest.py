@@ -12,10 +12,11 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
+    """A language's tests stay together, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
-        metafunc.parametrize(
-            "language", metafunc.config.getoption("languages").split(","), indirect=True, scope="session"
-        )
+        names = metafunc.config.getoption("languages").split(",")
+        cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
 
 
 @pytest.fixture(scope="session")

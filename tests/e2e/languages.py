@@ -1,6 +1,7 @@
 """How a program in each language gets its packages: the SDK of this repository and what the language's host needs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,16 @@ def run(*command, cwd, env=None):
     return done.stdout
 
 
+def run_binary(folder, binary):
+    assert (folder / binary).is_file(), f"{binary} is missing"
+    project = folder / "Pulumi.yaml"
+    text, replaced = re.subn(
+        r"^runtime: (\w+)$", rf"runtime: {{name: \1, options: {{binary: {binary}}}}}", project.read_text(), flags=re.M
+    )
+    assert replaced == 1, text
+    project.write_text(text)
+
+
 class Language:
     """`build` makes the SDK's package in `work`, once; `wire` makes a copied program find it; `check` compiles both."""
 
@@ -44,6 +55,9 @@ class Language:
     def wire(self, folder):
         """Environment variables for the command."""
         raise NotImplementedError
+
+    def prebuild(self, folder):
+        """Where the language's host compiles a program each time it runs, compiles it once instead."""
 
     def check(self, folder):
         """Compiles the SDK, where `build` does not, and a wired program, without running it."""
@@ -114,6 +128,10 @@ class Go(Language):
         run("go", "mod", "edit", f"-replace=github.com/pulumi/pulumi-alicloud/sdk/v3={SDK}", cwd=folder)
         return {}
 
+    def prebuild(self, folder):
+        run("go", "build", "-o", "program", cwd=folder)
+        run_binary(folder, "program")
+
     def check(self, folder):
         run("go", "vet", "./go/...", cwd=SDK)
         run("go", "vet", "./...", cwd=folder)
@@ -134,6 +152,9 @@ class CSharp(Language):
         settings = folder / "nuget.config"
         settings.write_text(settings.read_text().replace("../../sdk/dotnet/bin/Debug", str(self.work / "feed")))
         return self.packages()
+
+    def prebuild(self, folder):
+        run_binary(folder, "bin/Debug/net8.0/CustomImages.dll")
 
     def check(self, folder):
         run("dotnet", "build", cwd=folder, env=self.packages())

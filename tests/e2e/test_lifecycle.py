@@ -8,7 +8,7 @@ from stack import diagnostics
 IMAGE = "alicloud:ecs/image:Image"
 
 
-def test_lifecycle(example, cloud):
+def test_lifecycle(example, language, cloud):
     stack = example
 
     # The first `up` makes three images, each by one call.
@@ -51,6 +51,8 @@ def test_lifecycle(example, cloud):
     assert ids["existingStatus"] == "Available"
     assert set(cloud.images()) == {first, second, third}
     assert diagnostics(warned).count("`imageName`") == 1, "the old spelling is warned of once"
+
+    language.prebuild(stack.folder)
 
     # Nothing changed, so nothing is announced and nothing is called.
     cloud.forget_requests()

@@ -10,7 +10,20 @@ from emulator import Emulator
 from languages import LANGUAGES, ROOT
 from stack import Stack
 
-WORTH_SHOWING = ("Description", "Tag.1.Key", "Tag.1.Value", "InstanceId", "SnapshotId")
+SOURCES = ("InstanceId", "SnapshotId", "DiskDeviceMapping.1.SnapshotId", "DiskDeviceMapping.2.SnapshotId")
+
+
+def told(call):
+    """One line on what was asked for."""
+    params = call.params
+    words = [params.get("ImageName") or params.get("ImageId") or params.get("ResourceId.1", "")]
+    if source := [params[name] for name in SOURCES if name in params]:
+        words.append(f"of {' and '.join(source)}")
+    if "Description" in params:
+        words.append(f'described "{params["Description"]}"')
+    if "Tag.1.Key" in params:
+        words.append(f"tagged {params['Tag.1.Key']}={params['Tag.1.Value']}")
+    return f"{call.action} {', '.join(words)}"
 
 
 class Show:
@@ -29,8 +42,7 @@ class Show:
             if sign != "~" or after[image["id"]] != image:
                 print(f"  {sign} {image['id']}  {image['name']}")
         for call in self.cloud.changes():
-            shown = ", ".join(f"{name}={call.params[name]}" for name in WORTH_SHOWING if name in call.params)
-            print(f"    {call.action} {shown}".rstrip())
+            print(f"    {told(call)}")
         asked = collections.Counter(entry["action"] for entry in self.cloud.requests())
         counts = ", ".join(f"{count} {action}" for action, count in sorted(asked.items())) or "nothing"
         print(f"  {took:.1f} s; asked of the cloud: {counts}")
@@ -51,7 +63,8 @@ def main():
             print(f"The program is examples/{sys.argv[1]}; an emulator of the cloud listens on {cloud.url}.")
             show = Show(stack, cloud)
             show.step("three images: of an instance, of a snapshot, of two disks", "up", "--yes", "--skip-preview")
-            print(f"  outputs: {', '.join(f'{name} = {value}' for name, value in stack.outputs().items())}")
+            for name, value in stack.outputs().items():
+                print(f"  {name}: {value}")
             show.step("nothing changed", "preview", "--expect-no-changes")
             stack.set(description="described anew", financeDept="FinanceDeptMary")
             show.step("another description and another tag", "up", "--yes", "--skip-preview")

@@ -1,22 +1,12 @@
-//! The provider's settings: what they are, what makes them wrong, and how they become a client.
+//! The provider's settings: what they are and what makes them wrong. How they become a client is in `connect.rs`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use aliyun::credential::{self, Source};
-use aliyun::{Environment, Protocol, Settings};
 use pulumi::path::Path;
 use pulumi::value::quote;
-use pulumi::{ConfigureError, Findings, Input, MissingKey, known};
+use pulumi::{Findings, Input, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Client, Pace};
-
-/// Variables that give the region, in order.
-const REGION_VARIABLES: [&str; 3] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION", "ALIBABA_CLOUD_REGION_ID"];
-/// Says how a waiting plugin paces itself; for tests, in milliseconds.
-const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
+use crate::connect;
 
 /// The provider type for the alicloud package: which account, region and endpoints its resources live in. By default
 /// resources use package-wide configuration settings; an explicit `Provider` instance may be passed to them instead.
@@ -28,47 +18,148 @@ pub(crate) struct Config {
     #[schemars(extend("x-secret" = true))]
     pub(crate) access_key: Option<Input<String>>,
 
-    /// A RAM role to assume with the key.
+    /// The account's id. Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: nothing here depends on the account's id"))]
+    pub(crate) account_id: Option<Input<String>>,
+
+    /// `Domestic` or `International`. Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: nothing here depends on the account's type"))]
+    pub(crate) account_type: Option<Input<String>>,
+
+    /// A RAM role to assume with the key that the other settings give.
     pub(crate) assume_role: Option<Input<ProviderAssumeRole>>,
 
-    /// The longest time to wait for a connection, in milliseconds. Default: 8000.
+    /// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+    pub(crate) assume_role_with_oidc: Option<Input<ProviderAssumeRoleWithOidc>>,
+
+    /// A PEM file with certificate authorities to trust beside the system's own.
+    pub(crate) ca_file: Option<Input<String>>,
+
+    /// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
     #[schemars(range(min = 1))]
     pub(crate) client_connect_timeout: Option<Input<i64>>,
 
-    /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+    /// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+    /// 38000, depending on the action.
     #[schemars(range(min = 1))]
     pub(crate) client_read_timeout: Option<Input<i64>>,
 
-    /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+    /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+    #[schemars(extend("enum" = ["alibabacloud", "apsarastack", "alibabacloudstack"], "x-replace" = true))]
+    pub(crate) cloud: Option<Input<String>>,
+
+    /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+    /// read from `TF_APPEND_USER_AGENT`.
     #[schemars(length(max = 1024))]
     pub(crate) configuration_source: Option<Input<String>>,
+
+    /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+    /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+    pub(crate) credentials_uri: Option<Input<String>>,
+
+    /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+    pub(crate) department: Option<Input<String>>,
+
+    /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+    /// `ALIBABA_CLOUD_ECS_METADATA`.
+    #[schemars(extend("x-environment" = ["ALICLOUD_ECS_ROLE_NAME"]))]
+    pub(crate) ecs_role_name: Option<Input<String>>,
 
     /// Endpoints other than the region's own.
     pub(crate) endpoints: Option<Input<Vec<Input<ProviderEndpoint>>>>,
 
-    /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) fc: Option<Input<String>>,
+
+    /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+    /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+    pub(crate) insecure: Option<Input<bool>>,
+
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) log_endpoint: Option<Input<String>>,
+
+    /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+    /// read from `MAX_RETRY_TIMEOUT`.
     #[schemars(range(min = 0))]
     pub(crate) max_retry_timeout: Option<Input<i64>>,
 
-    /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) mns_endpoint: Option<Input<String>>,
+
+    /// On a stack, the organization's id where it differs from the department.
+    pub(crate) organization_id: Option<Input<String>>,
+
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) ots_instance_name: Option<Input<String>>,
+
+    /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+    /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+    #[schemars(extend("x-environment" = ["ALICLOUD_PROFILE"]))]
+    pub(crate) profile: Option<Input<String>>,
+
+    /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
     pub(crate) protocol: Option<Input<String>>,
 
-    /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+    /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+    /// decide.
+    #[schemars(extend("x-secret" = true))]
+    pub(crate) proxy: Option<Input<String>>,
+
+    /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
     #[schemars(extend("x-environment" = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"], "x-replace" = true))]
     pub(crate) region: Option<Input<String>>,
+
+    /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+    /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+    pub(crate) resource_group: Option<Input<String>>,
+
+    /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+    /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+    pub(crate) resource_group_set_name: Option<Input<String>>,
 
     /// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
     /// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
     #[schemars(extend("x-secret" = true))]
     pub(crate) secret_key: Option<Input<String>>,
 
+    /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+    /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+    pub(crate) secure_transport: Option<Input<String>>,
+
     /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
     /// `ALIBABACLOUD_SECURITY_TOKEN`.
     #[schemars(extend("x-secret" = true))]
     pub(crate) security_token: Option<Input<String>>,
 
-    /// Accepts a region that this version does not know. Default: `false`.
+    /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+    /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+    #[schemars(extend("x-alias-of" = "secureTransport", "x-deprecated" = "Use `secureTransport` instead."))]
+    pub(crate) security_transport: Option<Input<String>>,
+
+    /// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+    /// log on the way can then use the key. Default: `false`.
+    pub(crate) send_access_key_secret: Option<Input<bool>>,
+
+    /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+    pub(crate) shared_credentials_file: Option<Input<String>>,
+
+    /// How calls are signed.
+    pub(crate) sign_version: Option<Input<ProviderSignVersion>>,
+
+    /// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+    /// `false`, on a stack `true`.
     pub(crate) skip_region_validation: Option<Input<bool>>,
+
+    /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+    pub(crate) source_ip: Option<Input<String>>,
+
+    /// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+    /// `false`.
+    pub(crate) vpc_endpoints: Option<Input<bool>>,
 }
 
 /// A RAM role to assume.
@@ -96,30 +187,87 @@ pub(crate) struct ProviderAssumeRole {
     pub(crate) session_name: Option<Input<String>>,
 }
 
-/// Hosts other than the region's own, for each product.
+/// A RAM role to assume with the token of an OpenID Connect provider.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-token" = "alicloud:index/ProviderEndpoint:ProviderEndpoint"))]
+#[schemars(extend(
+    "x-token" = "alicloud:index/ProviderAssumeRoleWithOidc:ProviderAssumeRoleWithOidc",
+    "required" = ["oidcProviderArn", "roleArn"]
+))]
+pub(crate) struct ProviderAssumeRoleWithOidc {
+    /// The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+    pub(crate) oidc_provider_arn: Option<Input<String>>,
+
+    /// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+    #[schemars(length(min = 4, max = 20000), extend("x-secret" = true))]
+    pub(crate) oidc_token: Option<Input<String>>,
+
+    /// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+    pub(crate) oidc_token_file: Option<Input<String>>,
+
+    /// A RAM policy that narrows what the role allows.
+    #[schemars(length(min = 1, max = 2048))]
+    pub(crate) policy: Option<Input<String>>,
+
+    /// The role's ARN: `acs:ram::<account>:role/<name>`.
+    pub(crate) role_arn: Option<Input<String>>,
+
+    /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+    #[schemars(length(min = 2, max = 64))]
+    pub(crate) role_session_name: Option<Input<String>>,
+
+    /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+    #[schemars(range(min = 900, max = 43200))]
+    pub(crate) session_expiration: Option<Input<i64>>,
+}
+
+/// Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend(
+    "x-token" = "alicloud:index/ProviderEndpoint:ProviderEndpoint",
+    "x-other-properties" = "has no effect: only the endpoints ecs, sts and ascm are used here"
+))]
 pub(crate) struct ProviderEndpoint {
-    /// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-    /// `ECS_ENDPOINT`.
+    /// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+    pub(crate) ascm: Option<Input<String>>,
+
+    /// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
     pub(crate) ecs: Option<Input<String>>,
 
-    /// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+    /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
     pub(crate) sts: Option<Input<String>>,
+}
+
+/// How calls are signed, for each product.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-token" = "alicloud:index/ProviderSignVersion:ProviderSignVersion"))]
+pub(crate) struct ProviderSignVersion {
+    /// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+    #[schemars(extend("enum" = ["v1", "v3"]))]
+    pub(crate) ecs: Option<Input<String>>,
+
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) oss: Option<Input<String>>,
+
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    pub(crate) sls: Option<Input<String>>,
 }
 
 /// The rules that the types do not say.
 pub(crate) fn check(config: &Config, findings: &mut Findings) {
     if let Some(protocol) = known(&config.protocol)
-        && parse_protocol(protocol).is_none()
+        && connect::parse_protocol(protocol).is_none()
     {
         findings.fail(
             Path::property("protocol"),
             format!("must be \"HTTP\" or \"HTTPS\", got {}", quote(protocol)),
         );
     }
-    let skip = known(&config.skip_region_validation).copied().unwrap_or(false);
+    let skip = known(&config.skip_region_validation).copied().unwrap_or(connect::is_stack(config));
     if let Some(region) = known(&config.region).filter(|region| !skip && !region.is_empty())
         && let Err(error) = aliyun::endpoint::validate_region(region)
     {
@@ -127,129 +275,40 @@ pub(crate) fn check(config: &Config, findings: &mut Findings) {
     }
     for (index, endpoint) in known(&config.endpoints).into_iter().flatten().enumerate() {
         let Some(endpoint) = endpoint.known() else { continue };
-        for (product, host) in [("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
+        for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
             if let Some(host) = known(host).filter(|host| !host.trim().is_empty())
-                && let Err(error) = endpoint_works(host)
+                && let Err(error) = connect::check_endpoint(host)
             {
                 findings.fail(Path::property("endpoints").index(index).key(product), pulumi::chain(&error));
             }
         }
     }
-    if known(&config.access_key).is_some() != known(&config.secret_key).is_some()
-        && config.access_key.as_ref().is_none_or(|value| value.known().is_some())
-        && config.secret_key.as_ref().is_none_or(|value| value.known().is_some())
+    if let Some(proxy) = known(&config.proxy).filter(|proxy| !proxy.trim().is_empty())
+        && let Err(error) = connect::check_proxy(proxy)
     {
-        let (given, absent) =
-            if config.access_key.is_some() { ("accessKey", "secretKey") } else { ("secretKey", "accessKey") };
-        findings.fail(Path::property(absent), format!("is required where {given} is given"));
+        findings.fail(Path::property("proxy"), pulumi::chain(&error));
+    }
+    check_key_pair(config, findings);
+    if let Some(oidc) = known(&config.assume_role_with_oidc)
+        && oidc.oidc_token.is_none()
+        && oidc.oidc_token_file.is_none()
+        && !connect::has_oidc_token()
+    {
+        findings.fail(
+            Path::property("assumeRoleWithOidc").key("oidcToken"),
+            "give oidcToken or oidcTokenFile, or set ALIBABA_CLOUD_OIDC_TOKEN or ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+        );
     }
 }
 
-/// The client takes any endpoint apart when it is made, and reaches nothing then.
-fn endpoint_works(endpoint: &str) -> Result<(), aliyun::Error> {
-    let nobody = credential::Fixed::new("none", "none", None, "nothing");
-    let mut settings = Settings::new("cn-hangzhou", Arc::new(nobody));
-    settings.environment = Environment::default();
-    settings.endpoint = Some(endpoint.to_owned());
-    aliyun::Client::new(settings).map(drop)
-}
-
-/// The client for these settings.
-pub(crate) fn configure(config: Config) -> Result<Client, ConfigureError> {
-    let environment = Environment::from_process();
-    let failed = |error: aliyun::Error| ConfigureError::Failed(crate::failure::cloud(error));
-    let mut missing = Vec::new();
-
-    let region = text(&config.region)
-        .or_else(|| environment.first(&REGION_VARIABLES).map(|(_, region)| region.to_owned()));
-    if region.is_none() {
-        missing.push(MissingKey {
-            name: "alicloud:region".to_owned(),
-            description: format!(
-                "the region, such as cn-hangzhou; set it with `pulumi config set alicloud:region cn-hangzhou` or one of the \
-                 environment variables {}",
-                REGION_VARIABLES[..2].join(", ")
-            ),
-        });
-    }
-    let credentials = credentials(&config, &environment);
-    if credentials.is_none() {
-        for (name, what, variables) in [
-            ("accessKey", "the access key's id", credential::ACCESS_KEY_VARIABLES),
-            ("secretKey", "the access key's secret", credential::SECRET_KEY_VARIABLES),
-        ] {
-            missing.push(MissingKey {
-                name: format!("alicloud:{name}"),
-                description: format!(
-                    "{what}; set it with `pulumi config set --secret alicloud:{name}` or one of the environment variables {}",
-                    variables.join(", ")
-                ),
-            });
-        }
-    }
-    let (Some(region), Some(credentials)) = (region, credentials) else {
-        return Err(ConfigureError::Missing(missing));
+/// Half a key is a mistake, unless the other half may still turn up.
+fn check_key_pair(config: &Config, findings: &mut Findings) {
+    let (given, absent) = match (&config.access_key, &config.secret_key) {
+        (Some(Input::Known(_)), None) => ("accessKey", "secretKey"),
+        (None, Some(Input::Known(_))) => ("secretKey", "accessKey"),
+        _ => return,
     };
-    if !known(&config.skip_region_validation).copied().unwrap_or(false) {
-        aliyun::endpoint::validate_region(&region).map_err(failed)?;
-    }
-
-    let mut settings = Settings::new(region, credentials);
-    for endpoint in known(&config.endpoints).into_iter().flatten().filter_map(Input::known) {
-        settings.endpoint = text(&endpoint.ecs).or(settings.endpoint);
-        settings.sts_endpoint = text(&endpoint.sts).or(settings.sts_endpoint);
-    }
-    if let Some(protocol) = text(&config.protocol).as_deref().and_then(parse_protocol) {
-        settings.protocol = protocol;
-    }
-    settings.connect_timeout = milliseconds(&config.client_connect_timeout);
-    settings.read_timeout = milliseconds(&config.client_read_timeout);
-    settings.max_retry_timeout = known(&config.max_retry_timeout)
-        .and_then(|seconds| u64::try_from(*seconds).ok())
-        .filter(|seconds| *seconds > 0)
-        .map(Duration::from_secs);
-    settings.user_agent = text(&config.configuration_source);
-    let pace = pace(&environment);
-    let api = aliyun::Client::new(settings).map_err(failed)?;
-    Ok(Client { api, every_status: "ALL", pace })
-}
-
-fn credentials(config: &Config, environment: &Environment) -> Option<Source> {
-    if let (Some(id), Some(secret)) = (text(&config.access_key), text(&config.secret_key)) {
-        let token = text(&config.security_token);
-        let fixed = credential::Fixed::new(id, secret, token, "the settings accessKey and secretKey");
-        return Some(Arc::new(fixed));
-    }
-    let set = credential::ACCESS_KEY_VARIABLES.iter().chain(credential::SECRET_KEY_VARIABLES);
-    if environment.first(&set.copied().collect::<Vec<_>>()).is_some() {
-        return Some(Arc::new(credential::EnvironmentVariables));
-    }
-    None
-}
-
-/// A setting's text without the blanks around it; an empty one is absent.
-fn text(setting: &Option<Input<String>>) -> Option<String> {
-    known(setting).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-fn milliseconds(setting: &Option<Input<i64>>) -> Option<Duration> {
-    known(setting).and_then(|ms| u64::try_from(*ms).ok()).map(Duration::from_millis)
-}
-
-fn parse_protocol(text: &str) -> Option<Protocol> {
-    match text.to_ascii_uppercase().as_str() {
-        "HTTP" => Some(Protocol::Http),
-        "HTTPS" => Some(Protocol::Https),
-        _ => None,
-    }
-}
-
-fn pace(environment: &Environment) -> Pace {
-    match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
-        None => Pace::CLOUD,
-        Some(milliseconds) => {
-            let interval = Duration::from_millis(milliseconds);
-            Pace { first: interval, most: interval, unseen: Pace::CLOUD.unseen }
-        }
+    if !connect::has_key_part(absent) {
+        findings.fail(Path::property(absent), format!("is required where {given} is given"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod connect;
 mod ecs;
 mod failure;
 mod mapping;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
 use crate::config::{self, Config};
+use crate::connect;
 use crate::ecs::image::Image;
 use crate::mapping;
 
@@ -82,7 +83,7 @@ impl Provider for Alicloud {
     }
 
     fn configure(&self, config: Config) -> Result<Client, ConfigureError> {
-        config::configure(config)
+        connect::configure(&config)
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {

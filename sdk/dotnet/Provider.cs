@@ -24,22 +24,125 @@ namespace Pulumi.AliCloud
         public Output<string?> AccessKey { get; private set; } = null!;
 
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        /// The account's id. Accepted, and not needed for images.
+        /// </summary>
+        [Output("accountId")]
+        public Output<string?> AccountId { get; private set; } = null!;
+
+        /// <summary>
+        /// `Domestic` or `International`. Accepted, and not needed for images.
+        /// </summary>
+        [Output("accountType")]
+        public Output<string?> AccountType { get; private set; } = null!;
+
+        /// <summary>
+        /// A PEM file with certificate authorities to trust beside the system's own.
+        /// </summary>
+        [Output("caFile")]
+        public Output<string?> CaFile { get; private set; } = null!;
+
+        /// <summary>
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// </summary>
+        [Output("cloud")]
+        public Output<string?> Cloud { get; private set; } = null!;
+
+        /// <summary>
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        /// read from `TF_APPEND_USER_AGENT`.
         /// </summary>
         [Output("configurationSource")]
         public Output<string?> ConfigurationSource { get; private set; } = null!;
 
         /// <summary>
-        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// </summary>
+        [Output("credentialsUri")]
+        public Output<string?> CredentialsUri { get; private set; } = null!;
+
+        /// <summary>
+        /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        /// </summary>
+        [Output("department")]
+        public Output<string?> Department { get; private set; } = null!;
+
+        /// <summary>
+        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// </summary>
+        [Output("ecsRoleName")]
+        public Output<string?> EcsRoleName { get; private set; } = null!;
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Output("fc")]
+        public Output<string?> Fc { get; private set; } = null!;
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Output("logEndpoint")]
+        public Output<string?> LogEndpoint { get; private set; } = null!;
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Output("mnsEndpoint")]
+        public Output<string?> MnsEndpoint { get; private set; } = null!;
+
+        /// <summary>
+        /// On a stack, the organization's id where it differs from the department.
+        /// </summary>
+        [Output("organizationId")]
+        public Output<string?> OrganizationId { get; private set; } = null!;
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Output("otsInstanceName")]
+        public Output<string?> OtsInstanceName { get; private set; } = null!;
+
+        /// <summary>
+        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// </summary>
+        [Output("profile")]
+        public Output<string?> Profile { get; private set; } = null!;
+
+        /// <summary>
+        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         /// </summary>
         [Output("protocol")]
         public Output<string?> Protocol { get; private set; } = null!;
 
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        /// decide.
+        /// </summary>
+        [Output("proxy")]
+        public Output<string?> Proxy { get; private set; } = null!;
+
+        /// <summary>
+        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         /// </summary>
         [Output("region")]
         public Output<string?> Region { get; private set; } = null!;
+
+        /// <summary>
+        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// </summary>
+        [Output("resourceGroup")]
+        public Output<string?> ResourceGroup { get; private set; } = null!;
+
+        /// <summary>
+        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// </summary>
+        [Output("resourceGroupSetName")]
+        public Output<string?> ResourceGroupSetName { get; private set; } = null!;
 
         /// <summary>
         /// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
@@ -49,11 +152,37 @@ namespace Pulumi.AliCloud
         public Output<string?> SecretKey { get; private set; } = null!;
 
         /// <summary>
+        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// </summary>
+        [Output("secureTransport")]
+        public Output<string?> SecureTransport { get; private set; } = null!;
+
+        /// <summary>
         /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
         /// `ALIBABACLOUD_SECURITY_TOKEN`.
         /// </summary>
         [Output("securityToken")]
         public Output<string?> SecurityToken { get; private set; } = null!;
+
+        /// <summary>
+        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// </summary>
+        [Output("securityTransport")]
+        public Output<string?> SecurityTransport { get; private set; } = null!;
+
+        /// <summary>
+        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// </summary>
+        [Output("sharedCredentialsFile")]
+        public Output<string?> SharedCredentialsFile { get; private set; } = null!;
+
+        /// <summary>
+        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// </summary>
+        [Output("sourceIp")]
+        public Output<string?> SourceIp { get; private set; } = null!;
 
 
         /// <summary>
@@ -76,11 +205,13 @@ namespace Pulumi.AliCloud
                 AdditionalSecretOutputs =
                 {
                     "accessKey",
+                    "proxy",
                     "secretKey",
                     "securityToken",
                 },
                 ReplaceOnChanges =
                 {
+                    "cloud",
                     "region",
                 },
             };
@@ -111,28 +242,80 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// A RAM role to assume with the key.
+        /// The account's id. Accepted, and not needed for images.
+        /// </summary>
+        [Input("accountId")]
+        public Input<string>? AccountId { get; set; }
+
+        /// <summary>
+        /// `Domestic` or `International`. Accepted, and not needed for images.
+        /// </summary>
+        [Input("accountType")]
+        public Input<string>? AccountType { get; set; }
+
+        /// <summary>
+        /// A RAM role to assume with the key that the other settings give.
         /// </summary>
         [Input("assumeRole", json: true)]
         public Input<Inputs.ProviderAssumeRoleArgs>? AssumeRole { get; set; }
 
         /// <summary>
-        /// The longest time to wait for a connection, in milliseconds. Default: 8000.
+        /// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        /// </summary>
+        [Input("assumeRoleWithOidc", json: true)]
+        public Input<Inputs.ProviderAssumeRoleWithOidcArgs>? AssumeRoleWithOidc { get; set; }
+
+        /// <summary>
+        /// A PEM file with certificate authorities to trust beside the system's own.
+        /// </summary>
+        [Input("caFile")]
+        public Input<string>? CaFile { get; set; }
+
+        /// <summary>
+        /// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
         /// </summary>
         [Input("clientConnectTimeout", json: true)]
         public Input<int>? ClientConnectTimeout { get; set; }
 
         /// <summary>
-        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+        /// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+        /// 38000, depending on the action.
         /// </summary>
         [Input("clientReadTimeout", json: true)]
         public Input<int>? ClientReadTimeout { get; set; }
 
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// </summary>
+        [Input("cloud")]
+        public Input<string>? Cloud { get; set; }
+
+        /// <summary>
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        /// read from `TF_APPEND_USER_AGENT`.
         /// </summary>
         [Input("configurationSource")]
         public Input<string>? ConfigurationSource { get; set; }
+
+        /// <summary>
+        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// </summary>
+        [Input("credentialsUri")]
+        public Input<string>? CredentialsUri { get; set; }
+
+        /// <summary>
+        /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        /// </summary>
+        [Input("department")]
+        public Input<string>? Department { get; set; }
+
+        /// <summary>
+        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// </summary>
+        [Input("ecsRoleName")]
+        public Input<string>? EcsRoleName { get; set; }
 
         [Input("endpoints", json: true)]
         private InputList<Inputs.ProviderEndpointArgs>? _endpoints;
@@ -147,22 +330,98 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Input("fc")]
+        public Input<string>? Fc { get; set; }
+
+        /// <summary>
+        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+        /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        /// </summary>
+        [Input("insecure", json: true)]
+        public Input<bool>? Insecure { get; set; }
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Input("logEndpoint")]
+        public Input<string>? LogEndpoint { get; set; }
+
+        /// <summary>
+        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+        /// read from `MAX_RETRY_TIMEOUT`.
         /// </summary>
         [Input("maxRetryTimeout", json: true)]
         public Input<int>? MaxRetryTimeout { get; set; }
 
         /// <summary>
-        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Input("mnsEndpoint")]
+        public Input<string>? MnsEndpoint { get; set; }
+
+        /// <summary>
+        /// On a stack, the organization's id where it differs from the department.
+        /// </summary>
+        [Input("organizationId")]
+        public Input<string>? OrganizationId { get; set; }
+
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Input("otsInstanceName")]
+        public Input<string>? OtsInstanceName { get; set; }
+
+        /// <summary>
+        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// </summary>
+        [Input("profile")]
+        public Input<string>? Profile { get; set; }
+
+        /// <summary>
+        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         /// </summary>
         [Input("protocol")]
         public Input<string>? Protocol { get; set; }
 
+        [Input("proxy")]
+        private Input<string>? _proxy;
+
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        /// decide.
+        /// </summary>
+        public Input<string>? Proxy
+        {
+            get => _proxy;
+            set
+            {
+                var emptySecret = Output.CreateSecret(0);
+                _proxy = Output.Tuple<Input<string>?, int>(value, emptySecret).Apply(t => t.Item1);
+            }
+        }
+
+        /// <summary>
+        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         /// </summary>
         [Input("region")]
         public Input<string>? Region { get; set; }
+
+        /// <summary>
+        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// </summary>
+        [Input("resourceGroup")]
+        public Input<string>? ResourceGroup { get; set; }
+
+        /// <summary>
+        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// </summary>
+        [Input("resourceGroupSetName")]
+        public Input<string>? ResourceGroupSetName { get; set; }
 
         [Input("secretKey")]
         private Input<string>? _secretKey;
@@ -180,6 +439,13 @@ namespace Pulumi.AliCloud
                 _secretKey = Output.Tuple<Input<string>?, int>(value, emptySecret).Apply(t => t.Item1);
             }
         }
+
+        /// <summary>
+        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// </summary>
+        [Input("secureTransport")]
+        public Input<string>? SecureTransport { get; set; }
 
         [Input("securityToken")]
         private Input<string>? _securityToken;
@@ -199,13 +465,55 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// Accepts a region that this version does not know. Default: `false`.
+        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// </summary>
+        [Input("securityTransport")]
+        public Input<string>? SecurityTransport { get; set; }
+
+        /// <summary>
+        /// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+        /// log on the way can then use the key. Default: `false`.
+        /// </summary>
+        [Input("sendAccessKeySecret", json: true)]
+        public Input<bool>? SendAccessKeySecret { get; set; }
+
+        /// <summary>
+        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// </summary>
+        [Input("sharedCredentialsFile")]
+        public Input<string>? SharedCredentialsFile { get; set; }
+
+        /// <summary>
+        /// How calls are signed.
+        /// </summary>
+        [Input("signVersion", json: true)]
+        public Input<Inputs.ProviderSignVersionArgs>? SignVersion { get; set; }
+
+        /// <summary>
+        /// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+        /// `false`, on a stack `true`.
         /// </summary>
         [Input("skipRegionValidation", json: true)]
         public Input<bool>? SkipRegionValidation { get; set; }
 
+        /// <summary>
+        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// </summary>
+        [Input("sourceIp")]
+        public Input<string>? SourceIp { get; set; }
+
+        /// <summary>
+        /// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+        /// `false`.
+        /// </summary>
+        [Input("vpcEndpoints", json: true)]
+        public Input<bool>? VpcEndpoints { get; set; }
+
         public ProviderArgs()
         {
+            EcsRoleName = Utilities.GetEnv("ALICLOUD_ECS_ROLE_NAME");
+            Profile = Utilities.GetEnv("ALICLOUD_PROFILE");
             Region = Utilities.GetEnv("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION");
         }
         public static new ProviderArgs Empty => new ProviderArgs();

@@ -31,27 +31,118 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly accessKey: pulumi.Output<string | undefined>;
     /**
-     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+     * The account's id. Accepted, and not needed for images.
+     */
+    declare public readonly accountId: pulumi.Output<string | undefined>;
+    /**
+     * `Domestic` or `International`. Accepted, and not needed for images.
+     */
+    declare public readonly accountType: pulumi.Output<string | undefined>;
+    /**
+     * A PEM file with certificate authorities to trust beside the system's own.
+     */
+    declare public readonly caFile: pulumi.Output<string | undefined>;
+    /**
+     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+     */
+    declare public readonly cloud: pulumi.Output<string | undefined>;
+    /**
+     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+     * read from `TF_APPEND_USER_AGENT`.
      */
     declare public readonly configurationSource: pulumi.Output<string | undefined>;
     /**
-     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+     * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+     * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+     */
+    declare public readonly credentialsUri: pulumi.Output<string | undefined>;
+    /**
+     * On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+     */
+    declare public readonly department: pulumi.Output<string | undefined>;
+    /**
+     * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+     * `ALIBABA_CLOUD_ECS_METADATA`.
+     */
+    declare public readonly ecsRoleName: pulumi.Output<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    declare public readonly fc: pulumi.Output<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    declare public readonly logEndpoint: pulumi.Output<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    declare public readonly mnsEndpoint: pulumi.Output<string | undefined>;
+    /**
+     * On a stack, the organization's id where it differs from the department.
+     */
+    declare public readonly organizationId: pulumi.Output<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    declare public readonly otsInstanceName: pulumi.Output<string | undefined>;
+    /**
+     * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+     * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+     */
+    declare public readonly profile: pulumi.Output<string | undefined>;
+    /**
+     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
      */
     declare public readonly protocol: pulumi.Output<string | undefined>;
     /**
-     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+     * The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+     * decide.
+     */
+    declare public readonly proxy: pulumi.Output<string | undefined>;
+    /**
+     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
      */
     declare public readonly region: pulumi.Output<string | undefined>;
+    /**
+     * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+     * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+     */
+    declare public readonly resourceGroup: pulumi.Output<string | undefined>;
+    /**
+     * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+     * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+     */
+    declare public readonly resourceGroupSetName: pulumi.Output<string | undefined>;
     /**
      * The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
      * `ALIBABACLOUD_ACCESS_KEY_SECRET`.
      */
     declare public readonly secretKey: pulumi.Output<string | undefined>;
     /**
+     * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+     * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+     */
+    declare public readonly secureTransport: pulumi.Output<string | undefined>;
+    /**
      * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
      * `ALIBABACLOUD_SECURITY_TOKEN`.
      */
     declare public readonly securityToken: pulumi.Output<string | undefined>;
+    /**
+     * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+     * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+     *
+     * @deprecated Use `secureTransport` instead.
+     */
+    declare public readonly securityTransport: pulumi.Output<string | undefined>;
+    /**
+     * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+     */
+    declare public readonly sharedCredentialsFile: pulumi.Output<string | undefined>;
+    /**
+     * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+     */
+    declare public readonly sourceIp: pulumi.Output<string | undefined>;
 
     /**
      * Create a Provider resource with the given unique name, arguments, and options.
@@ -65,22 +156,47 @@ export class Provider extends pulumi.ProviderResource {
         opts = opts || {};
         {
             resourceInputs["accessKey"] = args?.accessKey ? pulumi.secret(args.accessKey) : undefined;
+            resourceInputs["accountId"] = args?.accountId;
+            resourceInputs["accountType"] = args?.accountType;
             resourceInputs["assumeRole"] = pulumi.output(args?.assumeRole).apply(JSON.stringify);
+            resourceInputs["assumeRoleWithOidc"] = pulumi.output(args?.assumeRoleWithOidc).apply(JSON.stringify);
+            resourceInputs["caFile"] = args?.caFile;
             resourceInputs["clientConnectTimeout"] = pulumi.output(args?.clientConnectTimeout).apply(JSON.stringify);
             resourceInputs["clientReadTimeout"] = pulumi.output(args?.clientReadTimeout).apply(JSON.stringify);
+            resourceInputs["cloud"] = args?.cloud;
             resourceInputs["configurationSource"] = args?.configurationSource;
+            resourceInputs["credentialsUri"] = args?.credentialsUri;
+            resourceInputs["department"] = args?.department;
+            resourceInputs["ecsRoleName"] = (args?.ecsRoleName) ?? utilities.getEnv("ALICLOUD_ECS_ROLE_NAME");
             resourceInputs["endpoints"] = pulumi.output(args?.endpoints).apply(JSON.stringify);
+            resourceInputs["fc"] = args?.fc;
+            resourceInputs["insecure"] = pulumi.output(args?.insecure).apply(JSON.stringify);
+            resourceInputs["logEndpoint"] = args?.logEndpoint;
             resourceInputs["maxRetryTimeout"] = pulumi.output(args?.maxRetryTimeout).apply(JSON.stringify);
+            resourceInputs["mnsEndpoint"] = args?.mnsEndpoint;
+            resourceInputs["organizationId"] = args?.organizationId;
+            resourceInputs["otsInstanceName"] = args?.otsInstanceName;
+            resourceInputs["profile"] = (args?.profile) ?? utilities.getEnv("ALICLOUD_PROFILE");
             resourceInputs["protocol"] = args?.protocol;
+            resourceInputs["proxy"] = args?.proxy ? pulumi.secret(args.proxy) : undefined;
             resourceInputs["region"] = (args?.region) ?? utilities.getEnv("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION");
+            resourceInputs["resourceGroup"] = args?.resourceGroup;
+            resourceInputs["resourceGroupSetName"] = args?.resourceGroupSetName;
             resourceInputs["secretKey"] = args?.secretKey ? pulumi.secret(args.secretKey) : undefined;
+            resourceInputs["secureTransport"] = args?.secureTransport;
             resourceInputs["securityToken"] = args?.securityToken ? pulumi.secret(args.securityToken) : undefined;
+            resourceInputs["securityTransport"] = args?.securityTransport;
+            resourceInputs["sendAccessKeySecret"] = pulumi.output(args?.sendAccessKeySecret).apply(JSON.stringify);
+            resourceInputs["sharedCredentialsFile"] = args?.sharedCredentialsFile;
+            resourceInputs["signVersion"] = pulumi.output(args?.signVersion).apply(JSON.stringify);
             resourceInputs["skipRegionValidation"] = pulumi.output(args?.skipRegionValidation).apply(JSON.stringify);
+            resourceInputs["sourceIp"] = args?.sourceIp;
+            resourceInputs["vpcEndpoints"] = pulumi.output(args?.vpcEndpoints).apply(JSON.stringify);
         }
         opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts);
-        const secretOpts = { additionalSecretOutputs: ["accessKey", "secretKey", "securityToken"] };
+        const secretOpts = { additionalSecretOutputs: ["accessKey", "proxy", "secretKey", "securityToken"] };
         opts = pulumi.mergeOptions(opts, secretOpts);
-        const replaceOnChanges = { replaceOnChanges: ["region"] };
+        const replaceOnChanges = { replaceOnChanges: ["cloud", "region"] };
         opts = pulumi.mergeOptions(opts, replaceOnChanges);
         super(Provider.__pulumiType, name, resourceInputs, opts);
     }
@@ -96,49 +212,166 @@ export interface ProviderArgs {
      */
     accessKey?: pulumi.Input<string | undefined>;
     /**
-     * A RAM role to assume with the key.
+     * The account's id. Accepted, and not needed for images.
+     */
+    accountId?: pulumi.Input<string | undefined>;
+    /**
+     * `Domestic` or `International`. Accepted, and not needed for images.
+     */
+    accountType?: pulumi.Input<string | undefined>;
+    /**
+     * A RAM role to assume with the key that the other settings give.
      */
     assumeRole?: pulumi.Input<inputs.ProviderAssumeRoleArgs | undefined>;
     /**
-     * The longest time to wait for a connection, in milliseconds. Default: 8000.
+     * A RAM role to assume with the token of an OpenID Connect provider, without any key.
+     */
+    assumeRoleWithOidc?: pulumi.Input<inputs.ProviderAssumeRoleWithOidcArgs | undefined>;
+    /**
+     * A PEM file with certificate authorities to trust beside the system's own.
+     */
+    caFile?: pulumi.Input<string | undefined>;
+    /**
+     * The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
      */
     clientConnectTimeout?: pulumi.Input<number | undefined>;
     /**
-     * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+     * The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+     * 38000, depending on the action.
      */
     clientReadTimeout?: pulumi.Input<number | undefined>;
     /**
-     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+     */
+    cloud?: pulumi.Input<string | undefined>;
+    /**
+     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+     * read from `TF_APPEND_USER_AGENT`.
      */
     configurationSource?: pulumi.Input<string | undefined>;
+    /**
+     * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+     * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+     */
+    credentialsUri?: pulumi.Input<string | undefined>;
+    /**
+     * On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+     */
+    department?: pulumi.Input<string | undefined>;
+    /**
+     * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+     * `ALIBABA_CLOUD_ECS_METADATA`.
+     */
+    ecsRoleName?: pulumi.Input<string | undefined>;
     /**
      * Endpoints other than the region's own.
      */
     endpoints?: pulumi.Input<pulumi.Input<inputs.ProviderEndpointArgs>[] | undefined>;
     /**
-     * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+     * Accepted, and not needed for images.
+     */
+    fc?: pulumi.Input<string | undefined>;
+    /**
+     * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+     * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+     */
+    insecure?: pulumi.Input<boolean | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    logEndpoint?: pulumi.Input<string | undefined>;
+    /**
+     * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+     * read from `MAX_RETRY_TIMEOUT`.
      */
     maxRetryTimeout?: pulumi.Input<number | undefined>;
     /**
-     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+     * Accepted, and not needed for images.
+     */
+    mnsEndpoint?: pulumi.Input<string | undefined>;
+    /**
+     * On a stack, the organization's id where it differs from the department.
+     */
+    organizationId?: pulumi.Input<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    otsInstanceName?: pulumi.Input<string | undefined>;
+    /**
+     * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+     * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+     */
+    profile?: pulumi.Input<string | undefined>;
+    /**
+     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
      */
     protocol?: pulumi.Input<string | undefined>;
     /**
-     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+     * The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+     * decide.
+     */
+    proxy?: pulumi.Input<string | undefined>;
+    /**
+     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
      */
     region?: pulumi.Input<string | undefined>;
+    /**
+     * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+     * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+     */
+    resourceGroup?: pulumi.Input<string | undefined>;
+    /**
+     * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+     * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+     */
+    resourceGroupSetName?: pulumi.Input<string | undefined>;
     /**
      * The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
      * `ALIBABACLOUD_ACCESS_KEY_SECRET`.
      */
     secretKey?: pulumi.Input<string | undefined>;
     /**
+     * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+     * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+     */
+    secureTransport?: pulumi.Input<string | undefined>;
+    /**
      * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
      * `ALIBABACLOUD_SECURITY_TOKEN`.
      */
     securityToken?: pulumi.Input<string | undefined>;
     /**
-     * Accepts a region that this version does not know. Default: `false`.
+     * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+     * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+     *
+     * @deprecated Use `secureTransport` instead.
+     */
+    securityTransport?: pulumi.Input<string | undefined>;
+    /**
+     * On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+     * log on the way can then use the key. Default: `false`.
+     */
+    sendAccessKeySecret?: pulumi.Input<boolean | undefined>;
+    /**
+     * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+     */
+    sharedCredentialsFile?: pulumi.Input<string | undefined>;
+    /**
+     * How calls are signed.
+     */
+    signVersion?: pulumi.Input<inputs.ProviderSignVersionArgs | undefined>;
+    /**
+     * Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+     * `false`, on a stack `true`.
      */
     skipRegionValidation?: pulumi.Input<boolean | undefined>;
+    /**
+     * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+     */
+    sourceIp?: pulumi.Input<string | undefined>;
+    /**
+     * Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+     * `false`.
+     */
+    vpcEndpoints?: pulumi.Input<boolean | undefined>;
 }

@@ -1,7 +1,15 @@
 //! The built plugin, spoken to over gRPC, against the emulator over HTTP. A file for each resource, and one for the
 //! provider itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test ends where something unexpected happens, tells what it saw, and measures real time"
+)]
+
 mod harness;
 mod image;
 mod image_faults;
 mod provider;
+mod stack;

@@ -68,7 +68,7 @@ async fn wrong_settings_are_reported_with_their_paths() {
         &mut plugin,
         json!({
             "region": "cn-hangzou", "protocol": "FTP", "accessKey": "id", "clientReadTimeout": "soon",
-            "endpoints": "[{\"ecs\":\"http://host/path\"},{\"esc\":\"host\"}]", "reigon": "x",
+            "endpoints": "[{\"ecs\":\"http://host/path\"}]", "reigon": "x",
         }),
     )
     .await
@@ -76,18 +76,26 @@ async fn wrong_settings_are_reported_with_their_paths() {
     let paths: Vec<&str> = failures.iter().filter_map(|failure| failure.split(": ").next()).collect();
     assert_eq!(
         paths,
-        [
-            "clientReadTimeout",
-            "endpoints[1].esc",
-            "reigon",
-            "protocol",
-            "region",
-            "endpoints[0].ecs",
-            "secretKey"
-        ],
+        ["clientReadTimeout", "reigon", "protocol", "region", "endpoints[0].ecs", "secretKey"],
         "{failures:#?}"
     );
-    assert!(failures[4].contains("cn-hangzhou"), "the nearest region is named: {}", failures[4]);
+    assert!(failures[3].contains("cn-hangzhou"), "the nearest region is named: {}", failures[3]);
+}
+
+#[tokio::test]
+async fn settings_of_other_products_are_accepted_with_one_warning_each() {
+    let mut plugin = Plugin::start().await;
+    let news = json!({ "fc": "x", "accountId": "1", "endpoints": "[{\"vpc\":\"host\"}]", "signVersion": "{\"oss\":\"v4\"}" });
+    for _ in 0..2 {
+        assert_eq!(check_config(&mut plugin, news.clone()).await.unwrap(), news);
+    }
+    let warned: Vec<String> = plugin
+        .engine
+        .warnings()
+        .iter()
+        .map(|line| line.split(": ").next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(warned, ["accountId", "endpoints[0].vpc", "fc", "signVersion.oss"]);
 }
 
 #[tokio::test]

@@ -441,7 +441,7 @@ async fn apply(
     let mut pending: Vec<String> = changed.iter().cloned().collect();
     pending.sort_unstable();
     let mut sent = false;
-    for group in [Group::Attributes, Group::ResourceGroup, Group::Tags] {
+    for group in [Group::Attributes, Group::Membership, Group::Tags] {
         let outcome = group.send(client, context, id, args, state, changed).await;
         match outcome {
             Ok(did) => sent |= did,
@@ -470,7 +470,7 @@ enum Kept {
 #[derive(Clone, Copy)]
 enum Group {
     Attributes,
-    ResourceGroup,
+    Membership,
     Tags,
 }
 
@@ -478,7 +478,7 @@ impl Group {
     fn has(self, property: &str) -> bool {
         match self {
             Group::Attributes => ATTRIBUTES.contains(&property),
-            Group::ResourceGroup => property == "resourceGroupId",
+            Group::Membership => property == "resourceGroupId",
             Group::Tags => property == "tags",
         }
     }
@@ -508,7 +508,7 @@ impl Group {
                 unless_cancelled(context, call).await?.map_err(|error| missing(id, error))?;
                 Ok(true)
             }
-            Group::ResourceGroup => {
+            Group::Membership => {
                 let Some(group) = known(&args.resource_group_id) else { return Ok(false) };
                 let request = JoinResourceGroupRequest {
                     resource_group_id: group.clone(),
@@ -708,8 +708,7 @@ pub(crate) async fn delete(
         known(state).or_else(|| known(args)).copied().unwrap_or(false)
     };
     let force = option(&old.state.args.force, &old.args.force);
-    let request =
-        DeleteImageRequest { image_id: id.to_owned(), force: force.then_some(true), ..Default::default() };
+    let request = DeleteImageRequest { image_id: id.to_owned(), force: force.then_some(true) };
     let call = client.api.delete_image(&request, context.deadline());
     match unless_cancelled(context, call).await? {
         Ok(_) => wait_until_gone(client, context, id).await?,

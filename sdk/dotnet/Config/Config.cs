@@ -43,9 +43,29 @@ namespace Pulumi.AliCloud
             set => _accessKey.Set(value);
         }
 
+        private static readonly __Value<string?> _accountId = new __Value<string?>(() => __config.Get("accountId"));
+        /// <summary>
+        /// The account's id. Accepted, and not needed for images.
+        /// </summary>
+        public static string? AccountId
+        {
+            get => _accountId.Get();
+            set => _accountId.Set(value);
+        }
+
+        private static readonly __Value<string?> _accountType = new __Value<string?>(() => __config.Get("accountType"));
+        /// <summary>
+        /// `Domestic` or `International`. Accepted, and not needed for images.
+        /// </summary>
+        public static string? AccountType
+        {
+            get => _accountType.Get();
+            set => _accountType.Set(value);
+        }
+
         private static readonly __Value<Types.ProviderAssumeRole?> _assumeRole = new __Value<Types.ProviderAssumeRole?>(() => __config.GetObject<Types.ProviderAssumeRole>("assumeRole"));
         /// <summary>
-        /// A RAM role to assume with the key.
+        /// A RAM role to assume with the key that the other settings give.
         /// </summary>
         public static Types.ProviderAssumeRole? AssumeRole
         {
@@ -53,9 +73,29 @@ namespace Pulumi.AliCloud
             set => _assumeRole.Set(value);
         }
 
+        private static readonly __Value<Types.ProviderAssumeRoleWithOidc?> _assumeRoleWithOidc = new __Value<Types.ProviderAssumeRoleWithOidc?>(() => __config.GetObject<Types.ProviderAssumeRoleWithOidc>("assumeRoleWithOidc"));
+        /// <summary>
+        /// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        /// </summary>
+        public static Types.ProviderAssumeRoleWithOidc? AssumeRoleWithOidc
+        {
+            get => _assumeRoleWithOidc.Get();
+            set => _assumeRoleWithOidc.Set(value);
+        }
+
+        private static readonly __Value<string?> _caFile = new __Value<string?>(() => __config.Get("caFile"));
+        /// <summary>
+        /// A PEM file with certificate authorities to trust beside the system's own.
+        /// </summary>
+        public static string? CaFile
+        {
+            get => _caFile.Get();
+            set => _caFile.Set(value);
+        }
+
         private static readonly __Value<int?> _clientConnectTimeout = new __Value<int?>(() => __config.GetInt32("clientConnectTimeout"));
         /// <summary>
-        /// The longest time to wait for a connection, in milliseconds. Default: 8000.
+        /// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
         /// </summary>
         public static int? ClientConnectTimeout
         {
@@ -65,7 +105,8 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<int?> _clientReadTimeout = new __Value<int?>(() => __config.GetInt32("clientReadTimeout"));
         /// <summary>
-        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+        /// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+        /// 38000, depending on the action.
         /// </summary>
         public static int? ClientReadTimeout
         {
@@ -73,14 +114,57 @@ namespace Pulumi.AliCloud
             set => _clientReadTimeout.Set(value);
         }
 
+        private static readonly __Value<string?> _cloud = new __Value<string?>(() => __config.Get("cloud"));
+        /// <summary>
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// </summary>
+        public static string? Cloud
+        {
+            get => _cloud.Get();
+            set => _cloud.Set(value);
+        }
+
         private static readonly __Value<string?> _configurationSource = new __Value<string?>(() => __config.Get("configurationSource"));
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        /// read from `TF_APPEND_USER_AGENT`.
         /// </summary>
         public static string? ConfigurationSource
         {
             get => _configurationSource.Get();
             set => _configurationSource.Set(value);
+        }
+
+        private static readonly __Value<string?> _credentialsUri = new __Value<string?>(() => __config.Get("credentialsUri"));
+        /// <summary>
+        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// </summary>
+        public static string? CredentialsUri
+        {
+            get => _credentialsUri.Get();
+            set => _credentialsUri.Set(value);
+        }
+
+        private static readonly __Value<string?> _department = new __Value<string?>(() => __config.Get("department"));
+        /// <summary>
+        /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        /// </summary>
+        public static string? Department
+        {
+            get => _department.Get();
+            set => _department.Set(value);
+        }
+
+        private static readonly __Value<string?> _ecsRoleName = new __Value<string?>(() => __config.Get("ecsRoleName") ?? Utilities.GetEnv("ALICLOUD_ECS_ROLE_NAME"));
+        /// <summary>
+        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// </summary>
+        public static string? EcsRoleName
+        {
+            get => _ecsRoleName.Get();
+            set => _ecsRoleName.Set(value);
         }
 
         private static readonly __Value<ImmutableArray<Types.ProviderEndpoint>> _endpoints = new __Value<ImmutableArray<Types.ProviderEndpoint>>(() => __config.GetObject<ImmutableArray<Types.ProviderEndpoint>>("endpoints"));
@@ -93,9 +177,41 @@ namespace Pulumi.AliCloud
             set => _endpoints.Set(value);
         }
 
+        private static readonly __Value<string?> _fc = new __Value<string?>(() => __config.Get("fc"));
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        public static string? Fc
+        {
+            get => _fc.Get();
+            set => _fc.Set(value);
+        }
+
+        private static readonly __Value<bool?> _insecure = new __Value<bool?>(() => __config.GetBoolean("insecure"));
+        /// <summary>
+        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+        /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        /// </summary>
+        public static bool? Insecure
+        {
+            get => _insecure.Get();
+            set => _insecure.Set(value);
+        }
+
+        private static readonly __Value<string?> _logEndpoint = new __Value<string?>(() => __config.Get("logEndpoint"));
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        public static string? LogEndpoint
+        {
+            get => _logEndpoint.Get();
+            set => _logEndpoint.Set(value);
+        }
+
         private static readonly __Value<int?> _maxRetryTimeout = new __Value<int?>(() => __config.GetInt32("maxRetryTimeout"));
         /// <summary>
-        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+        /// read from `MAX_RETRY_TIMEOUT`.
         /// </summary>
         public static int? MaxRetryTimeout
         {
@@ -103,9 +219,50 @@ namespace Pulumi.AliCloud
             set => _maxRetryTimeout.Set(value);
         }
 
+        private static readonly __Value<string?> _mnsEndpoint = new __Value<string?>(() => __config.Get("mnsEndpoint"));
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        public static string? MnsEndpoint
+        {
+            get => _mnsEndpoint.Get();
+            set => _mnsEndpoint.Set(value);
+        }
+
+        private static readonly __Value<string?> _organizationId = new __Value<string?>(() => __config.Get("organizationId"));
+        /// <summary>
+        /// On a stack, the organization's id where it differs from the department.
+        /// </summary>
+        public static string? OrganizationId
+        {
+            get => _organizationId.Get();
+            set => _organizationId.Set(value);
+        }
+
+        private static readonly __Value<string?> _otsInstanceName = new __Value<string?>(() => __config.Get("otsInstanceName"));
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        public static string? OtsInstanceName
+        {
+            get => _otsInstanceName.Get();
+            set => _otsInstanceName.Set(value);
+        }
+
+        private static readonly __Value<string?> _profile = new __Value<string?>(() => __config.Get("profile") ?? Utilities.GetEnv("ALICLOUD_PROFILE"));
+        /// <summary>
+        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// </summary>
+        public static string? Profile
+        {
+            get => _profile.Get();
+            set => _profile.Set(value);
+        }
+
         private static readonly __Value<string?> _protocol = new __Value<string?>(() => __config.Get("protocol"));
         /// <summary>
-        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         /// </summary>
         public static string? Protocol
         {
@@ -113,14 +270,47 @@ namespace Pulumi.AliCloud
             set => _protocol.Set(value);
         }
 
+        private static readonly __Value<string?> _proxy = new __Value<string?>(() => __config.Get("proxy"));
+        /// <summary>
+        /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        /// decide.
+        /// </summary>
+        public static string? Proxy
+        {
+            get => _proxy.Get();
+            set => _proxy.Set(value);
+        }
+
         private static readonly __Value<string?> _region = new __Value<string?>(() => __config.Get("region") ?? Utilities.GetEnv("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"));
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         /// </summary>
         public static string? Region
         {
             get => _region.Get();
             set => _region.Set(value);
+        }
+
+        private static readonly __Value<string?> _resourceGroup = new __Value<string?>(() => __config.Get("resourceGroup"));
+        /// <summary>
+        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// </summary>
+        public static string? ResourceGroup
+        {
+            get => _resourceGroup.Get();
+            set => _resourceGroup.Set(value);
+        }
+
+        private static readonly __Value<string?> _resourceGroupSetName = new __Value<string?>(() => __config.Get("resourceGroupSetName"));
+        /// <summary>
+        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// </summary>
+        public static string? ResourceGroupSetName
+        {
+            get => _resourceGroupSetName.Get();
+            set => _resourceGroupSetName.Set(value);
         }
 
         private static readonly __Value<string?> _secretKey = new __Value<string?>(() => __config.Get("secretKey"));
@@ -134,6 +324,17 @@ namespace Pulumi.AliCloud
             set => _secretKey.Set(value);
         }
 
+        private static readonly __Value<string?> _secureTransport = new __Value<string?>(() => __config.Get("secureTransport"));
+        /// <summary>
+        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// </summary>
+        public static string? SecureTransport
+        {
+            get => _secureTransport.Get();
+            set => _secureTransport.Set(value);
+        }
+
         private static readonly __Value<string?> _securityToken = new __Value<string?>(() => __config.Get("securityToken"));
         /// <summary>
         /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
@@ -145,14 +346,78 @@ namespace Pulumi.AliCloud
             set => _securityToken.Set(value);
         }
 
+        private static readonly __Value<string?> _securityTransport = new __Value<string?>(() => __config.Get("securityTransport"));
+        /// <summary>
+        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// </summary>
+        public static string? SecurityTransport
+        {
+            get => _securityTransport.Get();
+            set => _securityTransport.Set(value);
+        }
+
+        private static readonly __Value<bool?> _sendAccessKeySecret = new __Value<bool?>(() => __config.GetBoolean("sendAccessKeySecret"));
+        /// <summary>
+        /// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+        /// log on the way can then use the key. Default: `false`.
+        /// </summary>
+        public static bool? SendAccessKeySecret
+        {
+            get => _sendAccessKeySecret.Get();
+            set => _sendAccessKeySecret.Set(value);
+        }
+
+        private static readonly __Value<string?> _sharedCredentialsFile = new __Value<string?>(() => __config.Get("sharedCredentialsFile"));
+        /// <summary>
+        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// </summary>
+        public static string? SharedCredentialsFile
+        {
+            get => _sharedCredentialsFile.Get();
+            set => _sharedCredentialsFile.Set(value);
+        }
+
+        private static readonly __Value<Types.ProviderSignVersion?> _signVersion = new __Value<Types.ProviderSignVersion?>(() => __config.GetObject<Types.ProviderSignVersion>("signVersion"));
+        /// <summary>
+        /// How calls are signed.
+        /// </summary>
+        public static Types.ProviderSignVersion? SignVersion
+        {
+            get => _signVersion.Get();
+            set => _signVersion.Set(value);
+        }
+
         private static readonly __Value<bool?> _skipRegionValidation = new __Value<bool?>(() => __config.GetBoolean("skipRegionValidation"));
         /// <summary>
-        /// Accepts a region that this version does not know. Default: `false`.
+        /// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+        /// `false`, on a stack `true`.
         /// </summary>
         public static bool? SkipRegionValidation
         {
             get => _skipRegionValidation.Get();
             set => _skipRegionValidation.Set(value);
+        }
+
+        private static readonly __Value<string?> _sourceIp = new __Value<string?>(() => __config.Get("sourceIp"));
+        /// <summary>
+        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// </summary>
+        public static string? SourceIp
+        {
+            get => _sourceIp.Get();
+            set => _sourceIp.Set(value);
+        }
+
+        private static readonly __Value<bool?> _vpcEndpoints = new __Value<bool?>(() => __config.GetBoolean("vpcEndpoints"));
+        /// <summary>
+        /// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+        /// `false`.
+        /// </summary>
+        public static bool? VpcEndpoints
+        {
+            get => _vpcEndpoints.Get();
+            set => _vpcEndpoints.Set(value);
         }
 
         public static class Types
@@ -182,17 +447,68 @@ namespace Pulumi.AliCloud
                 public string? SessionName { get; set; } = null!;
             }
 
+             public class ProviderAssumeRoleWithOidc
+             {
+            /// <summary>
+            /// The provider's ARN: `acs:ram::&lt;account&gt;:oidc-provider/&lt;name&gt;`.
+            /// </summary>
+                public string OidcProviderArn { get; set; }
+            /// <summary>
+            /// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+            /// </summary>
+                public string? OidcToken { get; set; } = null!;
+            /// <summary>
+            /// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+            /// </summary>
+                public string? OidcTokenFile { get; set; } = null!;
+            /// <summary>
+            /// A RAM policy that narrows what the role allows.
+            /// </summary>
+                public string? Policy { get; set; } = null!;
+            /// <summary>
+            /// The role's ARN: `acs:ram::&lt;account&gt;:role/&lt;name&gt;`.
+            /// </summary>
+                public string RoleArn { get; set; }
+            /// <summary>
+            /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+            /// </summary>
+                public string? RoleSessionName { get; set; } = null!;
+            /// <summary>
+            /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+            /// </summary>
+                public int? SessionExpiration { get; set; }
+            }
+
              public class ProviderEndpoint
              {
             /// <summary>
-            /// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-            /// `ECS_ENDPOINT`.
+            /// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+            /// </summary>
+                public string? Ascm { get; set; } = null!;
+            /// <summary>
+            /// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
             /// </summary>
                 public string? Ecs { get; set; } = null!;
             /// <summary>
-            /// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+            /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
             /// </summary>
                 public string? Sts { get; set; } = null!;
+            }
+
+             public class ProviderSignVersion
+             {
+            /// <summary>
+            /// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+            /// </summary>
+                public string? Ecs { get; set; } = null!;
+            /// <summary>
+            /// Accepted, and not needed for images.
+            /// </summary>
+                public string? Oss { get; set; } = null!;
+            /// <summary>
+            /// Accepted, and not needed for images.
+            /// </summary>
+                public string? Sls { get; set; } = null!;
             }
         }
     }

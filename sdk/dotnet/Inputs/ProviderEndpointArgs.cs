@@ -11,19 +11,24 @@ namespace Pulumi.AliCloud.Inputs
 {
 
     /// <summary>
-    /// Hosts other than the region's own, for each product.
+    /// Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
     /// </summary>
     public sealed class ProviderEndpointArgs : global::Pulumi.ResourceArgs
     {
         /// <summary>
-        /// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-        /// `ECS_ENDPOINT`.
+        /// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+        /// </summary>
+        [Input("ascm")]
+        public Input<string>? Ascm { get; set; }
+
+        /// <summary>
+        /// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
         /// </summary>
         [Input("ecs")]
         public Input<string>? Ecs { get; set; }
 
         /// <summary>
-        /// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+        /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         /// </summary>
         [Input("sts")]
         public Input<string>? Sts { get; set; }

@@ -19,18 +19,69 @@ type Provider struct {
 	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
 	// `ALIBABACLOUD_ACCESS_KEY_ID`.
 	AccessKey pulumi.StringPtrOutput `pulumi:"accessKey"`
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+	// The account's id. Accepted, and not needed for images.
+	AccountId pulumi.StringPtrOutput `pulumi:"accountId"`
+	// `Domestic` or `International`. Accepted, and not needed for images.
+	AccountType pulumi.StringPtrOutput `pulumi:"accountType"`
+	// A PEM file with certificate authorities to trust beside the system's own.
+	CaFile pulumi.StringPtrOutput `pulumi:"caFile"`
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	Cloud pulumi.StringPtrOutput `pulumi:"cloud"`
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+	// read from `TF_APPEND_USER_AGENT`.
 	ConfigurationSource pulumi.StringPtrOutput `pulumi:"configurationSource"`
-	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	CredentialsUri pulumi.StringPtrOutput `pulumi:"credentialsUri"`
+	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+	Department pulumi.StringPtrOutput `pulumi:"department"`
+	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+	// `ALIBABA_CLOUD_ECS_METADATA`.
+	EcsRoleName pulumi.StringPtrOutput `pulumi:"ecsRoleName"`
+	// Accepted, and not needed for images.
+	Fc pulumi.StringPtrOutput `pulumi:"fc"`
+	// Accepted, and not needed for images.
+	LogEndpoint pulumi.StringPtrOutput `pulumi:"logEndpoint"`
+	// Accepted, and not needed for images.
+	MnsEndpoint pulumi.StringPtrOutput `pulumi:"mnsEndpoint"`
+	// On a stack, the organization's id where it differs from the department.
+	OrganizationId pulumi.StringPtrOutput `pulumi:"organizationId"`
+	// Accepted, and not needed for images.
+	OtsInstanceName pulumi.StringPtrOutput `pulumi:"otsInstanceName"`
+	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	Profile pulumi.StringPtrOutput `pulumi:"profile"`
+	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 	Protocol pulumi.StringPtrOutput `pulumi:"protocol"`
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+	// decide.
+	Proxy pulumi.StringPtrOutput `pulumi:"proxy"`
+	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
 	Region pulumi.StringPtrOutput `pulumi:"region"`
+	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	ResourceGroup pulumi.StringPtrOutput `pulumi:"resourceGroup"`
+	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	ResourceGroupSetName pulumi.StringPtrOutput `pulumi:"resourceGroupSetName"`
 	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
 	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 	SecretKey pulumi.StringPtrOutput `pulumi:"secretKey"`
+	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	SecureTransport pulumi.StringPtrOutput `pulumi:"secureTransport"`
 	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
 	// `ALIBABACLOUD_SECURITY_TOKEN`.
 	SecurityToken pulumi.StringPtrOutput `pulumi:"securityToken"`
+	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	//
+	// Deprecated: Use `secureTransport` instead.
+	SecurityTransport pulumi.StringPtrOutput `pulumi:"securityTransport"`
+	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	SharedCredentialsFile pulumi.StringPtrOutput `pulumi:"sharedCredentialsFile"`
+	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	SourceIp pulumi.StringPtrOutput `pulumi:"sourceIp"`
 }
 
 // NewProvider registers a new resource with the given unique name, arguments, and options.
@@ -40,6 +91,16 @@ func NewProvider(ctx *pulumi.Context,
 		args = &ProviderArgs{}
 	}
 
+	if args.EcsRoleName == nil {
+		if d := internal.GetEnvOrDefault(nil, nil, "ALICLOUD_ECS_ROLE_NAME"); d != nil {
+			args.EcsRoleName = pulumi.StringPtr(d.(string))
+		}
+	}
+	if args.Profile == nil {
+		if d := internal.GetEnvOrDefault(nil, nil, "ALICLOUD_PROFILE"); d != nil {
+			args.Profile = pulumi.StringPtr(d.(string))
+		}
+	}
 	if args.Region == nil {
 		if d := internal.GetEnvOrDefault(nil, nil, "ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"); d != nil {
 			args.Region = pulumi.StringPtr(d.(string))
@@ -47,6 +108,9 @@ func NewProvider(ctx *pulumi.Context,
 	}
 	if args.AccessKey != nil {
 		args.AccessKey = pulumi.ToSecret(args.AccessKey).(pulumi.StringPtrInput)
+	}
+	if args.Proxy != nil {
+		args.Proxy = pulumi.ToSecret(args.Proxy).(pulumi.StringPtrInput)
 	}
 	if args.SecretKey != nil {
 		args.SecretKey = pulumi.ToSecret(args.SecretKey).(pulumi.StringPtrInput)
@@ -56,11 +120,13 @@ func NewProvider(ctx *pulumi.Context,
 	}
 	secrets := pulumi.AdditionalSecretOutputs([]string{
 		"accessKey",
+		"proxy",
 		"secretKey",
 		"securityToken",
 	})
 	opts = append(opts, secrets)
 	replaceOnChanges := pulumi.ReplaceOnChanges([]string{
+		"cloud",
 		"region",
 	})
 	opts = append(opts, replaceOnChanges)
@@ -77,30 +143,97 @@ type providerArgs struct {
 	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
 	// `ALIBABACLOUD_ACCESS_KEY_ID`.
 	AccessKey *string `pulumi:"accessKey"`
-	// A RAM role to assume with the key.
+	// The account's id. Accepted, and not needed for images.
+	AccountId *string `pulumi:"accountId"`
+	// `Domestic` or `International`. Accepted, and not needed for images.
+	AccountType *string `pulumi:"accountType"`
+	// A RAM role to assume with the key that the other settings give.
 	AssumeRole *ProviderAssumeRole `pulumi:"assumeRole"`
-	// The longest time to wait for a connection, in milliseconds. Default: 8000.
+	// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+	AssumeRoleWithOidc *ProviderAssumeRoleWithOidc `pulumi:"assumeRoleWithOidc"`
+	// A PEM file with certificate authorities to trust beside the system's own.
+	CaFile *string `pulumi:"caFile"`
+	// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
 	ClientConnectTimeout *int `pulumi:"clientConnectTimeout"`
-	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+	// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+	// 38000, depending on the action.
 	ClientReadTimeout *int `pulumi:"clientReadTimeout"`
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	Cloud *string `pulumi:"cloud"`
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+	// read from `TF_APPEND_USER_AGENT`.
 	ConfigurationSource *string `pulumi:"configurationSource"`
+	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	CredentialsUri *string `pulumi:"credentialsUri"`
+	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+	Department *string `pulumi:"department"`
+	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+	// `ALIBABA_CLOUD_ECS_METADATA`.
+	EcsRoleName *string `pulumi:"ecsRoleName"`
 	// Endpoints other than the region's own.
 	Endpoints []ProviderEndpoint `pulumi:"endpoints"`
-	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+	// Accepted, and not needed for images.
+	Fc *string `pulumi:"fc"`
+	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+	Insecure *bool `pulumi:"insecure"`
+	// Accepted, and not needed for images.
+	LogEndpoint *string `pulumi:"logEndpoint"`
+	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+	// read from `MAX_RETRY_TIMEOUT`.
 	MaxRetryTimeout *int `pulumi:"maxRetryTimeout"`
-	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+	// Accepted, and not needed for images.
+	MnsEndpoint *string `pulumi:"mnsEndpoint"`
+	// On a stack, the organization's id where it differs from the department.
+	OrganizationId *string `pulumi:"organizationId"`
+	// Accepted, and not needed for images.
+	OtsInstanceName *string `pulumi:"otsInstanceName"`
+	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	Profile *string `pulumi:"profile"`
+	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 	Protocol *string `pulumi:"protocol"`
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+	// decide.
+	Proxy *string `pulumi:"proxy"`
+	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
 	Region *string `pulumi:"region"`
+	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	ResourceGroup *string `pulumi:"resourceGroup"`
+	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	ResourceGroupSetName *string `pulumi:"resourceGroupSetName"`
 	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
 	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 	SecretKey *string `pulumi:"secretKey"`
+	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	SecureTransport *string `pulumi:"secureTransport"`
 	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
 	// `ALIBABACLOUD_SECURITY_TOKEN`.
 	SecurityToken *string `pulumi:"securityToken"`
-	// Accepts a region that this version does not know. Default: `false`.
+	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	//
+	// Deprecated: Use `secureTransport` instead.
+	SecurityTransport *string `pulumi:"securityTransport"`
+	// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+	// log on the way can then use the key. Default: `false`.
+	SendAccessKeySecret *bool `pulumi:"sendAccessKeySecret"`
+	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	SharedCredentialsFile *string `pulumi:"sharedCredentialsFile"`
+	// How calls are signed.
+	SignVersion *ProviderSignVersion `pulumi:"signVersion"`
+	// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+	// `false`, on a stack `true`.
 	SkipRegionValidation *bool `pulumi:"skipRegionValidation"`
+	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	SourceIp *string `pulumi:"sourceIp"`
+	// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+	// `false`.
+	VpcEndpoints *bool `pulumi:"vpcEndpoints"`
 }
 
 // The set of arguments for constructing a Provider resource.
@@ -108,30 +241,97 @@ type ProviderArgs struct {
 	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
 	// `ALIBABACLOUD_ACCESS_KEY_ID`.
 	AccessKey pulumi.StringPtrInput
-	// A RAM role to assume with the key.
+	// The account's id. Accepted, and not needed for images.
+	AccountId pulumi.StringPtrInput
+	// `Domestic` or `International`. Accepted, and not needed for images.
+	AccountType pulumi.StringPtrInput
+	// A RAM role to assume with the key that the other settings give.
 	AssumeRole ProviderAssumeRolePtrInput
-	// The longest time to wait for a connection, in milliseconds. Default: 8000.
+	// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+	AssumeRoleWithOidc ProviderAssumeRoleWithOidcPtrInput
+	// A PEM file with certificate authorities to trust beside the system's own.
+	CaFile pulumi.StringPtrInput
+	// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
 	ClientConnectTimeout pulumi.IntPtrInput
-	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+	// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+	// 38000, depending on the action.
 	ClientReadTimeout pulumi.IntPtrInput
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	Cloud pulumi.StringPtrInput
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+	// read from `TF_APPEND_USER_AGENT`.
 	ConfigurationSource pulumi.StringPtrInput
+	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	CredentialsUri pulumi.StringPtrInput
+	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+	Department pulumi.StringPtrInput
+	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+	// `ALIBABA_CLOUD_ECS_METADATA`.
+	EcsRoleName pulumi.StringPtrInput
 	// Endpoints other than the region's own.
 	Endpoints ProviderEndpointArrayInput
-	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+	// Accepted, and not needed for images.
+	Fc pulumi.StringPtrInput
+	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+	Insecure pulumi.BoolPtrInput
+	// Accepted, and not needed for images.
+	LogEndpoint pulumi.StringPtrInput
+	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+	// read from `MAX_RETRY_TIMEOUT`.
 	MaxRetryTimeout pulumi.IntPtrInput
-	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+	// Accepted, and not needed for images.
+	MnsEndpoint pulumi.StringPtrInput
+	// On a stack, the organization's id where it differs from the department.
+	OrganizationId pulumi.StringPtrInput
+	// Accepted, and not needed for images.
+	OtsInstanceName pulumi.StringPtrInput
+	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	Profile pulumi.StringPtrInput
+	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 	Protocol pulumi.StringPtrInput
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+	// decide.
+	Proxy pulumi.StringPtrInput
+	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
 	Region pulumi.StringPtrInput
+	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	ResourceGroup pulumi.StringPtrInput
+	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	ResourceGroupSetName pulumi.StringPtrInput
 	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
 	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 	SecretKey pulumi.StringPtrInput
+	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	SecureTransport pulumi.StringPtrInput
 	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
 	// `ALIBABACLOUD_SECURITY_TOKEN`.
 	SecurityToken pulumi.StringPtrInput
-	// Accepts a region that this version does not know. Default: `false`.
+	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	//
+	// Deprecated: Use `secureTransport` instead.
+	SecurityTransport pulumi.StringPtrInput
+	// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+	// log on the way can then use the key. Default: `false`.
+	SendAccessKeySecret pulumi.BoolPtrInput
+	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	SharedCredentialsFile pulumi.StringPtrInput
+	// How calls are signed.
+	SignVersion ProviderSignVersionPtrInput
+	// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+	// `false`, on a stack `true`.
 	SkipRegionValidation pulumi.BoolPtrInput
+	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	SourceIp pulumi.StringPtrInput
+	// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+	// `false`.
+	VpcEndpoints pulumi.BoolPtrInput
 }
 
 func (ProviderArgs) ElementType() reflect.Type {
@@ -177,19 +377,106 @@ func (o ProviderOutput) AccessKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.AccessKey }).(pulumi.StringPtrOutput)
 }
 
-// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+// The account's id. Accepted, and not needed for images.
+func (o ProviderOutput) AccountId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.AccountId }).(pulumi.StringPtrOutput)
+}
+
+// `Domestic` or `International`. Accepted, and not needed for images.
+func (o ProviderOutput) AccountType() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.AccountType }).(pulumi.StringPtrOutput)
+}
+
+// A PEM file with certificate authorities to trust beside the system's own.
+func (o ProviderOutput) CaFile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.CaFile }).(pulumi.StringPtrOutput)
+}
+
+// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+func (o ProviderOutput) Cloud() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Cloud }).(pulumi.StringPtrOutput)
+}
+
+// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+// read from `TF_APPEND_USER_AGENT`.
 func (o ProviderOutput) ConfigurationSource() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ConfigurationSource }).(pulumi.StringPtrOutput)
 }
 
-// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+func (o ProviderOutput) CredentialsUri() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.CredentialsUri }).(pulumi.StringPtrOutput)
+}
+
+// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+func (o ProviderOutput) Department() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Department }).(pulumi.StringPtrOutput)
+}
+
+// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+// `ALIBABA_CLOUD_ECS_METADATA`.
+func (o ProviderOutput) EcsRoleName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.EcsRoleName }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderOutput) Fc() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Fc }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderOutput) LogEndpoint() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.LogEndpoint }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderOutput) MnsEndpoint() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.MnsEndpoint }).(pulumi.StringPtrOutput)
+}
+
+// On a stack, the organization's id where it differs from the department.
+func (o ProviderOutput) OrganizationId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.OrganizationId }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderOutput) OtsInstanceName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.OtsInstanceName }).(pulumi.StringPtrOutput)
+}
+
+// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+func (o ProviderOutput) Profile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Profile }).(pulumi.StringPtrOutput)
+}
+
+// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 func (o ProviderOutput) Protocol() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Protocol }).(pulumi.StringPtrOutput)
 }
 
-// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+// decide.
+func (o ProviderOutput) Proxy() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Proxy }).(pulumi.StringPtrOutput)
+}
+
+// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
 func (o ProviderOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Region }).(pulumi.StringPtrOutput)
+}
+
+// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+func (o ProviderOutput) ResourceGroup() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ResourceGroup }).(pulumi.StringPtrOutput)
+}
+
+// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+func (o ProviderOutput) ResourceGroupSetName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ResourceGroupSetName }).(pulumi.StringPtrOutput)
 }
 
 // The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
@@ -198,10 +485,34 @@ func (o ProviderOutput) SecretKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecretKey }).(pulumi.StringPtrOutput)
 }
 
+// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+func (o ProviderOutput) SecureTransport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecureTransport }).(pulumi.StringPtrOutput)
+}
+
 // The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
 // `ALIBABACLOUD_SECURITY_TOKEN`.
 func (o ProviderOutput) SecurityToken() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecurityToken }).(pulumi.StringPtrOutput)
+}
+
+// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+//
+// Deprecated: Use `secureTransport` instead.
+func (o ProviderOutput) SecurityTransport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecurityTransport }).(pulumi.StringPtrOutput)
+}
+
+// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+func (o ProviderOutput) SharedCredentialsFile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SharedCredentialsFile }).(pulumi.StringPtrOutput)
+}
+
+// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+func (o ProviderOutput) SourceIp() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SourceIp }).(pulumi.StringPtrOutput)
 }
 
 func init() {

@@ -229,12 +229,267 @@ func (o ProviderAssumeRolePtrOutput) SessionName() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// Hosts other than the region's own, for each product.
+// A RAM role to assume with the token of an OpenID Connect provider.
+type ProviderAssumeRoleWithOidc struct {
+	// The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+	OidcProviderArn string `pulumi:"oidcProviderArn"`
+	// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+	OidcToken *string `pulumi:"oidcToken"`
+	// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+	OidcTokenFile *string `pulumi:"oidcTokenFile"`
+	// A RAM policy that narrows what the role allows.
+	Policy *string `pulumi:"policy"`
+	// The role's ARN: `acs:ram::<account>:role/<name>`.
+	RoleArn string `pulumi:"roleArn"`
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	RoleSessionName *string `pulumi:"roleSessionName"`
+	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+	SessionExpiration *int `pulumi:"sessionExpiration"`
+}
+
+// ProviderAssumeRoleWithOidcInput is an input type that accepts ProviderAssumeRoleWithOidcArgs and ProviderAssumeRoleWithOidcOutput values.
+// You can construct a concrete instance of `ProviderAssumeRoleWithOidcInput` via:
+//
+//	ProviderAssumeRoleWithOidcArgs{...}
+type ProviderAssumeRoleWithOidcInput interface {
+	pulumi.Input
+
+	ToProviderAssumeRoleWithOidcOutput() ProviderAssumeRoleWithOidcOutput
+	ToProviderAssumeRoleWithOidcOutputWithContext(context.Context) ProviderAssumeRoleWithOidcOutput
+}
+
+// A RAM role to assume with the token of an OpenID Connect provider.
+type ProviderAssumeRoleWithOidcArgs struct {
+	// The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+	OidcProviderArn pulumi.StringInput `pulumi:"oidcProviderArn"`
+	// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+	OidcToken pulumi.StringPtrInput `pulumi:"oidcToken"`
+	// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+	OidcTokenFile pulumi.StringPtrInput `pulumi:"oidcTokenFile"`
+	// A RAM policy that narrows what the role allows.
+	Policy pulumi.StringPtrInput `pulumi:"policy"`
+	// The role's ARN: `acs:ram::<account>:role/<name>`.
+	RoleArn pulumi.StringInput `pulumi:"roleArn"`
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	RoleSessionName pulumi.StringPtrInput `pulumi:"roleSessionName"`
+	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+	SessionExpiration pulumi.IntPtrInput `pulumi:"sessionExpiration"`
+}
+
+func (ProviderAssumeRoleWithOidcArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*ProviderAssumeRoleWithOidc)(nil)).Elem()
+}
+
+func (i ProviderAssumeRoleWithOidcArgs) ToProviderAssumeRoleWithOidcOutput() ProviderAssumeRoleWithOidcOutput {
+	return i.ToProviderAssumeRoleWithOidcOutputWithContext(context.Background())
+}
+
+func (i ProviderAssumeRoleWithOidcArgs) ToProviderAssumeRoleWithOidcOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderAssumeRoleWithOidcOutput)
+}
+
+func (i ProviderAssumeRoleWithOidcArgs) ToProviderAssumeRoleWithOidcPtrOutput() ProviderAssumeRoleWithOidcPtrOutput {
+	return i.ToProviderAssumeRoleWithOidcPtrOutputWithContext(context.Background())
+}
+
+func (i ProviderAssumeRoleWithOidcArgs) ToProviderAssumeRoleWithOidcPtrOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderAssumeRoleWithOidcOutput).ToProviderAssumeRoleWithOidcPtrOutputWithContext(ctx)
+}
+
+// ProviderAssumeRoleWithOidcPtrInput is an input type that accepts ProviderAssumeRoleWithOidcArgs, ProviderAssumeRoleWithOidcPtr and ProviderAssumeRoleWithOidcPtrOutput values.
+// You can construct a concrete instance of `ProviderAssumeRoleWithOidcPtrInput` via:
+//
+//	        ProviderAssumeRoleWithOidcArgs{...}
+//
+//	or:
+//
+//	        nil
+type ProviderAssumeRoleWithOidcPtrInput interface {
+	pulumi.Input
+
+	ToProviderAssumeRoleWithOidcPtrOutput() ProviderAssumeRoleWithOidcPtrOutput
+	ToProviderAssumeRoleWithOidcPtrOutputWithContext(context.Context) ProviderAssumeRoleWithOidcPtrOutput
+}
+
+type providerAssumeRoleWithOidcPtrType ProviderAssumeRoleWithOidcArgs
+
+func ProviderAssumeRoleWithOidcPtr(v *ProviderAssumeRoleWithOidcArgs) ProviderAssumeRoleWithOidcPtrInput {
+	return (*providerAssumeRoleWithOidcPtrType)(v)
+}
+
+func (*providerAssumeRoleWithOidcPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**ProviderAssumeRoleWithOidc)(nil)).Elem()
+}
+
+func (i *providerAssumeRoleWithOidcPtrType) ToProviderAssumeRoleWithOidcPtrOutput() ProviderAssumeRoleWithOidcPtrOutput {
+	return i.ToProviderAssumeRoleWithOidcPtrOutputWithContext(context.Background())
+}
+
+func (i *providerAssumeRoleWithOidcPtrType) ToProviderAssumeRoleWithOidcPtrOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderAssumeRoleWithOidcPtrOutput)
+}
+
+// A RAM role to assume with the token of an OpenID Connect provider.
+type ProviderAssumeRoleWithOidcOutput struct{ *pulumi.OutputState }
+
+func (ProviderAssumeRoleWithOidcOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*ProviderAssumeRoleWithOidc)(nil)).Elem()
+}
+
+func (o ProviderAssumeRoleWithOidcOutput) ToProviderAssumeRoleWithOidcOutput() ProviderAssumeRoleWithOidcOutput {
+	return o
+}
+
+func (o ProviderAssumeRoleWithOidcOutput) ToProviderAssumeRoleWithOidcOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcOutput {
+	return o
+}
+
+func (o ProviderAssumeRoleWithOidcOutput) ToProviderAssumeRoleWithOidcPtrOutput() ProviderAssumeRoleWithOidcPtrOutput {
+	return o.ToProviderAssumeRoleWithOidcPtrOutputWithContext(context.Background())
+}
+
+func (o ProviderAssumeRoleWithOidcOutput) ToProviderAssumeRoleWithOidcPtrOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v ProviderAssumeRoleWithOidc) *ProviderAssumeRoleWithOidc {
+		return &v
+	}).(ProviderAssumeRoleWithOidcPtrOutput)
+}
+
+// The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+func (o ProviderAssumeRoleWithOidcOutput) OidcProviderArn() pulumi.StringOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) string { return v.OidcProviderArn }).(pulumi.StringOutput)
+}
+
+// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+func (o ProviderAssumeRoleWithOidcOutput) OidcToken() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *string { return v.OidcToken }).(pulumi.StringPtrOutput)
+}
+
+// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+func (o ProviderAssumeRoleWithOidcOutput) OidcTokenFile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *string { return v.OidcTokenFile }).(pulumi.StringPtrOutput)
+}
+
+// A RAM policy that narrows what the role allows.
+func (o ProviderAssumeRoleWithOidcOutput) Policy() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *string { return v.Policy }).(pulumi.StringPtrOutput)
+}
+
+// The role's ARN: `acs:ram::<account>:role/<name>`.
+func (o ProviderAssumeRoleWithOidcOutput) RoleArn() pulumi.StringOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) string { return v.RoleArn }).(pulumi.StringOutput)
+}
+
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+func (o ProviderAssumeRoleWithOidcOutput) RoleSessionName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *string { return v.RoleSessionName }).(pulumi.StringPtrOutput)
+}
+
+// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+func (o ProviderAssumeRoleWithOidcOutput) SessionExpiration() pulumi.IntPtrOutput {
+	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *int { return v.SessionExpiration }).(pulumi.IntPtrOutput)
+}
+
+type ProviderAssumeRoleWithOidcPtrOutput struct{ *pulumi.OutputState }
+
+func (ProviderAssumeRoleWithOidcPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**ProviderAssumeRoleWithOidc)(nil)).Elem()
+}
+
+func (o ProviderAssumeRoleWithOidcPtrOutput) ToProviderAssumeRoleWithOidcPtrOutput() ProviderAssumeRoleWithOidcPtrOutput {
+	return o
+}
+
+func (o ProviderAssumeRoleWithOidcPtrOutput) ToProviderAssumeRoleWithOidcPtrOutputWithContext(ctx context.Context) ProviderAssumeRoleWithOidcPtrOutput {
+	return o
+}
+
+func (o ProviderAssumeRoleWithOidcPtrOutput) Elem() ProviderAssumeRoleWithOidcOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) ProviderAssumeRoleWithOidc {
+		if v != nil {
+			return *v
+		}
+		var ret ProviderAssumeRoleWithOidc
+		return ret
+	}).(ProviderAssumeRoleWithOidcOutput)
+}
+
+// The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+func (o ProviderAssumeRoleWithOidcPtrOutput) OidcProviderArn() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return &v.OidcProviderArn
+	}).(pulumi.StringPtrOutput)
+}
+
+// The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+func (o ProviderAssumeRoleWithOidcPtrOutput) OidcToken() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return v.OidcToken
+	}).(pulumi.StringPtrOutput)
+}
+
+// A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+func (o ProviderAssumeRoleWithOidcPtrOutput) OidcTokenFile() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return v.OidcTokenFile
+	}).(pulumi.StringPtrOutput)
+}
+
+// A RAM policy that narrows what the role allows.
+func (o ProviderAssumeRoleWithOidcPtrOutput) Policy() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Policy
+	}).(pulumi.StringPtrOutput)
+}
+
+// The role's ARN: `acs:ram::<account>:role/<name>`.
+func (o ProviderAssumeRoleWithOidcPtrOutput) RoleArn() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return &v.RoleArn
+	}).(pulumi.StringPtrOutput)
+}
+
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+func (o ProviderAssumeRoleWithOidcPtrOutput) RoleSessionName() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
+		if v == nil {
+			return nil
+		}
+		return v.RoleSessionName
+	}).(pulumi.StringPtrOutput)
+}
+
+// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+func (o ProviderAssumeRoleWithOidcPtrOutput) SessionExpiration() pulumi.IntPtrOutput {
+	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *int {
+		if v == nil {
+			return nil
+		}
+		return v.SessionExpiration
+	}).(pulumi.IntPtrOutput)
+}
+
+// Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 type ProviderEndpoint struct {
-	// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-	// `ECS_ENDPOINT`.
+	// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+	Ascm *string `pulumi:"ascm"`
+	// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 	Ecs *string `pulumi:"ecs"`
-	// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+	// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
 	Sts *string `pulumi:"sts"`
 }
 
@@ -249,12 +504,13 @@ type ProviderEndpointInput interface {
 	ToProviderEndpointOutputWithContext(context.Context) ProviderEndpointOutput
 }
 
-// Hosts other than the region's own, for each product.
+// Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 type ProviderEndpointArgs struct {
-	// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-	// `ECS_ENDPOINT`.
+	// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+	Ascm pulumi.StringPtrInput `pulumi:"ascm"`
+	// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 	Ecs pulumi.StringPtrInput `pulumi:"ecs"`
-	// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+	// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
 	Sts pulumi.StringPtrInput `pulumi:"sts"`
 }
 
@@ -295,7 +551,7 @@ func (i ProviderEndpointArray) ToProviderEndpointArrayOutputWithContext(ctx cont
 	return pulumi.ToOutputWithContext(ctx, i).(ProviderEndpointArrayOutput)
 }
 
-// Hosts other than the region's own, for each product.
+// Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 type ProviderEndpointOutput struct{ *pulumi.OutputState }
 
 func (ProviderEndpointOutput) ElementType() reflect.Type {
@@ -310,13 +566,17 @@ func (o ProviderEndpointOutput) ToProviderEndpointOutputWithContext(ctx context.
 	return o
 }
 
-// The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-// `ECS_ENDPOINT`.
+// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+func (o ProviderEndpointOutput) Ascm() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderEndpoint) *string { return v.Ascm }).(pulumi.StringPtrOutput)
+}
+
+// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 func (o ProviderEndpointOutput) Ecs() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ProviderEndpoint) *string { return v.Ecs }).(pulumi.StringPtrOutput)
 }
 
-// The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
 func (o ProviderEndpointOutput) Sts() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ProviderEndpoint) *string { return v.Sts }).(pulumi.StringPtrOutput)
 }
@@ -341,13 +601,199 @@ func (o ProviderEndpointArrayOutput) Index(i pulumi.IntInput) ProviderEndpointOu
 	}).(ProviderEndpointOutput)
 }
 
+// How calls are signed, for each product.
+type ProviderSignVersion struct {
+	// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+	Ecs *string `pulumi:"ecs"`
+	// Accepted, and not needed for images.
+	Oss *string `pulumi:"oss"`
+	// Accepted, and not needed for images.
+	Sls *string `pulumi:"sls"`
+}
+
+// ProviderSignVersionInput is an input type that accepts ProviderSignVersionArgs and ProviderSignVersionOutput values.
+// You can construct a concrete instance of `ProviderSignVersionInput` via:
+//
+//	ProviderSignVersionArgs{...}
+type ProviderSignVersionInput interface {
+	pulumi.Input
+
+	ToProviderSignVersionOutput() ProviderSignVersionOutput
+	ToProviderSignVersionOutputWithContext(context.Context) ProviderSignVersionOutput
+}
+
+// How calls are signed, for each product.
+type ProviderSignVersionArgs struct {
+	// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+	Ecs pulumi.StringPtrInput `pulumi:"ecs"`
+	// Accepted, and not needed for images.
+	Oss pulumi.StringPtrInput `pulumi:"oss"`
+	// Accepted, and not needed for images.
+	Sls pulumi.StringPtrInput `pulumi:"sls"`
+}
+
+func (ProviderSignVersionArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*ProviderSignVersion)(nil)).Elem()
+}
+
+func (i ProviderSignVersionArgs) ToProviderSignVersionOutput() ProviderSignVersionOutput {
+	return i.ToProviderSignVersionOutputWithContext(context.Background())
+}
+
+func (i ProviderSignVersionArgs) ToProviderSignVersionOutputWithContext(ctx context.Context) ProviderSignVersionOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderSignVersionOutput)
+}
+
+func (i ProviderSignVersionArgs) ToProviderSignVersionPtrOutput() ProviderSignVersionPtrOutput {
+	return i.ToProviderSignVersionPtrOutputWithContext(context.Background())
+}
+
+func (i ProviderSignVersionArgs) ToProviderSignVersionPtrOutputWithContext(ctx context.Context) ProviderSignVersionPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderSignVersionOutput).ToProviderSignVersionPtrOutputWithContext(ctx)
+}
+
+// ProviderSignVersionPtrInput is an input type that accepts ProviderSignVersionArgs, ProviderSignVersionPtr and ProviderSignVersionPtrOutput values.
+// You can construct a concrete instance of `ProviderSignVersionPtrInput` via:
+//
+//	        ProviderSignVersionArgs{...}
+//
+//	or:
+//
+//	        nil
+type ProviderSignVersionPtrInput interface {
+	pulumi.Input
+
+	ToProviderSignVersionPtrOutput() ProviderSignVersionPtrOutput
+	ToProviderSignVersionPtrOutputWithContext(context.Context) ProviderSignVersionPtrOutput
+}
+
+type providerSignVersionPtrType ProviderSignVersionArgs
+
+func ProviderSignVersionPtr(v *ProviderSignVersionArgs) ProviderSignVersionPtrInput {
+	return (*providerSignVersionPtrType)(v)
+}
+
+func (*providerSignVersionPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**ProviderSignVersion)(nil)).Elem()
+}
+
+func (i *providerSignVersionPtrType) ToProviderSignVersionPtrOutput() ProviderSignVersionPtrOutput {
+	return i.ToProviderSignVersionPtrOutputWithContext(context.Background())
+}
+
+func (i *providerSignVersionPtrType) ToProviderSignVersionPtrOutputWithContext(ctx context.Context) ProviderSignVersionPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ProviderSignVersionPtrOutput)
+}
+
+// How calls are signed, for each product.
+type ProviderSignVersionOutput struct{ *pulumi.OutputState }
+
+func (ProviderSignVersionOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*ProviderSignVersion)(nil)).Elem()
+}
+
+func (o ProviderSignVersionOutput) ToProviderSignVersionOutput() ProviderSignVersionOutput {
+	return o
+}
+
+func (o ProviderSignVersionOutput) ToProviderSignVersionOutputWithContext(ctx context.Context) ProviderSignVersionOutput {
+	return o
+}
+
+func (o ProviderSignVersionOutput) ToProviderSignVersionPtrOutput() ProviderSignVersionPtrOutput {
+	return o.ToProviderSignVersionPtrOutputWithContext(context.Background())
+}
+
+func (o ProviderSignVersionOutput) ToProviderSignVersionPtrOutputWithContext(ctx context.Context) ProviderSignVersionPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v ProviderSignVersion) *ProviderSignVersion {
+		return &v
+	}).(ProviderSignVersionPtrOutput)
+}
+
+// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+func (o ProviderSignVersionOutput) Ecs() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderSignVersion) *string { return v.Ecs }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderSignVersionOutput) Oss() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderSignVersion) *string { return v.Oss }).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderSignVersionOutput) Sls() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderSignVersion) *string { return v.Sls }).(pulumi.StringPtrOutput)
+}
+
+type ProviderSignVersionPtrOutput struct{ *pulumi.OutputState }
+
+func (ProviderSignVersionPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**ProviderSignVersion)(nil)).Elem()
+}
+
+func (o ProviderSignVersionPtrOutput) ToProviderSignVersionPtrOutput() ProviderSignVersionPtrOutput {
+	return o
+}
+
+func (o ProviderSignVersionPtrOutput) ToProviderSignVersionPtrOutputWithContext(ctx context.Context) ProviderSignVersionPtrOutput {
+	return o
+}
+
+func (o ProviderSignVersionPtrOutput) Elem() ProviderSignVersionOutput {
+	return o.ApplyT(func(v *ProviderSignVersion) ProviderSignVersion {
+		if v != nil {
+			return *v
+		}
+		var ret ProviderSignVersion
+		return ret
+	}).(ProviderSignVersionOutput)
+}
+
+// For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+func (o ProviderSignVersionPtrOutput) Ecs() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderSignVersion) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Ecs
+	}).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderSignVersionPtrOutput) Oss() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderSignVersion) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Oss
+	}).(pulumi.StringPtrOutput)
+}
+
+// Accepted, and not needed for images.
+func (o ProviderSignVersionPtrOutput) Sls() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ProviderSignVersion) *string {
+		if v == nil {
+			return nil
+		}
+		return v.Sls
+	}).(pulumi.StringPtrOutput)
+}
+
 func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*ProviderAssumeRoleInput)(nil)).Elem(), ProviderAssumeRoleArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ProviderAssumeRolePtrInput)(nil)).Elem(), ProviderAssumeRoleArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ProviderAssumeRoleWithOidcInput)(nil)).Elem(), ProviderAssumeRoleWithOidcArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ProviderAssumeRoleWithOidcPtrInput)(nil)).Elem(), ProviderAssumeRoleWithOidcArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ProviderEndpointInput)(nil)).Elem(), ProviderEndpointArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ProviderEndpointArrayInput)(nil)).Elem(), ProviderEndpointArray{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ProviderSignVersionInput)(nil)).Elem(), ProviderSignVersionArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ProviderSignVersionPtrInput)(nil)).Elem(), ProviderSignVersionArgs{})
 	pulumi.RegisterOutputType(ProviderAssumeRoleOutput{})
 	pulumi.RegisterOutputType(ProviderAssumeRolePtrOutput{})
+	pulumi.RegisterOutputType(ProviderAssumeRoleWithOidcOutput{})
+	pulumi.RegisterOutputType(ProviderAssumeRoleWithOidcPtrOutput{})
 	pulumi.RegisterOutputType(ProviderEndpointOutput{})
 	pulumi.RegisterOutputType(ProviderEndpointArrayOutput{})
+	pulumi.RegisterOutputType(ProviderSignVersionOutput{})
+	pulumi.RegisterOutputType(ProviderSignVersionPtrOutput{})
 }

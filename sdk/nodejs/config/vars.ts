@@ -22,7 +22,29 @@ Object.defineProperty(exports, "accessKey", {
 });
 
 /**
- * A RAM role to assume with the key.
+ * The account's id. Accepted, and not needed for images.
+ */
+export declare const accountId: string | undefined;
+Object.defineProperty(exports, "accountId", {
+    get() {
+        return __config.get("accountId");
+    },
+    enumerable: true,
+});
+
+/**
+ * `Domestic` or `International`. Accepted, and not needed for images.
+ */
+export declare const accountType: string | undefined;
+Object.defineProperty(exports, "accountType", {
+    get() {
+        return __config.get("accountType");
+    },
+    enumerable: true,
+});
+
+/**
+ * A RAM role to assume with the key that the other settings give.
  */
 export declare const assumeRole: outputs.ProviderAssumeRole | undefined;
 Object.defineProperty(exports, "assumeRole", {
@@ -33,7 +55,29 @@ Object.defineProperty(exports, "assumeRole", {
 });
 
 /**
- * The longest time to wait for a connection, in milliseconds. Default: 8000.
+ * A RAM role to assume with the token of an OpenID Connect provider, without any key.
+ */
+export declare const assumeRoleWithOidc: outputs.ProviderAssumeRoleWithOidc | undefined;
+Object.defineProperty(exports, "assumeRoleWithOidc", {
+    get() {
+        return __config.getObject<outputs.ProviderAssumeRoleWithOidc>("assumeRoleWithOidc");
+    },
+    enumerable: true,
+});
+
+/**
+ * A PEM file with certificate authorities to trust beside the system's own.
+ */
+export declare const caFile: string | undefined;
+Object.defineProperty(exports, "caFile", {
+    get() {
+        return __config.get("caFile");
+    },
+    enumerable: true,
+});
+
+/**
+ * The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
  */
 export declare const clientConnectTimeout: number | undefined;
 Object.defineProperty(exports, "clientConnectTimeout", {
@@ -44,7 +88,8 @@ Object.defineProperty(exports, "clientConnectTimeout", {
 });
 
 /**
- * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+ * The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+ * 38000, depending on the action.
  */
 export declare const clientReadTimeout: number | undefined;
 Object.defineProperty(exports, "clientReadTimeout", {
@@ -55,12 +100,59 @@ Object.defineProperty(exports, "clientReadTimeout", {
 });
 
 /**
- * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+ * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+ */
+export declare const cloud: string | undefined;
+Object.defineProperty(exports, "cloud", {
+    get() {
+        return __config.get("cloud");
+    },
+    enumerable: true,
+});
+
+/**
+ * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+ * read from `TF_APPEND_USER_AGENT`.
  */
 export declare const configurationSource: string | undefined;
 Object.defineProperty(exports, "configurationSource", {
     get() {
         return __config.get("configurationSource");
+    },
+    enumerable: true,
+});
+
+/**
+ * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+ * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+ */
+export declare const credentialsUri: string | undefined;
+Object.defineProperty(exports, "credentialsUri", {
+    get() {
+        return __config.get("credentialsUri");
+    },
+    enumerable: true,
+});
+
+/**
+ * On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+ */
+export declare const department: string | undefined;
+Object.defineProperty(exports, "department", {
+    get() {
+        return __config.get("department");
+    },
+    enumerable: true,
+});
+
+/**
+ * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+ * `ALIBABA_CLOUD_ECS_METADATA`.
+ */
+export declare const ecsRoleName: string | undefined;
+Object.defineProperty(exports, "ecsRoleName", {
+    get() {
+        return __config.get("ecsRoleName") ?? utilities.getEnv("ALICLOUD_ECS_ROLE_NAME");
     },
     enumerable: true,
 });
@@ -77,7 +169,42 @@ Object.defineProperty(exports, "endpoints", {
 });
 
 /**
- * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+ * Accepted, and not needed for images.
+ */
+export declare const fc: string | undefined;
+Object.defineProperty(exports, "fc", {
+    get() {
+        return __config.get("fc");
+    },
+    enumerable: true,
+});
+
+/**
+ * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+ * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+ */
+export declare const insecure: boolean | undefined;
+Object.defineProperty(exports, "insecure", {
+    get() {
+        return __config.getObject<boolean>("insecure");
+    },
+    enumerable: true,
+});
+
+/**
+ * Accepted, and not needed for images.
+ */
+export declare const logEndpoint: string | undefined;
+Object.defineProperty(exports, "logEndpoint", {
+    get() {
+        return __config.get("logEndpoint");
+    },
+    enumerable: true,
+});
+
+/**
+ * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+ * read from `MAX_RETRY_TIMEOUT`.
  */
 export declare const maxRetryTimeout: number | undefined;
 Object.defineProperty(exports, "maxRetryTimeout", {
@@ -88,7 +215,52 @@ Object.defineProperty(exports, "maxRetryTimeout", {
 });
 
 /**
- * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+ * Accepted, and not needed for images.
+ */
+export declare const mnsEndpoint: string | undefined;
+Object.defineProperty(exports, "mnsEndpoint", {
+    get() {
+        return __config.get("mnsEndpoint");
+    },
+    enumerable: true,
+});
+
+/**
+ * On a stack, the organization's id where it differs from the department.
+ */
+export declare const organizationId: string | undefined;
+Object.defineProperty(exports, "organizationId", {
+    get() {
+        return __config.get("organizationId");
+    },
+    enumerable: true,
+});
+
+/**
+ * Accepted, and not needed for images.
+ */
+export declare const otsInstanceName: string | undefined;
+Object.defineProperty(exports, "otsInstanceName", {
+    get() {
+        return __config.get("otsInstanceName");
+    },
+    enumerable: true,
+});
+
+/**
+ * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+ * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+ */
+export declare const profile: string | undefined;
+Object.defineProperty(exports, "profile", {
+    get() {
+        return __config.get("profile") ?? utilities.getEnv("ALICLOUD_PROFILE");
+    },
+    enumerable: true,
+});
+
+/**
+ * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
  */
 export declare const protocol: string | undefined;
 Object.defineProperty(exports, "protocol", {
@@ -99,12 +271,48 @@ Object.defineProperty(exports, "protocol", {
 });
 
 /**
- * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+ * The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+ * decide.
+ */
+export declare const proxy: string | undefined;
+Object.defineProperty(exports, "proxy", {
+    get() {
+        return __config.get("proxy");
+    },
+    enumerable: true,
+});
+
+/**
+ * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
  */
 export declare const region: string | undefined;
 Object.defineProperty(exports, "region", {
     get() {
         return __config.get("region") ?? utilities.getEnv("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION");
+    },
+    enumerable: true,
+});
+
+/**
+ * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+ * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+ */
+export declare const resourceGroup: string | undefined;
+Object.defineProperty(exports, "resourceGroup", {
+    get() {
+        return __config.get("resourceGroup");
+    },
+    enumerable: true,
+});
+
+/**
+ * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+ * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+ */
+export declare const resourceGroupSetName: string | undefined;
+Object.defineProperty(exports, "resourceGroupSetName", {
+    get() {
+        return __config.get("resourceGroupSetName");
     },
     enumerable: true,
 });
@@ -122,6 +330,18 @@ Object.defineProperty(exports, "secretKey", {
 });
 
 /**
+ * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+ * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+ */
+export declare const secureTransport: string | undefined;
+Object.defineProperty(exports, "secureTransport", {
+    get() {
+        return __config.get("secureTransport");
+    },
+    enumerable: true,
+});
+
+/**
  * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
  * `ALIBABACLOUD_SECURITY_TOKEN`.
  */
@@ -134,12 +354,82 @@ Object.defineProperty(exports, "securityToken", {
 });
 
 /**
- * Accepts a region that this version does not know. Default: `false`.
+ * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+ * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+ */
+export declare const securityTransport: string | undefined;
+Object.defineProperty(exports, "securityTransport", {
+    get() {
+        return __config.get("securityTransport");
+    },
+    enumerable: true,
+});
+
+/**
+ * On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+ * log on the way can then use the key. Default: `false`.
+ */
+export declare const sendAccessKeySecret: boolean | undefined;
+Object.defineProperty(exports, "sendAccessKeySecret", {
+    get() {
+        return __config.getObject<boolean>("sendAccessKeySecret");
+    },
+    enumerable: true,
+});
+
+/**
+ * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+ */
+export declare const sharedCredentialsFile: string | undefined;
+Object.defineProperty(exports, "sharedCredentialsFile", {
+    get() {
+        return __config.get("sharedCredentialsFile");
+    },
+    enumerable: true,
+});
+
+/**
+ * How calls are signed.
+ */
+export declare const signVersion: outputs.ProviderSignVersion | undefined;
+Object.defineProperty(exports, "signVersion", {
+    get() {
+        return __config.getObject<outputs.ProviderSignVersion>("signVersion");
+    },
+    enumerable: true,
+});
+
+/**
+ * Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+ * `false`, on a stack `true`.
  */
 export declare const skipRegionValidation: boolean | undefined;
 Object.defineProperty(exports, "skipRegionValidation", {
     get() {
         return __config.getObject<boolean>("skipRegionValidation");
+    },
+    enumerable: true,
+});
+
+/**
+ * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+ */
+export declare const sourceIp: string | undefined;
+Object.defineProperty(exports, "sourceIp", {
+    get() {
+        return __config.get("sourceIp");
+    },
+    enumerable: true,
+});
+
+/**
+ * Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+ * `false`.
+ */
+export declare const vpcEndpoints: boolean | undefined;
+Object.defineProperty(exports, "vpcEndpoints", {
+    get() {
+        return __config.getObject<boolean>("vpcEndpoints");
     },
     enumerable: true,
 });

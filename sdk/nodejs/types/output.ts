@@ -32,18 +32,73 @@ export interface ProviderAssumeRole {
 }
 
 /**
- * Hosts other than the region's own, for each product.
+ * A RAM role to assume with the token of an OpenID Connect provider.
+ */
+export interface ProviderAssumeRoleWithOidc {
+    /**
+     * The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+     */
+    oidcProviderArn: string;
+    /**
+     * The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+     */
+    oidcToken?: string;
+    /**
+     * A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+     */
+    oidcTokenFile?: string;
+    /**
+     * A RAM policy that narrows what the role allows.
+     */
+    policy?: string;
+    /**
+     * The role's ARN: `acs:ram::<account>:role/<name>`.
+     */
+    roleArn: string;
+    /**
+     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+     */
+    roleSessionName?: string;
+    /**
+     * How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+     */
+    sessionExpiration?: number;
+}
+
+/**
+ * Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
  */
 export interface ProviderEndpoint {
     /**
-     * The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-     * `ECS_ENDPOINT`.
+     * On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+     */
+    ascm?: string;
+    /**
+     * The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
      */
     ecs?: string;
     /**
-     * The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+     * The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
      */
     sts?: string;
+}
+
+/**
+ * How calls are signed, for each product.
+ */
+export interface ProviderSignVersion {
+    /**
+     * For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+     */
+    ecs?: string;
+    /**
+     * Accepted, and not needed for images.
+     */
+    oss?: string;
+    /**
+     * Accepted, and not needed for images.
+     */
+    sls?: string;
 }
 
 export namespace ecs {

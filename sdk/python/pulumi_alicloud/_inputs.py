@@ -17,8 +17,12 @@ from . import _utilities
 __all__ = [
     'ProviderAssumeRoleArgs',
     'ProviderAssumeRoleArgsDict',
+    'ProviderAssumeRoleWithOidcArgs',
+    'ProviderAssumeRoleWithOidcArgsDict',
     'ProviderEndpointArgs',
     'ProviderEndpointArgsDict',
+    'ProviderSignVersionArgs',
+    'ProviderSignVersionArgsDict',
 ]
 
 class ProviderAssumeRoleArgsDict(TypedDict):
@@ -134,32 +138,190 @@ class ProviderAssumeRoleArgs:
         pulumi.set(self, "session_name", value)
 
 
+class ProviderAssumeRoleWithOidcArgsDict(TypedDict):
+    """
+    A RAM role to assume with the token of an OpenID Connect provider.
+    """
+    oidc_provider_arn: pulumi.Input[_builtins.str]
+    """
+    The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+    """
+    role_arn: pulumi.Input[_builtins.str]
+    """
+    The role's ARN: `acs:ram::<account>:role/<name>`.
+    """
+    oidc_token: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+    """
+    oidc_token_file: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+    """
+    policy: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    A RAM policy that narrows what the role allows.
+    """
+    role_session_name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+    """
+    session_expiration: NotRequired[pulumi.Input[Optional[_builtins.int]]]
+    """
+    How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+    """
+
+@pulumi.input_type
+class ProviderAssumeRoleWithOidcArgs:
+    def __init__(__self__, *,
+                 oidc_provider_arn: pulumi.Input[_builtins.str],
+                 role_arn: pulumi.Input[_builtins.str],
+                 oidc_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 oidc_token_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 policy: pulumi.Input[Optional[_builtins.str]] = None,
+                 role_session_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 session_expiration: pulumi.Input[Optional[_builtins.int]] = None):
+        """
+        A RAM role to assume with the token of an OpenID Connect provider.
+
+        :param pulumi.Input[_builtins.str] oidc_provider_arn: The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+        :param pulumi.Input[_builtins.str] role_arn: The role's ARN: `acs:ram::<account>:role/<name>`.
+        :param pulumi.Input[_builtins.str] oidc_token: The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+        :param pulumi.Input[_builtins.str] oidc_token_file: A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+        :param pulumi.Input[_builtins.str] policy: A RAM policy that narrows what the role allows.
+        :param pulumi.Input[_builtins.str] role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param pulumi.Input[_builtins.int] session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        """
+        pulumi.set(__self__, "oidc_provider_arn", oidc_provider_arn)
+        pulumi.set(__self__, "role_arn", role_arn)
+        if oidc_token is not None:
+            pulumi.set(__self__, "oidc_token", oidc_token)
+        if oidc_token_file is not None:
+            pulumi.set(__self__, "oidc_token_file", oidc_token_file)
+        if policy is not None:
+            pulumi.set(__self__, "policy", policy)
+        if role_session_name is not None:
+            pulumi.set(__self__, "role_session_name", role_session_name)
+        if session_expiration is not None:
+            pulumi.set(__self__, "session_expiration", session_expiration)
+
+    @_builtins.property
+    @pulumi.getter(name="oidcProviderArn")
+    def oidc_provider_arn(self) -> pulumi.Input[_builtins.str]:
+        """
+        The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+        """
+        return pulumi.get(self, "oidc_provider_arn")
+
+    @oidc_provider_arn.setter
+    def oidc_provider_arn(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "oidc_provider_arn", value)
+
+    @_builtins.property
+    @pulumi.getter(name="roleArn")
+    def role_arn(self) -> pulumi.Input[_builtins.str]:
+        """
+        The role's ARN: `acs:ram::<account>:role/<name>`.
+        """
+        return pulumi.get(self, "role_arn")
+
+    @role_arn.setter
+    def role_arn(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "role_arn", value)
+
+    @_builtins.property
+    @pulumi.getter(name="oidcToken")
+    def oidc_token(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+        """
+        return pulumi.get(self, "oidc_token")
+
+    @oidc_token.setter
+    def oidc_token(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oidc_token", value)
+
+    @_builtins.property
+    @pulumi.getter(name="oidcTokenFile")
+    def oidc_token_file(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+        """
+        return pulumi.get(self, "oidc_token_file")
+
+    @oidc_token_file.setter
+    def oidc_token_file(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oidc_token_file", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def policy(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A RAM policy that narrows what the role allows.
+        """
+        return pulumi.get(self, "policy")
+
+    @policy.setter
+    def policy(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "policy", value)
+
+    @_builtins.property
+    @pulumi.getter(name="roleSessionName")
+    def role_session_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        """
+        return pulumi.get(self, "role_session_name")
+
+    @role_session_name.setter
+    def role_session_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "role_session_name", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sessionExpiration")
+    def session_expiration(self) -> pulumi.Input[Optional[_builtins.int]]:
+        """
+        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        """
+        return pulumi.get(self, "session_expiration")
+
+    @session_expiration.setter
+    def session_expiration(self, value: pulumi.Input[Optional[_builtins.int]]):
+        pulumi.set(self, "session_expiration", value)
+
+
 class ProviderEndpointArgsDict(TypedDict):
     """
-    Hosts other than the region's own, for each product.
+    Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
+    """
+    ascm: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    On a stack, the endpoint of ASCM, which knows organizations and resource groups.
     """
     ecs: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-    `ECS_ENDPOINT`.
+    The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
     """
     sts: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+    The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
     """
 
 @pulumi.input_type
 class ProviderEndpointArgs:
     def __init__(__self__, *,
+                 ascm: pulumi.Input[Optional[_builtins.str]] = None,
                  ecs: pulumi.Input[Optional[_builtins.str]] = None,
                  sts: pulumi.Input[Optional[_builtins.str]] = None):
         """
-        Hosts other than the region's own, for each product.
+        Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 
-        :param pulumi.Input[_builtins.str] ecs: The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-               `ECS_ENDPOINT`.
-        :param pulumi.Input[_builtins.str] sts: The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+        :param pulumi.Input[_builtins.str] ascm: On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+        :param pulumi.Input[_builtins.str] ecs: The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
+        :param pulumi.Input[_builtins.str] sts: The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
+        if ascm is not None:
+            pulumi.set(__self__, "ascm", ascm)
         if ecs is not None:
             pulumi.set(__self__, "ecs", ecs)
         if sts is not None:
@@ -167,10 +329,21 @@ class ProviderEndpointArgs:
 
     @_builtins.property
     @pulumi.getter
+    def ascm(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+        """
+        return pulumi.get(self, "ascm")
+
+    @ascm.setter
+    def ascm(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "ascm", value)
+
+    @_builtins.property
+    @pulumi.getter
     def ecs(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-        `ECS_ENDPOINT`.
+        The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
         """
         return pulumi.get(self, "ecs")
 
@@ -182,12 +355,86 @@ class ProviderEndpointArgs:
     @pulumi.getter
     def sts(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+        The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
         return pulumi.get(self, "sts")
 
     @sts.setter
     def sts(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "sts", value)
+
+
+class ProviderSignVersionArgsDict(TypedDict):
+    """
+    How calls are signed, for each product.
+    """
+    ecs: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+    """
+    oss: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Accepted, and not needed for images.
+    """
+    sls: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Accepted, and not needed for images.
+    """
+
+@pulumi.input_type
+class ProviderSignVersionArgs:
+    def __init__(__self__, *,
+                 ecs: pulumi.Input[Optional[_builtins.str]] = None,
+                 oss: pulumi.Input[Optional[_builtins.str]] = None,
+                 sls: pulumi.Input[Optional[_builtins.str]] = None):
+        """
+        How calls are signed, for each product.
+
+        :param pulumi.Input[_builtins.str] ecs: For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+        :param pulumi.Input[_builtins.str] oss: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] sls: Accepted, and not needed for images.
+        """
+        if ecs is not None:
+            pulumi.set(__self__, "ecs", ecs)
+        if oss is not None:
+            pulumi.set(__self__, "oss", oss)
+        if sls is not None:
+            pulumi.set(__self__, "sls", sls)
+
+    @_builtins.property
+    @pulumi.getter
+    def ecs(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+        """
+        return pulumi.get(self, "ecs")
+
+    @ecs.setter
+    def ecs(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "ecs", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def oss(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "oss")
+
+    @oss.setter
+    def oss(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oss", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def sls(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "sls")
+
+    @sls.setter
+    def sls(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "sls", value)
 
 

@@ -16,7 +16,9 @@ from . import _utilities
 
 __all__ = [
     'ProviderAssumeRole',
+    'ProviderAssumeRoleWithOidc',
     'ProviderEndpoint',
+    'ProviderSignVersion',
 ]
 
 @pulumi.output_type
@@ -91,20 +93,117 @@ class ProviderAssumeRole(dict):
 
 
 @pulumi.output_type
-class ProviderEndpoint(dict):
+class ProviderAssumeRoleWithOidc(dict):
     """
-    Hosts other than the region's own, for each product.
+    A RAM role to assume with the token of an OpenID Connect provider.
     """
     def __init__(__self__, *,
+                 oidc_provider_arn: _builtins.str,
+                 role_arn: _builtins.str,
+                 oidc_token: Optional[_builtins.str] = None,
+                 oidc_token_file: Optional[_builtins.str] = None,
+                 policy: Optional[_builtins.str] = None,
+                 role_session_name: Optional[_builtins.str] = None,
+                 session_expiration: Optional[_builtins.int] = None):
+        """
+        A RAM role to assume with the token of an OpenID Connect provider.
+
+        :param _builtins.str oidc_provider_arn: The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+        :param _builtins.str role_arn: The role's ARN: `acs:ram::<account>:role/<name>`.
+        :param _builtins.str oidc_token: The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+        :param _builtins.str oidc_token_file: A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+        :param _builtins.str policy: A RAM policy that narrows what the role allows.
+        :param _builtins.str role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param _builtins.int session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        """
+        pulumi.set(__self__, "oidc_provider_arn", oidc_provider_arn)
+        pulumi.set(__self__, "role_arn", role_arn)
+        if oidc_token is not None:
+            pulumi.set(__self__, "oidc_token", oidc_token)
+        if oidc_token_file is not None:
+            pulumi.set(__self__, "oidc_token_file", oidc_token_file)
+        if policy is not None:
+            pulumi.set(__self__, "policy", policy)
+        if role_session_name is not None:
+            pulumi.set(__self__, "role_session_name", role_session_name)
+        if session_expiration is not None:
+            pulumi.set(__self__, "session_expiration", session_expiration)
+
+    @_builtins.property
+    @pulumi.getter(name="oidcProviderArn")
+    def oidc_provider_arn(self) -> _builtins.str:
+        """
+        The provider's ARN: `acs:ram::<account>:oidc-provider/<name>`.
+        """
+        return pulumi.get(self, "oidc_provider_arn")
+
+    @_builtins.property
+    @pulumi.getter(name="roleArn")
+    def role_arn(self) -> _builtins.str:
+        """
+        The role's ARN: `acs:ram::<account>:role/<name>`.
+        """
+        return pulumi.get(self, "role_arn")
+
+    @_builtins.property
+    @pulumi.getter(name="oidcToken")
+    def oidc_token(self) -> Optional[_builtins.str]:
+        """
+        The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
+        """
+        return pulumi.get(self, "oidc_token")
+
+    @_builtins.property
+    @pulumi.getter(name="oidcTokenFile")
+    def oidc_token_file(self) -> Optional[_builtins.str]:
+        """
+        A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
+        """
+        return pulumi.get(self, "oidc_token_file")
+
+    @_builtins.property
+    @pulumi.getter
+    def policy(self) -> Optional[_builtins.str]:
+        """
+        A RAM policy that narrows what the role allows.
+        """
+        return pulumi.get(self, "policy")
+
+    @_builtins.property
+    @pulumi.getter(name="roleSessionName")
+    def role_session_name(self) -> Optional[_builtins.str]:
+        """
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        """
+        return pulumi.get(self, "role_session_name")
+
+    @_builtins.property
+    @pulumi.getter(name="sessionExpiration")
+    def session_expiration(self) -> Optional[_builtins.int]:
+        """
+        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        """
+        return pulumi.get(self, "session_expiration")
+
+
+@pulumi.output_type
+class ProviderEndpoint(dict):
+    """
+    Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
+    """
+    def __init__(__self__, *,
+                 ascm: Optional[_builtins.str] = None,
                  ecs: Optional[_builtins.str] = None,
                  sts: Optional[_builtins.str] = None):
         """
-        Hosts other than the region's own, for each product.
+        Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 
-        :param _builtins.str ecs: The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-               `ECS_ENDPOINT`.
-        :param _builtins.str sts: The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+        :param _builtins.str ascm: On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+        :param _builtins.str ecs: The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
+        :param _builtins.str sts: The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
+        if ascm is not None:
+            pulumi.set(__self__, "ascm", ascm)
         if ecs is not None:
             pulumi.set(__self__, "ecs", ecs)
         if sts is not None:
@@ -112,10 +211,17 @@ class ProviderEndpoint(dict):
 
     @_builtins.property
     @pulumi.getter
+    def ascm(self) -> Optional[_builtins.str]:
+        """
+        On a stack, the endpoint of ASCM, which knows organizations and resource groups.
+        """
+        return pulumi.get(self, "ascm")
+
+    @_builtins.property
+    @pulumi.getter
     def ecs(self) -> Optional[_builtins.str]:
         """
-        The ECS endpoint: host, `host:port`, or `http(s)://host[:port]`. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or
-        `ECS_ENDPOINT`.
+        The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
         """
         return pulumi.get(self, "ecs")
 
@@ -123,8 +229,56 @@ class ProviderEndpoint(dict):
     @pulumi.getter
     def sts(self) -> Optional[_builtins.str]:
         """
-        The STS endpoint, in the same forms. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
+        The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
         return pulumi.get(self, "sts")
+
+
+@pulumi.output_type
+class ProviderSignVersion(dict):
+    """
+    How calls are signed, for each product.
+    """
+    def __init__(__self__, *,
+                 ecs: Optional[_builtins.str] = None,
+                 oss: Optional[_builtins.str] = None,
+                 sls: Optional[_builtins.str] = None):
+        """
+        How calls are signed, for each product.
+
+        :param _builtins.str ecs: For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+        :param _builtins.str oss: Accepted, and not needed for images.
+        :param _builtins.str sls: Accepted, and not needed for images.
+        """
+        if ecs is not None:
+            pulumi.set(__self__, "ecs", ecs)
+        if oss is not None:
+            pulumi.set(__self__, "oss", oss)
+        if sls is not None:
+            pulumi.set(__self__, "sls", sls)
+
+    @_builtins.property
+    @pulumi.getter
+    def ecs(self) -> Optional[_builtins.str]:
+        """
+        For ECS and STS: `v3` (ACS3-HMAC-SHA256, the default) or `v1` (HMAC-SHA1, and always so on a stack).
+        """
+        return pulumi.get(self, "ecs")
+
+    @_builtins.property
+    @pulumi.getter
+    def oss(self) -> Optional[_builtins.str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "oss")
+
+    @_builtins.property
+    @pulumi.getter
+    def sls(self) -> Optional[_builtins.str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "sls")
 
 

@@ -21,62 +21,184 @@ __all__ = ['ProviderArgs', 'Provider']
 class ProviderArgs:
     def __init__(__self__, *,
                  access_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_type: pulumi.Input[Optional[_builtins.str]] = None,
                  assume_role: pulumi.Input[Optional['ProviderAssumeRoleArgs']] = None,
+                 assume_role_with_oidc: pulumi.Input[Optional['ProviderAssumeRoleWithOidcArgs']] = None,
+                 ca_file: pulumi.Input[Optional[_builtins.str]] = None,
                  client_connect_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  client_read_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 cloud: pulumi.Input[Optional[_builtins.str]] = None,
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
+                 credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
+                 department: pulumi.Input[Optional[_builtins.str]] = None,
+                 ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input['ProviderEndpointArgs']]]] = None,
+                 fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
+                 organization_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
+                 proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  region: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group_set_name: pulumi.Input[Optional[_builtins.str]] = None,
                  secret_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 secure_transport: pulumi.Input[Optional[_builtins.str]] = None,
                  security_token: pulumi.Input[Optional[_builtins.str]] = None,
-                 skip_region_validation: pulumi.Input[Optional[_builtins.bool]] = None):
+                 security_transport: pulumi.Input[Optional[_builtins.str]] = None,
+                 send_access_key_secret: pulumi.Input[Optional[_builtins.bool]] = None,
+                 shared_credentials_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 sign_version: pulumi.Input[Optional['ProviderSignVersionArgs']] = None,
+                 skip_region_validation: pulumi.Input[Optional[_builtins.bool]] = None,
+                 source_ip: pulumi.Input[Optional[_builtins.str]] = None,
+                 vpc_endpoints: pulumi.Input[Optional[_builtins.bool]] = None):
         """
         The set of arguments for constructing a Provider resource.
 
         :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
                `ALIBABACLOUD_ACCESS_KEY_ID`.
-        :param pulumi.Input['ProviderAssumeRoleArgs'] assume_role: A RAM role to assume with the key.
-        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
-        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        :param pulumi.Input[_builtins.str] account_id: The account's id. Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] account_type: `Domestic` or `International`. Accepted, and not needed for images.
+        :param pulumi.Input['ProviderAssumeRoleArgs'] assume_role: A RAM role to assume with the key that the other settings give.
+        :param pulumi.Input['ProviderAssumeRoleWithOidcArgs'] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
+        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+               38000, depending on the action.
+        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+               read from `TF_APPEND_USER_AGENT`.
+        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+               `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+               `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input['ProviderEndpointArgs']]] endpoints: Endpoints other than the region's own.
-        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
-        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
-        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+               read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+               read from `MAX_RETRY_TIMEOUT`.
+        :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
+        :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+               from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        :param pulumi.Input[_builtins.str] proxy: The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+               decide.
+        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+               `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+               given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
                `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+               `ALIBABA_CLOUD_SECURE_TRANSPORT`.
         :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
                `ALIBABACLOUD_SECURITY_TOKEN`.
-        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Default: `false`.
+        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+               `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        :param pulumi.Input[_builtins.bool] send_access_key_secret: On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+               log on the way can then use the key. Default: `false`.
+        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        :param pulumi.Input['ProviderSignVersionArgs'] sign_version: How calls are signed.
+        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+               `false`, on a stack `true`.
+        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+               `false`.
         """
         if access_key is not None:
             pulumi.set(__self__, "access_key", access_key)
+        if account_id is not None:
+            pulumi.set(__self__, "account_id", account_id)
+        if account_type is not None:
+            pulumi.set(__self__, "account_type", account_type)
         if assume_role is not None:
             pulumi.set(__self__, "assume_role", assume_role)
+        if assume_role_with_oidc is not None:
+            pulumi.set(__self__, "assume_role_with_oidc", assume_role_with_oidc)
+        if ca_file is not None:
+            pulumi.set(__self__, "ca_file", ca_file)
         if client_connect_timeout is not None:
             pulumi.set(__self__, "client_connect_timeout", client_connect_timeout)
         if client_read_timeout is not None:
             pulumi.set(__self__, "client_read_timeout", client_read_timeout)
+        if cloud is not None:
+            pulumi.set(__self__, "cloud", cloud)
         if configuration_source is not None:
             pulumi.set(__self__, "configuration_source", configuration_source)
+        if credentials_uri is not None:
+            pulumi.set(__self__, "credentials_uri", credentials_uri)
+        if department is not None:
+            pulumi.set(__self__, "department", department)
+        if ecs_role_name is None:
+            ecs_role_name = _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
+        if ecs_role_name is not None:
+            pulumi.set(__self__, "ecs_role_name", ecs_role_name)
         if endpoints is not None:
             pulumi.set(__self__, "endpoints", endpoints)
+        if fc is not None:
+            pulumi.set(__self__, "fc", fc)
+        if insecure is not None:
+            pulumi.set(__self__, "insecure", insecure)
+        if log_endpoint is not None:
+            pulumi.set(__self__, "log_endpoint", log_endpoint)
         if max_retry_timeout is not None:
             pulumi.set(__self__, "max_retry_timeout", max_retry_timeout)
+        if mns_endpoint is not None:
+            pulumi.set(__self__, "mns_endpoint", mns_endpoint)
+        if organization_id is not None:
+            pulumi.set(__self__, "organization_id", organization_id)
+        if ots_instance_name is not None:
+            pulumi.set(__self__, "ots_instance_name", ots_instance_name)
+        if profile is None:
+            profile = _utilities.get_env('ALICLOUD_PROFILE')
+        if profile is not None:
+            pulumi.set(__self__, "profile", profile)
         if protocol is not None:
             pulumi.set(__self__, "protocol", protocol)
+        if proxy is not None:
+            pulumi.set(__self__, "proxy", proxy)
         if region is None:
             region = _utilities.get_env('ALICLOUD_REGION', 'ALIBABA_CLOUD_REGION')
         if region is not None:
             pulumi.set(__self__, "region", region)
+        if resource_group is not None:
+            pulumi.set(__self__, "resource_group", resource_group)
+        if resource_group_set_name is not None:
+            pulumi.set(__self__, "resource_group_set_name", resource_group_set_name)
         if secret_key is not None:
             pulumi.set(__self__, "secret_key", secret_key)
+        if secure_transport is not None:
+            pulumi.set(__self__, "secure_transport", secure_transport)
         if security_token is not None:
             pulumi.set(__self__, "security_token", security_token)
+        if security_transport is not None:
+            warnings.warn("""Use `secureTransport` instead.""", DeprecationWarning)
+            pulumi.log.warn("""security_transport is deprecated: Use `secureTransport` instead.""")
+        if security_transport is not None:
+            pulumi.set(__self__, "security_transport", security_transport)
+        if send_access_key_secret is not None:
+            pulumi.set(__self__, "send_access_key_secret", send_access_key_secret)
+        if shared_credentials_file is not None:
+            pulumi.set(__self__, "shared_credentials_file", shared_credentials_file)
+        if sign_version is not None:
+            pulumi.set(__self__, "sign_version", sign_version)
         if skip_region_validation is not None:
             pulumi.set(__self__, "skip_region_validation", skip_region_validation)
+        if source_ip is not None:
+            pulumi.set(__self__, "source_ip", source_ip)
+        if vpc_endpoints is not None:
+            pulumi.set(__self__, "vpc_endpoints", vpc_endpoints)
 
     @_builtins.property
     @pulumi.getter(name="accessKey")
@@ -92,10 +214,34 @@ class ProviderArgs:
         pulumi.set(self, "access_key", value)
 
     @_builtins.property
+    @pulumi.getter(name="accountId")
+    def account_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The account's id. Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "account_id")
+
+    @account_id.setter
+    def account_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "account_id", value)
+
+    @_builtins.property
+    @pulumi.getter(name="accountType")
+    def account_type(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        `Domestic` or `International`. Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "account_type")
+
+    @account_type.setter
+    def account_type(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "account_type", value)
+
+    @_builtins.property
     @pulumi.getter(name="assumeRole")
     def assume_role(self) -> pulumi.Input[Optional['ProviderAssumeRoleArgs']]:
         """
-        A RAM role to assume with the key.
+        A RAM role to assume with the key that the other settings give.
         """
         return pulumi.get(self, "assume_role")
 
@@ -104,10 +250,34 @@ class ProviderArgs:
         pulumi.set(self, "assume_role", value)
 
     @_builtins.property
+    @pulumi.getter(name="assumeRoleWithOidc")
+    def assume_role_with_oidc(self) -> pulumi.Input[Optional['ProviderAssumeRoleWithOidcArgs']]:
+        """
+        A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        """
+        return pulumi.get(self, "assume_role_with_oidc")
+
+    @assume_role_with_oidc.setter
+    def assume_role_with_oidc(self, value: pulumi.Input[Optional['ProviderAssumeRoleWithOidcArgs']]):
+        pulumi.set(self, "assume_role_with_oidc", value)
+
+    @_builtins.property
+    @pulumi.getter(name="caFile")
+    def ca_file(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        A PEM file with certificate authorities to trust beside the system's own.
+        """
+        return pulumi.get(self, "ca_file")
+
+    @ca_file.setter
+    def ca_file(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "ca_file", value)
+
+    @_builtins.property
     @pulumi.getter(name="clientConnectTimeout")
     def client_connect_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time to wait for a connection, in milliseconds. Default: 8000.
+        The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
         """
         return pulumi.get(self, "client_connect_timeout")
 
@@ -119,7 +289,8 @@ class ProviderArgs:
     @pulumi.getter(name="clientReadTimeout")
     def client_read_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+        The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+        38000, depending on the action.
         """
         return pulumi.get(self, "client_read_timeout")
 
@@ -128,16 +299,67 @@ class ProviderArgs:
         pulumi.set(self, "client_read_timeout", value)
 
     @_builtins.property
+    @pulumi.getter
+    def cloud(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        """
+        return pulumi.get(self, "cloud")
+
+    @cloud.setter
+    def cloud(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "cloud", value)
+
+    @_builtins.property
     @pulumi.getter(name="configurationSource")
     def configuration_source(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        read from `TF_APPEND_USER_AGENT`.
         """
         return pulumi.get(self, "configuration_source")
 
     @configuration_source.setter
     def configuration_source(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "configuration_source", value)
+
+    @_builtins.property
+    @pulumi.getter(name="credentialsUri")
+    def credentials_uri(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        """
+        return pulumi.get(self, "credentials_uri")
+
+    @credentials_uri.setter
+    def credentials_uri(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "credentials_uri", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def department(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        """
+        return pulumi.get(self, "department")
+
+    @department.setter
+    def department(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "department", value)
+
+    @_builtins.property
+    @pulumi.getter(name="ecsRoleName")
+    def ecs_role_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        `ALIBABA_CLOUD_ECS_METADATA`.
+        """
+        return pulumi.get(self, "ecs_role_name")
+
+    @ecs_role_name.setter
+    def ecs_role_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "ecs_role_name", value)
 
     @_builtins.property
     @pulumi.getter
@@ -152,10 +374,48 @@ class ProviderArgs:
         pulumi.set(self, "endpoints", value)
 
     @_builtins.property
+    @pulumi.getter
+    def fc(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "fc")
+
+    @fc.setter
+    def fc(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "fc", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def insecure(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+        read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        """
+        return pulumi.get(self, "insecure")
+
+    @insecure.setter
+    def insecure(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "insecure", value)
+
+    @_builtins.property
+    @pulumi.getter(name="logEndpoint")
+    def log_endpoint(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "log_endpoint")
+
+    @log_endpoint.setter
+    def log_endpoint(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "log_endpoint", value)
+
+    @_builtins.property
     @pulumi.getter(name="maxRetryTimeout")
     def max_retry_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+        read from `MAX_RETRY_TIMEOUT`.
         """
         return pulumi.get(self, "max_retry_timeout")
 
@@ -164,10 +424,59 @@ class ProviderArgs:
         pulumi.set(self, "max_retry_timeout", value)
 
     @_builtins.property
+    @pulumi.getter(name="mnsEndpoint")
+    def mns_endpoint(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "mns_endpoint")
+
+    @mns_endpoint.setter
+    def mns_endpoint(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "mns_endpoint", value)
+
+    @_builtins.property
+    @pulumi.getter(name="organizationId")
+    def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, the organization's id where it differs from the department.
+        """
+        return pulumi.get(self, "organization_id")
+
+    @organization_id.setter
+    def organization_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "organization_id", value)
+
+    @_builtins.property
+    @pulumi.getter(name="otsInstanceName")
+    def ots_instance_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "ots_instance_name")
+
+    @ots_instance_name.setter
+    def ots_instance_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "ots_instance_name", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def profile(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        """
+        return pulumi.get(self, "profile")
+
+    @profile.setter
+    def profile(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "profile", value)
+
+    @_builtins.property
     @pulumi.getter
     def protocol(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         """
         return pulumi.get(self, "protocol")
 
@@ -177,15 +486,54 @@ class ProviderArgs:
 
     @_builtins.property
     @pulumi.getter
+    def proxy(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        decide.
+        """
+        return pulumi.get(self, "proxy")
+
+    @proxy.setter
+    def proxy(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "proxy", value)
+
+    @_builtins.property
+    @pulumi.getter
     def region(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         """
         return pulumi.get(self, "region")
 
     @region.setter
     def region(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "region", value)
+
+    @_builtins.property
+    @pulumi.getter(name="resourceGroup")
+    def resource_group(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        """
+        return pulumi.get(self, "resource_group")
+
+    @resource_group.setter
+    def resource_group(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "resource_group", value)
+
+    @_builtins.property
+    @pulumi.getter(name="resourceGroupSetName")
+    def resource_group_set_name(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        """
+        return pulumi.get(self, "resource_group_set_name")
+
+    @resource_group_set_name.setter
+    def resource_group_set_name(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "resource_group_set_name", value)
 
     @_builtins.property
     @pulumi.getter(name="secretKey")
@@ -201,6 +549,19 @@ class ProviderArgs:
         pulumi.set(self, "secret_key", value)
 
     @_builtins.property
+    @pulumi.getter(name="secureTransport")
+    def secure_transport(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        """
+        return pulumi.get(self, "secure_transport")
+
+    @secure_transport.setter
+    def secure_transport(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "secure_transport", value)
+
+    @_builtins.property
     @pulumi.getter(name="securityToken")
     def security_token(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
@@ -214,16 +575,93 @@ class ProviderArgs:
         pulumi.set(self, "security_token", value)
 
     @_builtins.property
+    @pulumi.getter(name="securityTransport")
+    @_utilities.deprecated("""Use `secureTransport` instead.""")
+    def security_transport(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        """
+        return pulumi.get(self, "security_transport")
+
+    @security_transport.setter
+    def security_transport(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "security_transport", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sendAccessKeySecret")
+    def send_access_key_secret(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+        log on the way can then use the key. Default: `false`.
+        """
+        return pulumi.get(self, "send_access_key_secret")
+
+    @send_access_key_secret.setter
+    def send_access_key_secret(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "send_access_key_secret", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sharedCredentialsFile")
+    def shared_credentials_file(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        """
+        return pulumi.get(self, "shared_credentials_file")
+
+    @shared_credentials_file.setter
+    def shared_credentials_file(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "shared_credentials_file", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signVersion")
+    def sign_version(self) -> pulumi.Input[Optional['ProviderSignVersionArgs']]:
+        """
+        How calls are signed.
+        """
+        return pulumi.get(self, "sign_version")
+
+    @sign_version.setter
+    def sign_version(self, value: pulumi.Input[Optional['ProviderSignVersionArgs']]):
+        pulumi.set(self, "sign_version", value)
+
+    @_builtins.property
     @pulumi.getter(name="skipRegionValidation")
     def skip_region_validation(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Accepts a region that this version does not know. Default: `false`.
+        Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+        `false`, on a stack `true`.
         """
         return pulumi.get(self, "skip_region_validation")
 
     @skip_region_validation.setter
     def skip_region_validation(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "skip_region_validation", value)
+
+    @_builtins.property
+    @pulumi.getter(name="sourceIp")
+    def source_ip(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        """
+        return pulumi.get(self, "source_ip")
+
+    @source_ip.setter
+    def source_ip(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "source_ip", value)
+
+    @_builtins.property
+    @pulumi.getter(name="vpcEndpoints")
+    def vpc_endpoints(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+        `false`.
+        """
+        return pulumi.get(self, "vpc_endpoints")
+
+    @vpc_endpoints.setter
+    def vpc_endpoints(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "vpc_endpoints", value)
 
 
 @pulumi.type_token("pulumi:providers:alicloud")
@@ -233,17 +671,42 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  access_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_type: pulumi.Input[Optional[_builtins.str]] = None,
                  assume_role: pulumi.Input[Optional[Union['ProviderAssumeRoleArgs', 'ProviderAssumeRoleArgsDict']]] = None,
+                 assume_role_with_oidc: pulumi.Input[Optional[Union['ProviderAssumeRoleWithOidcArgs', 'ProviderAssumeRoleWithOidcArgsDict']]] = None,
+                 ca_file: pulumi.Input[Optional[_builtins.str]] = None,
                  client_connect_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  client_read_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 cloud: pulumi.Input[Optional[_builtins.str]] = None,
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
+                 credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
+                 department: pulumi.Input[Optional[_builtins.str]] = None,
+                 ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
+                 fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
+                 organization_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
+                 proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  region: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group_set_name: pulumi.Input[Optional[_builtins.str]] = None,
                  secret_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 secure_transport: pulumi.Input[Optional[_builtins.str]] = None,
                  security_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 security_transport: pulumi.Input[Optional[_builtins.str]] = None,
+                 send_access_key_secret: pulumi.Input[Optional[_builtins.bool]] = None,
+                 shared_credentials_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 sign_version: pulumi.Input[Optional[Union['ProviderSignVersionArgs', 'ProviderSignVersionArgsDict']]] = None,
                  skip_region_validation: pulumi.Input[Optional[_builtins.bool]] = None,
+                 source_ip: pulumi.Input[Optional[_builtins.str]] = None,
+                 vpc_endpoints: pulumi.Input[Optional[_builtins.bool]] = None,
                  __props__=None):
         """
         The provider type for the alicloud package: which account, region and endpoints its resources live in. By default
@@ -253,19 +716,59 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
                `ALIBABACLOUD_ACCESS_KEY_ID`.
-        :param pulumi.Input[Union['ProviderAssumeRoleArgs', 'ProviderAssumeRoleArgsDict']] assume_role: A RAM role to assume with the key.
-        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
-        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        :param pulumi.Input[_builtins.str] account_id: The account's id. Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] account_type: `Domestic` or `International`. Accepted, and not needed for images.
+        :param pulumi.Input[Union['ProviderAssumeRoleArgs', 'ProviderAssumeRoleArgsDict']] assume_role: A RAM role to assume with the key that the other settings give.
+        :param pulumi.Input[Union['ProviderAssumeRoleWithOidcArgs', 'ProviderAssumeRoleWithOidcArgsDict']] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
+        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+               38000, depending on the action.
+        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+               read from `TF_APPEND_USER_AGENT`.
+        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+               `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+               `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]] endpoints: Endpoints other than the region's own.
-        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
-        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
-        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+               read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+               read from `MAX_RETRY_TIMEOUT`.
+        :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
+        :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+               from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        :param pulumi.Input[_builtins.str] proxy: The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+               decide.
+        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+               `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+               given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
                `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+               `ALIBABA_CLOUD_SECURE_TRANSPORT`.
         :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
                `ALIBABACLOUD_SECURITY_TOKEN`.
-        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Default: `false`.
+        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+               `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        :param pulumi.Input[_builtins.bool] send_access_key_secret: On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+               log on the way can then use the key. Default: `false`.
+        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        :param pulumi.Input[Union['ProviderSignVersionArgs', 'ProviderSignVersionArgsDict']] sign_version: How calls are signed.
+        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+               `false`, on a stack `true`.
+        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+               `false`.
         """
         ...
     @overload
@@ -293,17 +796,42 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  access_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 account_type: pulumi.Input[Optional[_builtins.str]] = None,
                  assume_role: pulumi.Input[Optional[Union['ProviderAssumeRoleArgs', 'ProviderAssumeRoleArgsDict']]] = None,
+                 assume_role_with_oidc: pulumi.Input[Optional[Union['ProviderAssumeRoleWithOidcArgs', 'ProviderAssumeRoleWithOidcArgsDict']]] = None,
+                 ca_file: pulumi.Input[Optional[_builtins.str]] = None,
                  client_connect_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  client_read_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 cloud: pulumi.Input[Optional[_builtins.str]] = None,
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
+                 credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
+                 department: pulumi.Input[Optional[_builtins.str]] = None,
+                 ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
+                 fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
+                 mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
+                 organization_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
+                 proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  region: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group: pulumi.Input[Optional[_builtins.str]] = None,
+                 resource_group_set_name: pulumi.Input[Optional[_builtins.str]] = None,
                  secret_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 secure_transport: pulumi.Input[Optional[_builtins.str]] = None,
                  security_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 security_transport: pulumi.Input[Optional[_builtins.str]] = None,
+                 send_access_key_secret: pulumi.Input[Optional[_builtins.bool]] = None,
+                 shared_credentials_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 sign_version: pulumi.Input[Optional[Union['ProviderSignVersionArgs', 'ProviderSignVersionArgsDict']]] = None,
                  skip_region_validation: pulumi.Input[Optional[_builtins.bool]] = None,
+                 source_ip: pulumi.Input[Optional[_builtins.str]] = None,
+                 vpc_endpoints: pulumi.Input[Optional[_builtins.bool]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
         if not isinstance(opts, pulumi.ResourceOptions):
@@ -314,22 +842,51 @@ class Provider(pulumi.ProviderResource):
             __props__ = ProviderArgs.__new__(ProviderArgs)
 
             __props__.__dict__["access_key"] = None if access_key is None else pulumi.Output.secret(access_key)
+            __props__.__dict__["account_id"] = account_id
+            __props__.__dict__["account_type"] = account_type
             __props__.__dict__["assume_role"] = pulumi.Output.from_input(assume_role).apply(pulumi.runtime.to_json) if assume_role is not None else None
+            __props__.__dict__["assume_role_with_oidc"] = pulumi.Output.from_input(assume_role_with_oidc).apply(pulumi.runtime.to_json) if assume_role_with_oidc is not None else None
+            __props__.__dict__["ca_file"] = ca_file
             __props__.__dict__["client_connect_timeout"] = pulumi.Output.from_input(client_connect_timeout).apply(pulumi.runtime.to_json) if client_connect_timeout is not None else None
             __props__.__dict__["client_read_timeout"] = pulumi.Output.from_input(client_read_timeout).apply(pulumi.runtime.to_json) if client_read_timeout is not None else None
+            __props__.__dict__["cloud"] = cloud
             __props__.__dict__["configuration_source"] = configuration_source
+            __props__.__dict__["credentials_uri"] = credentials_uri
+            __props__.__dict__["department"] = department
+            if ecs_role_name is None:
+                ecs_role_name = _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
+            __props__.__dict__["ecs_role_name"] = ecs_role_name
             __props__.__dict__["endpoints"] = pulumi.Output.from_input(endpoints).apply(pulumi.runtime.to_json) if endpoints is not None else None
+            __props__.__dict__["fc"] = fc
+            __props__.__dict__["insecure"] = pulumi.Output.from_input(insecure).apply(pulumi.runtime.to_json) if insecure is not None else None
+            __props__.__dict__["log_endpoint"] = log_endpoint
             __props__.__dict__["max_retry_timeout"] = pulumi.Output.from_input(max_retry_timeout).apply(pulumi.runtime.to_json) if max_retry_timeout is not None else None
+            __props__.__dict__["mns_endpoint"] = mns_endpoint
+            __props__.__dict__["organization_id"] = organization_id
+            __props__.__dict__["ots_instance_name"] = ots_instance_name
+            if profile is None:
+                profile = _utilities.get_env('ALICLOUD_PROFILE')
+            __props__.__dict__["profile"] = profile
             __props__.__dict__["protocol"] = protocol
+            __props__.__dict__["proxy"] = None if proxy is None else pulumi.Output.secret(proxy)
             if region is None:
                 region = _utilities.get_env('ALICLOUD_REGION', 'ALIBABA_CLOUD_REGION')
             __props__.__dict__["region"] = region
+            __props__.__dict__["resource_group"] = resource_group
+            __props__.__dict__["resource_group_set_name"] = resource_group_set_name
             __props__.__dict__["secret_key"] = None if secret_key is None else pulumi.Output.secret(secret_key)
+            __props__.__dict__["secure_transport"] = secure_transport
             __props__.__dict__["security_token"] = None if security_token is None else pulumi.Output.secret(security_token)
+            __props__.__dict__["security_transport"] = security_transport
+            __props__.__dict__["send_access_key_secret"] = pulumi.Output.from_input(send_access_key_secret).apply(pulumi.runtime.to_json) if send_access_key_secret is not None else None
+            __props__.__dict__["shared_credentials_file"] = shared_credentials_file
+            __props__.__dict__["sign_version"] = pulumi.Output.from_input(sign_version).apply(pulumi.runtime.to_json) if sign_version is not None else None
             __props__.__dict__["skip_region_validation"] = pulumi.Output.from_input(skip_region_validation).apply(pulumi.runtime.to_json) if skip_region_validation is not None else None
-        secret_opts = pulumi.ResourceOptions(additional_secret_outputs=["accessKey", "secretKey", "securityToken"])
+            __props__.__dict__["source_ip"] = source_ip
+            __props__.__dict__["vpc_endpoints"] = pulumi.Output.from_input(vpc_endpoints).apply(pulumi.runtime.to_json) if vpc_endpoints is not None else None
+        secret_opts = pulumi.ResourceOptions(additional_secret_outputs=["accessKey", "proxy", "secretKey", "securityToken"])
         opts = pulumi.ResourceOptions.merge(opts, secret_opts)
-        replace_on_changes = pulumi.ResourceOptions(replace_on_changes=["region"])
+        replace_on_changes = pulumi.ResourceOptions(replace_on_changes=["cloud", "region"])
         opts = pulumi.ResourceOptions.merge(opts, replace_on_changes)
         super(Provider, __self__).__init__(
             'alicloud',
@@ -347,28 +904,163 @@ class Provider(pulumi.ProviderResource):
         return pulumi.get(self, "access_key")
 
     @_builtins.property
+    @pulumi.getter(name="accountId")
+    def account_id(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The account's id. Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "account_id")
+
+    @_builtins.property
+    @pulumi.getter(name="accountType")
+    def account_type(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        `Domestic` or `International`. Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "account_type")
+
+    @_builtins.property
+    @pulumi.getter(name="caFile")
+    def ca_file(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        A PEM file with certificate authorities to trust beside the system's own.
+        """
+        return pulumi.get(self, "ca_file")
+
+    @_builtins.property
+    @pulumi.getter
+    def cloud(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        """
+        return pulumi.get(self, "cloud")
+
+    @_builtins.property
     @pulumi.getter(name="configurationSource")
     def configuration_source(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        read from `TF_APPEND_USER_AGENT`.
         """
         return pulumi.get(self, "configuration_source")
+
+    @_builtins.property
+    @pulumi.getter(name="credentialsUri")
+    def credentials_uri(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        """
+        return pulumi.get(self, "credentials_uri")
+
+    @_builtins.property
+    @pulumi.getter
+    def department(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        """
+        return pulumi.get(self, "department")
+
+    @_builtins.property
+    @pulumi.getter(name="ecsRoleName")
+    def ecs_role_name(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        `ALIBABA_CLOUD_ECS_METADATA`.
+        """
+        return pulumi.get(self, "ecs_role_name")
+
+    @_builtins.property
+    @pulumi.getter
+    def fc(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "fc")
+
+    @_builtins.property
+    @pulumi.getter(name="logEndpoint")
+    def log_endpoint(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "log_endpoint")
+
+    @_builtins.property
+    @pulumi.getter(name="mnsEndpoint")
+    def mns_endpoint(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "mns_endpoint")
+
+    @_builtins.property
+    @pulumi.getter(name="organizationId")
+    def organization_id(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On a stack, the organization's id where it differs from the department.
+        """
+        return pulumi.get(self, "organization_id")
+
+    @_builtins.property
+    @pulumi.getter(name="otsInstanceName")
+    def ots_instance_name(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "ots_instance_name")
+
+    @_builtins.property
+    @pulumi.getter
+    def profile(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        """
+        return pulumi.get(self, "profile")
 
     @_builtins.property
     @pulumi.getter
     def protocol(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         """
         return pulumi.get(self, "protocol")
 
     @_builtins.property
     @pulumi.getter
+    def proxy(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        decide.
+        """
+        return pulumi.get(self, "proxy")
+
+    @_builtins.property
+    @pulumi.getter
     def region(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         """
         return pulumi.get(self, "region")
+
+    @_builtins.property
+    @pulumi.getter(name="resourceGroup")
+    def resource_group(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        """
+        return pulumi.get(self, "resource_group")
+
+    @_builtins.property
+    @pulumi.getter(name="resourceGroupSetName")
+    def resource_group_set_name(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        """
+        return pulumi.get(self, "resource_group_set_name")
 
     @_builtins.property
     @pulumi.getter(name="secretKey")
@@ -380,6 +1072,15 @@ class Provider(pulumi.ProviderResource):
         return pulumi.get(self, "secret_key")
 
     @_builtins.property
+    @pulumi.getter(name="secureTransport")
+    def secure_transport(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        """
+        return pulumi.get(self, "secure_transport")
+
+    @_builtins.property
     @pulumi.getter(name="securityToken")
     def security_token(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
@@ -387,4 +1088,30 @@ class Provider(pulumi.ProviderResource):
         `ALIBABACLOUD_SECURITY_TOKEN`.
         """
         return pulumi.get(self, "security_token")
+
+    @_builtins.property
+    @pulumi.getter(name="securityTransport")
+    @_utilities.deprecated("""Use `secureTransport` instead.""")
+    def security_transport(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        """
+        return pulumi.get(self, "security_transport")
+
+    @_builtins.property
+    @pulumi.getter(name="sharedCredentialsFile")
+    def shared_credentials_file(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        """
+        return pulumi.get(self, "shared_credentials_file")
+
+    @_builtins.property
+    @pulumi.getter(name="sourceIp")
+    def source_ip(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        """
+        return pulumi.get(self, "source_ip")
 

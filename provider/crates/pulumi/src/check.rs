@@ -79,11 +79,17 @@ fn check_object(object: &ObjectType, inputs: Properties, path: &Path, findings: 
                 checked.insert(key, value);
             }
             _ if value.is_null() => {}
-            None => findings.fail(path, unknown_property(object, &key)),
+            None => match &object.others {
+                Some(text) => findings.warn(path, text.clone()),
+                None => findings.fail(path, unknown_property(object, &key)),
+            },
             Some(property) if property.output_only => {
                 findings.fail(path, "is set by the cloud and cannot be given")
             }
             Some(property) => {
+                if let Some(text) = &property.unused {
+                    findings.warn(path.clone(), text.clone());
+                }
                 let value = check_value(&property.kind, value, &path, findings);
                 checked.insert(key, value);
             }

@@ -31,5 +31,5 @@ pub use provider::{
     AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource,
 };
 pub use redact::Redactor;
-pub use resource::{Autonaming, CheckContext, Context, Old, Read, Resource, Update};
+pub use resource::{Autonaming, CheckContext, Context, Old, Read, ReadResult, Resource, Update};
 pub use server::Server;

@@ -9,6 +9,8 @@
 //! |---|---|---|
 //! | `x-token` | a nested type | its type token in the schema |
 //! | `x-alias-of` | a field | an old name of that other field |
+//! | `x-other-properties` | a nested type | what a warning says of properties not declared; without it they are mistakes |
+//! | `x-unused` | a provider setting | what a warning says where it is given |
 //! | `x-replace` | a field | a change of it replaces the resource |
 //! | `x-secret` | a field | always secret |
 //! | `x-deprecated` | a field | deprecated, with this text |
@@ -33,6 +35,8 @@ pub struct ObjectType {
     pub name: String,
     /// The token of a nested type.
     pub token: Option<String>,
+    /// What to say of properties that are not declared, where they are no mistake.
+    pub others: Option<String>,
     /// The documentation that users read.
     pub description: String,
     /// In the order of their names.
@@ -64,6 +68,8 @@ pub struct Property {
     pub unreported: bool,
     /// What the cloud takes where nothing is given.
     pub default: Option<Json>,
+    /// Why giving it has no effect.
+    pub unused: Option<String>,
     /// Environment variables that give it, in order.
     pub environment: Vec<String>,
 }
@@ -198,6 +204,7 @@ impl Reader {
         let object = ObjectType {
             name: name.to_owned(),
             token: take_text(&mut schema, "x-token")?,
+            others: take_text(&mut schema, "x-other-properties")?,
             description: take_text(&mut schema, "description")?.unwrap_or_default(),
             properties,
         };
@@ -224,6 +231,7 @@ impl Reader {
             output_only: flag(&mut schema, "x-output-only")?,
             unreported: flag(&mut schema, "x-unreported")?,
             default,
+            unused: take_text(&mut schema, "x-unused")?,
             environment: schema.remove("x-environment").map(strings).transpose()?.unwrap_or_default(),
             kind: self.kind(schema)?,
         };

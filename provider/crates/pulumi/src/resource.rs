@@ -62,7 +62,7 @@ pub trait Resource<C>: Send + Sync + 'static {
         context: &Context,
         id: &str,
         old: Option<Old<Self::Args, Self::State>>,
-    ) -> impl Future<Output = Result<Option<Read<Self::Args, Self::State>>, Failure>> + Send;
+    ) -> impl Future<Output = ReadResult<Self::Args, Self::State>> + Send;
 
     /// Applies what differs.
     fn update(
@@ -99,6 +99,9 @@ pub struct Read<A, S> {
     /// The outputs.
     pub state: S,
 }
+
+/// A read's outcome: `None` where the resource is proven to be gone.
+pub type ReadResult<A, S> = Result<Option<Read<A, S>>, Failure>;
 
 /// An update: from what, to what.
 #[derive(Debug)]

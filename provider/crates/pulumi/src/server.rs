@@ -261,7 +261,7 @@ impl<P: Provider> Shared<P> {
             let key = change.path.first_key().unwrap_or_default();
             let named_only =
                 change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
-            !(named_only && news.get(key).is_some() && news.get(key) == old_state.get(key))
+            !(named_only && news.contains_key(key) && news.get(key) == old_state.get(key))
         });
         let replaces = changes.iter().any(|change| change.replace);
         let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
@@ -892,7 +892,7 @@ fn time_limit(seconds: f64, default: Duration) -> Duration {
 
 /// `urn:pulumi:stack::project::parent$type::name` has the type of the resource after the last `$`.
 fn urn_type(urn: &str) -> &str {
-    let qualified = urn.splitn(4, "::").nth(2).unwrap_or_default();
+    let qualified = urn.split("::").nth(2).unwrap_or_default();
     qualified.rsplit('$').next().unwrap_or_default()
 }
 

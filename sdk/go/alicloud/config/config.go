@@ -17,24 +17,76 @@ func GetAccessKey(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:accessKey")
 }
 
-// A RAM role to assume with the key.
+// The account's id. Accepted, and not needed for images.
+func GetAccountId(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:accountId")
+}
+
+// `Domestic` or `International`. Accepted, and not needed for images.
+func GetAccountType(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:accountType")
+}
+
+// A RAM role to assume with the key that the other settings give.
 func GetAssumeRole(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:assumeRole")
 }
 
-// The longest time to wait for a connection, in milliseconds. Default: 8000.
+// A RAM role to assume with the token of an OpenID Connect provider, without any key.
+func GetAssumeRoleWithOidc(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:assumeRoleWithOidc")
+}
+
+// A PEM file with certificate authorities to trust beside the system's own.
+func GetCaFile(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:caFile")
+}
+
+// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
 func GetClientConnectTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientConnectTimeout")
 }
 
-// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+// 38000, depending on the action.
 func GetClientReadTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientReadTimeout")
 }
 
-// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+func GetCloud(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:cloud")
+}
+
+// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+// read from `TF_APPEND_USER_AGENT`.
 func GetConfigurationSource(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:configurationSource")
+}
+
+// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+func GetCredentialsUri(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:credentialsUri")
+}
+
+// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+func GetDepartment(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:department")
+}
+
+// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+// `ALIBABA_CLOUD_ECS_METADATA`.
+func GetEcsRoleName(ctx *pulumi.Context) string {
+	v, err := config.Try(ctx, "alicloud:ecsRoleName")
+	if err == nil {
+		return v
+	}
+	var value string
+	if d := internal.GetEnvOrDefault(nil, nil, "ALICLOUD_ECS_ROLE_NAME"); d != nil {
+		value = d.(string)
+	}
+	return value
 }
 
 // Endpoints other than the region's own.
@@ -42,17 +94,69 @@ func GetEndpoints(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:endpoints")
 }
 
-// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+// Accepted, and not needed for images.
+func GetFc(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:fc")
+}
+
+// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+func GetInsecure(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "alicloud:insecure")
+}
+
+// Accepted, and not needed for images.
+func GetLogEndpoint(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:logEndpoint")
+}
+
+// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+// read from `MAX_RETRY_TIMEOUT`.
 func GetMaxRetryTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:maxRetryTimeout")
 }
 
-// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+// Accepted, and not needed for images.
+func GetMnsEndpoint(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:mnsEndpoint")
+}
+
+// On a stack, the organization's id where it differs from the department.
+func GetOrganizationId(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:organizationId")
+}
+
+// Accepted, and not needed for images.
+func GetOtsInstanceName(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:otsInstanceName")
+}
+
+// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+func GetProfile(ctx *pulumi.Context) string {
+	v, err := config.Try(ctx, "alicloud:profile")
+	if err == nil {
+		return v
+	}
+	var value string
+	if d := internal.GetEnvOrDefault(nil, nil, "ALICLOUD_PROFILE"); d != nil {
+		value = d.(string)
+	}
+	return value
+}
+
+// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 func GetProtocol(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:protocol")
 }
 
-// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+// decide.
+func GetProxy(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:proxy")
+}
+
+// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
 func GetRegion(ctx *pulumi.Context) string {
 	v, err := config.Try(ctx, "alicloud:region")
 	if err == nil {
@@ -65,10 +169,28 @@ func GetRegion(ctx *pulumi.Context) string {
 	return value
 }
 
+// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+func GetResourceGroup(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:resourceGroup")
+}
+
+// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+func GetResourceGroupSetName(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:resourceGroupSetName")
+}
+
 // The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
 // `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 func GetSecretKey(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:secretKey")
+}
+
+// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+func GetSecureTransport(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:secureTransport")
 }
 
 // The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
@@ -77,7 +199,43 @@ func GetSecurityToken(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:securityToken")
 }
 
-// Accepts a region that this version does not know. Default: `false`.
+// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+//
+// Deprecated: Use `secureTransport` instead.
+func GetSecurityTransport(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:securityTransport")
+}
+
+// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+// log on the way can then use the key. Default: `false`.
+func GetSendAccessKeySecret(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "alicloud:sendAccessKeySecret")
+}
+
+// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+func GetSharedCredentialsFile(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:sharedCredentialsFile")
+}
+
+// How calls are signed.
+func GetSignVersion(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:signVersion")
+}
+
+// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+// `false`, on a stack `true`.
 func GetSkipRegionValidation(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:skipRegionValidation")
+}
+
+// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+func GetSourceIp(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:sourceIp")
+}
+
+// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+// `false`.
+func GetVpcEndpoints(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "alicloud:vpcEndpoints")
 }

@@ -21,24 +21,68 @@ The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_A
 `ALIBABACLOUD_ACCESS_KEY_ID`.
 """
 
+accountId: Optional[str]
+"""
+The account's id. Accepted, and not needed for images.
+"""
+
+accountType: Optional[str]
+"""
+`Domestic` or `International`. Accepted, and not needed for images.
+"""
+
 assumeRole: Optional[str]
 """
-A RAM role to assume with the key.
+A RAM role to assume with the key that the other settings give.
+"""
+
+assumeRoleWithOidc: Optional[str]
+"""
+A RAM role to assume with the token of an OpenID Connect provider, without any key.
+"""
+
+caFile: Optional[str]
+"""
+A PEM file with certificate authorities to trust beside the system's own.
 """
 
 clientConnectTimeout: Optional[int]
 """
-The longest time to wait for a connection, in milliseconds. Default: 8000.
+The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
 """
 
 clientReadTimeout: Optional[int]
 """
-The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+38000, depending on the action.
+"""
+
+cloud: Optional[str]
+"""
+Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
 """
 
 configurationSource: Optional[str]
 """
-Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+read from `TF_APPEND_USER_AGENT`.
+"""
+
+credentialsUri: Optional[str]
+"""
+An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+`ALIBABA_CLOUD_CREDENTIALS_URI`.
+"""
+
+department: Optional[str]
+"""
+On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+"""
+
+ecsRoleName: Optional[str]
+"""
+The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+`ALIBABA_CLOUD_ECS_METADATA`.
 """
 
 endpoints: Optional[str]
@@ -46,19 +90,75 @@ endpoints: Optional[str]
 Endpoints other than the region's own.
 """
 
+fc: Optional[str]
+"""
+Accepted, and not needed for images.
+"""
+
+insecure: Optional[bool]
+"""
+On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+"""
+
+logEndpoint: Optional[str]
+"""
+Accepted, and not needed for images.
+"""
+
 maxRetryTimeout: Optional[int]
 """
-The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+read from `MAX_RETRY_TIMEOUT`.
+"""
+
+mnsEndpoint: Optional[str]
+"""
+Accepted, and not needed for images.
+"""
+
+organizationId: Optional[str]
+"""
+On a stack, the organization's id where it differs from the department.
+"""
+
+otsInstanceName: Optional[str]
+"""
+Accepted, and not needed for images.
+"""
+
+profile: Optional[str]
+"""
+The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 """
 
 protocol: Optional[str]
 """
-`HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+`HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+"""
+
+proxy: Optional[str]
+"""
+The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+decide.
 """
 
 region: Optional[str]
 """
-The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+"""
+
+resourceGroup: Optional[str]
+"""
+On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+`ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+"""
+
+resourceGroupSetName: Optional[str]
+"""
+On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
 """
 
 secretKey: Optional[str]
@@ -67,14 +167,54 @@ The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLO
 `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 """
 
+secureTransport: Optional[str]
+"""
+Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+`ALIBABA_CLOUD_SECURE_TRANSPORT`.
+"""
+
 securityToken: Optional[str]
 """
 The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
 `ALIBABACLOUD_SECURITY_TOKEN`.
 """
 
+securityTransport: Optional[str]
+"""
+The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+`ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+"""
+
+sendAccessKeySecret: Optional[bool]
+"""
+On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+log on the way can then use the key. Default: `false`.
+"""
+
+sharedCredentialsFile: Optional[str]
+"""
+The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+"""
+
+signVersion: Optional[str]
+"""
+How calls are signed.
+"""
+
 skipRegionValidation: Optional[bool]
 """
-Accepts a region that this version does not know. Default: `false`.
+Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+`false`, on a stack `true`.
+"""
+
+sourceIp: Optional[str]
+"""
+Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+"""
+
+vpcEndpoints: Optional[bool]
+"""
+Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+`false`.
 """
 

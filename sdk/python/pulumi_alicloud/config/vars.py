@@ -30,32 +30,92 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('accessKey')
 
     @_builtins.property
+    def account_id(self) -> Optional[str]:
+        """
+        The account's id. Accepted, and not needed for images.
+        """
+        return __config__.get('accountId')
+
+    @_builtins.property
+    def account_type(self) -> Optional[str]:
+        """
+        `Domestic` or `International`. Accepted, and not needed for images.
+        """
+        return __config__.get('accountType')
+
+    @_builtins.property
     def assume_role(self) -> Optional[str]:
         """
-        A RAM role to assume with the key.
+        A RAM role to assume with the key that the other settings give.
         """
         return __config__.get('assumeRole')
 
     @_builtins.property
+    def assume_role_with_oidc(self) -> Optional[str]:
+        """
+        A RAM role to assume with the token of an OpenID Connect provider, without any key.
+        """
+        return __config__.get('assumeRoleWithOidc')
+
+    @_builtins.property
+    def ca_file(self) -> Optional[str]:
+        """
+        A PEM file with certificate authorities to trust beside the system's own.
+        """
+        return __config__.get('caFile')
+
+    @_builtins.property
     def client_connect_timeout(self) -> Optional[int]:
         """
-        The longest time to wait for a connection, in milliseconds. Default: 8000.
+        The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
         """
         return __config__.get_int('clientConnectTimeout')
 
     @_builtins.property
     def client_read_timeout(self) -> Optional[int]:
         """
-        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+        The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
+        38000, depending on the action.
         """
         return __config__.get_int('clientReadTimeout')
 
     @_builtins.property
+    def cloud(self) -> Optional[str]:
+        """
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        """
+        return __config__.get('cloud')
+
+    @_builtins.property
     def configuration_source(self) -> Optional[str]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
+        read from `TF_APPEND_USER_AGENT`.
         """
         return __config__.get('configurationSource')
+
+    @_builtins.property
+    def credentials_uri(self) -> Optional[str]:
+        """
+        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
+        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        """
+        return __config__.get('credentialsUri')
+
+    @_builtins.property
+    def department(self) -> Optional[str]:
+        """
+        On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        """
+        return __config__.get('department')
+
+    @_builtins.property
+    def ecs_role_name(self) -> Optional[str]:
+        """
+        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
+        `ALIBABA_CLOUD_ECS_METADATA`.
+        """
+        return __config__.get('ecsRoleName') or _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
 
     @_builtins.property
     def endpoints(self) -> Optional[str]:
@@ -65,25 +125,101 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('endpoints')
 
     @_builtins.property
+    def fc(self) -> Optional[str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return __config__.get('fc')
+
+    @_builtins.property
+    def insecure(self) -> Optional[bool]:
+        """
+        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
+        read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        """
+        return __config__.get_bool('insecure')
+
+    @_builtins.property
+    def log_endpoint(self) -> Optional[str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return __config__.get('logEndpoint')
+
+    @_builtins.property
     def max_retry_timeout(self) -> Optional[int]:
         """
-        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
+        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
+        read from `MAX_RETRY_TIMEOUT`.
         """
         return __config__.get_int('maxRetryTimeout')
 
     @_builtins.property
+    def mns_endpoint(self) -> Optional[str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return __config__.get('mnsEndpoint')
+
+    @_builtins.property
+    def organization_id(self) -> Optional[str]:
+        """
+        On a stack, the organization's id where it differs from the department.
+        """
+        return __config__.get('organizationId')
+
+    @_builtins.property
+    def ots_instance_name(self) -> Optional[str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return __config__.get('otsInstanceName')
+
+    @_builtins.property
+    def profile(self) -> Optional[str]:
+        """
+        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
+        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        """
+        return __config__.get('profile') or _utilities.get_env('ALICLOUD_PROFILE')
+
+    @_builtins.property
     def protocol(self) -> Optional[str]:
         """
-        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`.
+        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
         """
         return __config__.get('protocol')
 
     @_builtins.property
+    def proxy(self) -> Optional[str]:
+        """
+        The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
+        decide.
+        """
+        return __config__.get('proxy')
+
+    @_builtins.property
     def region(self) -> Optional[str]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
         """
         return __config__.get('region') or _utilities.get_env('ALICLOUD_REGION', 'ALIBABA_CLOUD_REGION')
+
+    @_builtins.property
+    def resource_group(self) -> Optional[str]:
+        """
+        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
+        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        """
+        return __config__.get('resourceGroup')
+
+    @_builtins.property
+    def resource_group_set_name(self) -> Optional[str]:
+        """
+        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        """
+        return __config__.get('resourceGroupSetName')
 
     @_builtins.property
     def secret_key(self) -> Optional[str]:
@@ -94,6 +230,14 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('secretKey')
 
     @_builtins.property
+    def secure_transport(self) -> Optional[str]:
+        """
+        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        """
+        return __config__.get('secureTransport')
+
+    @_builtins.property
     def security_token(self) -> Optional[str]:
         """
         The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
@@ -102,9 +246,55 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('securityToken')
 
     @_builtins.property
+    def security_transport(self) -> Optional[str]:
+        """
+        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
+        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        """
+        return __config__.get('securityTransport')
+
+    @_builtins.property
+    def send_access_key_secret(self) -> Optional[bool]:
+        """
+        On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
+        log on the way can then use the key. Default: `false`.
+        """
+        return __config__.get_bool('sendAccessKeySecret')
+
+    @_builtins.property
+    def shared_credentials_file(self) -> Optional[str]:
+        """
+        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        """
+        return __config__.get('sharedCredentialsFile')
+
+    @_builtins.property
+    def sign_version(self) -> Optional[str]:
+        """
+        How calls are signed.
+        """
+        return __config__.get('signVersion')
+
+    @_builtins.property
     def skip_region_validation(self) -> Optional[bool]:
         """
-        Accepts a region that this version does not know. Default: `false`.
+        Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
+        `false`, on a stack `true`.
         """
         return __config__.get_bool('skipRegionValidation')
+
+    @_builtins.property
+    def source_ip(self) -> Optional[str]:
+        """
+        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        """
+        return __config__.get('sourceIp')
+
+    @_builtins.property
+    def vpc_endpoints(self) -> Optional[bool]:
+        """
+        Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
+        `false`.
+        """
+        return __config__.get_bool('vpcEndpoints')
 

@@ -1,0 +1,372 @@
+//! From settings to a client: which key, which endpoint, which cloud. Reads variables and files, reaches no network.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aliyun::credential::{self, Source};
+use aliyun::{Environment, Flavour, Protocol, Proxy, Settings, SignVersion, StackSettings};
+use pulumi::{ConfigureError, Input, MissingKey, known};
+
+use crate::client::{Client, Pace};
+use crate::config::{Config, ProviderEndpoint};
+use crate::failure;
+
+const REGION_VARIABLES: [&str; 2] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"];
+const PROFILE_VARIABLES: [&str; 2] = ["ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"];
+const CREDENTIALS_FILE_VARIABLES: [&str; 1] = ["ALICLOUD_SHARED_CREDENTIALS_FILE"];
+const CREDENTIALS_URI_VARIABLES: [&str; 2] = ["ALICLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CREDENTIALS_URI"];
+const ECS_ROLE_VARIABLES: [&str; 2] = ["ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA"];
+const OIDC_TOKEN_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN";
+const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+/// Says how often a waiting plugin looks, in milliseconds; for tests.
+const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
+/// The name of sessions where the program gives none.
+const SESSION_NAME: &str = "pulumi";
+/// The states that DescribeImages knows on a stack, where `ALL` is refused.
+const STACK_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed";
+
+/// The client for these settings.
+pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
+    connect(config, Environment::from_process())
+}
+
+fn connect(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
+    let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
+    let profile = profile(config, &environment);
+    let mut region = text(&config.region).or_else(|| variable(&environment, &REGION_VARIABLES));
+    if region.is_none()
+        && let Some(profile) = &profile
+    {
+        region = profile.region(&environment).map_err(failed)?;
+    }
+    let credentials = credentials(config, &environment, profile);
+    let mut missing = Vec::new();
+    if region.is_none() {
+        missing.push(missing_region());
+    }
+    if credentials.is_none() {
+        missing.extend(missing_key());
+    }
+    let (Some(region), Some(credentials)) = (region, credentials) else {
+        return Err(ConfigureError::Missing(missing));
+    };
+
+    let flavour = flavour(config);
+    let skip = known(&config.skip_region_validation)
+        .copied()
+        .unwrap_or_else(|| flavour.is_some() || environment.flag("ALICLOUD_SKIP_REGION_VALIDATION"));
+    if !skip {
+        aliyun::endpoint::validate_region(&region).map_err(failed)?;
+    }
+
+    let mut settings = Settings::new(region, assume_role(config, &environment, credentials));
+    let mut ascm_endpoint = None;
+    for endpoint in known(&config.endpoints).into_iter().flatten().filter_map(Input::known) {
+        let ProviderEndpoint { ascm, ecs, sts } = endpoint;
+        settings.endpoint = text(ecs).or(settings.endpoint);
+        settings.sts_endpoint = text(sts).or(settings.sts_endpoint);
+        ascm_endpoint = text(ascm).or(ascm_endpoint);
+    }
+    settings.protocol = match text(&config.protocol).as_deref().and_then(parse_protocol) {
+        Some(protocol) => protocol,
+        None if flavour.is_some() => Protocol::Http,
+        None => Protocol::Https,
+    };
+    settings.vpc = known(&config.vpc_endpoints)
+        .copied()
+        .unwrap_or_else(|| environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"));
+    settings.connect_timeout =
+        milliseconds(&config.client_connect_timeout, &environment, "CLIENT_CONNECT_TIMEOUT");
+    settings.read_timeout = milliseconds(&config.client_read_timeout, &environment, "CLIENT_READ_TIMEOUT");
+    settings.max_retry_timeout = number(&config.max_retry_timeout, &environment, "MAX_RETRY_TIMEOUT")
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs);
+    settings.user_agent =
+        text(&config.configuration_source).or_else(|| variable(&environment, &["TF_APPEND_USER_AGENT"]));
+    settings.source_ip = text(&config.source_ip)
+        .or_else(|| variable(&environment, &["ALICLOUD_SOURCE_IP", "ALIBABA_CLOUD_SOURCE_IP"]));
+    settings.secure_transport =
+        text(&config.secure_transport).or_else(|| text(&config.security_transport)).or_else(|| {
+            variable(
+                &environment,
+                &[
+                    "ALICLOUD_SECURE_TRANSPORT",
+                    "ALIBABA_CLOUD_SECURE_TRANSPORT",
+                    "ALICLOUD_SECURITY_TRANSPORT",
+                    "ALIBABA_CLOUD_SECURITY_TRANSPORT",
+                ],
+            )
+        });
+    if let Some(proxy) = text(&config.proxy) {
+        settings.proxy = Proxy::Url(proxy);
+    }
+    settings.ca_file = text(&config.ca_file).map(PathBuf::from);
+    if known(&config.sign_version)
+        .and_then(|versions| known(&versions.ecs))
+        .is_some_and(|version| version == "v1")
+    {
+        settings.sign_version = SignVersion::V1;
+    }
+    if let Some(flavour) = flavour {
+        let prefix = prefix(flavour);
+        let of_stack = |setting: &Option<Input<String>>, name: &str| {
+            text(setting).or_else(|| environment.variable(&format!("{prefix}_{name}")).map(ToOwned::to_owned))
+        };
+        settings.insecure = known(&config.insecure)
+            .copied()
+            .unwrap_or_else(|| environment.flag(&format!("{prefix}_INSECURE")));
+        settings.stack = Some(StackSettings {
+            department: of_stack(&config.department, "DEPARTMENT"),
+            resource_group: of_stack(&config.resource_group, "RESOURCE_GROUP"),
+            resource_group_set: of_stack(&config.resource_group_set_name, "RESOURCE_GROUP_SET"),
+            organization_id: text(&config.organization_id),
+            ascm_endpoint,
+            send_secret: known(&config.send_access_key_secret).copied().unwrap_or(false),
+            ..StackSettings::new(flavour)
+        });
+    }
+    let pace = pace(&environment);
+    settings.environment = environment;
+    let every_status = if flavour.is_some() { STACK_STATUSES } else { "ALL" };
+    Ok(Client { api: aliyun::Client::new(settings).map_err(failed)?, every_status, pace })
+}
+
+/// The order of the published provider: a key pair, a profile, a credentials URI, the instance's role, OIDC; then what the
+/// official libraries find in files and variables. The metadata server is asked only where a role is named: elsewhere
+/// nothing answers at its address.
+fn credentials(
+    config: &Config,
+    environment: &Environment,
+    profile: Option<credential::Profile>,
+) -> Option<Source> {
+    let key = part(&config.access_key, environment, credential::ACCESS_KEY_VARIABLES);
+    let secret = part(&config.secret_key, environment, credential::SECRET_KEY_VARIABLES);
+    if config.access_key.is_some() || config.secret_key.is_some() {
+        if let (Some(key), Some(secret)) = (key, secret) {
+            let token = part(&config.security_token, environment, credential::SECURITY_TOKEN_VARIABLES);
+            return Some(Arc::new(credential::Fixed::new(
+                key,
+                secret,
+                token,
+                "the settings accessKey and secretKey",
+            )));
+        }
+        return None;
+    }
+    if key.is_some() || secret.is_some() {
+        return Some(Arc::new(credential::EnvironmentVariables));
+    }
+    if let Some(profile) = profile {
+        return Some(Arc::new(profile));
+    }
+    if let Some(uri) = text(&config.credentials_uri) {
+        return Some(Arc::new(credential::Uri::new(uri, "the setting credentialsUri")));
+    }
+    if let Some(uri) = variable(environment, &CREDENTIALS_URI_VARIABLES) {
+        return Some(Arc::new(credential::Uri::new(uri, CREDENTIALS_URI_VARIABLES.join(" or "))));
+    }
+    if let Some(role) = text(&config.ecs_role_name).or_else(|| variable(environment, &ECS_ROLE_VARIABLES)) {
+        return Some(Arc::new(credential::EcsRole::named(role)));
+    }
+    if let Some(oidc) = oidc(config, environment) {
+        return Some(Arc::new(oidc));
+    }
+    let oidc_variables =
+        ["ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", OIDC_TOKEN_FILE_VARIABLE];
+    if oidc_variables.iter().all(|name| environment.variable(name).is_some()) {
+        return Some(Arc::new(credential::EnvironmentOidc));
+    }
+    let home = environment.home()?;
+    let given = |variable: &str| environment.variable(variable).is_some();
+    if given("ALIBABA_CLOUD_CONFIG_FILE") || home.join(".aliyun/config.json").exists() {
+        return Some(Arc::new(credential::Profile::current()));
+    }
+    let ini = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
+    if given("ALIBABA_CLOUD_CREDENTIALS_FILE") || ini.iter().any(|file| home.join(file).exists()) {
+        return Some(Arc::new(credential::Ini::default()));
+    }
+    None
+}
+
+/// The profile that a setting or variable names.
+fn profile(config: &Config, environment: &Environment) -> Option<credential::Profile> {
+    const DEFAULT: &str = "default";
+    let file =
+        text(&config.shared_credentials_file).or_else(|| variable(environment, &CREDENTIALS_FILE_VARIABLES));
+    let name = text(&config.profile).or_else(|| variable(environment, &PROFILE_VARIABLES));
+    match (name, file) {
+        (None, None) => None,
+        (name, file) => Some(credential::Profile::named(name.unwrap_or_else(|| DEFAULT.to_owned()), file)),
+    }
+}
+
+fn oidc(config: &Config, environment: &Environment) -> Option<credential::Oidc> {
+    let settings = known(&config.assume_role_with_oidc)?;
+    let token = text(&settings.oidc_token)
+        .or_else(|| variable(environment, &[OIDC_TOKEN_VARIABLE]))
+        .map(credential::OidcToken::Text)
+        .or_else(|| {
+            let file = text(&settings.oidc_token_file);
+            file.or_else(|| variable(environment, &[OIDC_TOKEN_FILE_VARIABLE]))
+                .map(credential::OidcToken::File)
+        })?;
+    let mut oidc =
+        credential::Oidc::new(text(&settings.role_arn)?, text(&settings.oidc_provider_arn)?, token);
+    oidc.session_name = Some(
+        text(&settings.role_session_name)
+            .or_else(|| variable(environment, &["ALIBABA_CLOUD_ROLE_SESSION_NAME"]))
+            .unwrap_or_else(|| SESSION_NAME.to_owned()),
+    );
+    oidc.policy = text(&settings.policy);
+    oidc.duration = known(&settings.session_expiration).and_then(|seconds| u32::try_from(*seconds).ok());
+    Some(oidc)
+}
+
+/// The role on top of whatever key there is.
+fn assume_role(config: &Config, environment: &Environment, base: Source) -> Source {
+    let Some(settings) = known(&config.assume_role) else { return base };
+    let Some(role_arn) = text(&settings.role_arn) else { return base };
+    let mut role = credential::AssumeRole::new(base, role_arn);
+    role.session_name = Some(
+        text(&settings.session_name)
+            .or_else(|| {
+                variable(
+                    environment,
+                    &["ALICLOUD_ASSUME_ROLE_SESSION_NAME", "ALIBABA_CLOUD_ROLE_SESSION_NAME"],
+                )
+            })
+            .unwrap_or_else(|| SESSION_NAME.to_owned()),
+    );
+    role.policy = text(&settings.policy);
+    role.external_id = text(&settings.external_id);
+    role.duration =
+        number(&settings.session_expiration, environment, "ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION")
+            .and_then(|seconds| u32::try_from(seconds).ok());
+    Arc::new(role)
+}
+
+fn missing_region() -> MissingKey {
+    MissingKey {
+        name: "alicloud:region".to_owned(),
+        description: format!(
+            "the region, such as cn-hangzhou; set it with `pulumi config set alicloud:region cn-hangzhou` or one of the \
+             environment variables {}",
+            REGION_VARIABLES.join(", ")
+        ),
+    }
+}
+
+fn missing_key() -> [MissingKey; 2] {
+    [
+        ("accessKey", "the access key's id", credential::ACCESS_KEY_VARIABLES),
+        ("secretKey", "the access key's secret", credential::SECRET_KEY_VARIABLES),
+    ]
+    .map(|(name, what, variables)| MissingKey {
+        name: format!("alicloud:{name}"),
+        description: format!(
+            "{what}; set it with `pulumi config set --secret alicloud:{name}` or one of the environment variables {}; or give \
+             alicloud:profile, alicloud:ecsRoleName, alicloud:credentialsUri or alicloud:assumeRoleWithOidc",
+            variables.join(", ")
+        ),
+    })
+}
+
+/// What is wrong with an endpoint, if anything. The client takes it apart when it is made, and reaches nothing then.
+pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), aliyun::Error> {
+    trial(|settings| settings.endpoint = Some(endpoint.to_owned()))
+}
+
+/// What is wrong with a proxy, if anything.
+pub(crate) fn check_proxy(proxy: &str) -> Result<(), aliyun::Error> {
+    trial(|settings| settings.proxy = Proxy::Url(proxy.trim().to_owned()))
+}
+
+fn trial(set: impl FnOnce(&mut Settings)) -> Result<(), aliyun::Error> {
+    let nobody = credential::Fixed::new("none", "none", None, "nothing");
+    let mut settings = Settings::new("cn-hangzhou", Arc::new(nobody));
+    settings.environment = Environment::default();
+    set(&mut settings);
+    aliyun::Client::new(settings).map(drop)
+}
+
+/// Whether the environment gives this part of a key pair.
+pub(crate) fn has_key_part(setting: &str) -> bool {
+    let variables = if setting == "accessKey" {
+        credential::ACCESS_KEY_VARIABLES
+    } else {
+        credential::SECRET_KEY_VARIABLES
+    };
+    variable(&Environment::from_process(), variables).is_some()
+}
+
+/// Whether the environment gives an OIDC token.
+pub(crate) fn has_oidc_token() -> bool {
+    variable(&Environment::from_process(), &[OIDC_TOKEN_VARIABLE, OIDC_TOKEN_FILE_VARIABLE]).is_some()
+}
+
+/// Whether the settings are of a private cloud.
+pub(crate) fn is_stack(config: &Config) -> bool {
+    flavour(config).is_some()
+}
+
+fn flavour(config: &Config) -> Option<Flavour> {
+    match text(&config.cloud)?.as_str() {
+        "apsarastack" => Some(Flavour::ApsaraStack),
+        "alibabacloudstack" => Some(Flavour::AlibabaCloudStack),
+        _ => None,
+    }
+}
+
+fn prefix(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::ApsaraStack => "APSARASTACK",
+        Flavour::AlibabaCloudStack => "ALIBABACLOUDSTACK",
+    }
+}
+
+pub(crate) fn parse_protocol(text: &str) -> Option<Protocol> {
+    match text.trim().to_ascii_uppercase().as_str() {
+        "HTTP" => Some(Protocol::Http),
+        "HTTPS" => Some(Protocol::Https),
+        _ => None,
+    }
+}
+
+fn part(
+    setting: &Option<Input<String>>,
+    environment: &Environment,
+    variables: &[&'static str],
+) -> Option<String> {
+    text(setting).or_else(|| variable(environment, variables))
+}
+
+fn variable(environment: &Environment, names: &[&'static str]) -> Option<String> {
+    environment.first(names).map(|(_, value)| value.to_owned())
+}
+
+/// A setting's text without the blanks around it; an empty one is absent.
+fn text(setting: &Option<Input<String>>) -> Option<String> {
+    known(setting).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn number(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<u64> {
+    match known(setting) {
+        Some(number) => u64::try_from(*number).ok(),
+        None => environment.variable(variable).and_then(|text| text.parse().ok()),
+    }
+}
+
+fn milliseconds(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<Duration> {
+    number(setting, environment, variable).filter(|ms| *ms > 0).map(Duration::from_millis)
+}
+
+fn pace(environment: &Environment) -> Pace {
+    match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
+        None => Pace::CLOUD,
+        Some(milliseconds) => {
+            let interval = Duration::from_millis(milliseconds);
+            Pace { first: interval, most: interval, ..Pace::CLOUD }
+        }
+    }
+}

@@ -114,7 +114,8 @@ fn refused(
         .with_status(response.status)
         .with_request_id(request_id)
         .with_retry_after(retry_after(response))
-        .with_ambiguous(class.is_ambiguous(Some(response.status)))
+        // Trouble inside may come after the deed, whatever the status.
+        .with_ambiguous(kind == ErrorKind::Unavailable || class.is_ambiguous(Some(response.status)))
 }
 
 /// An answer that no ECS gives: a proxy's, a gateway's, a portal's, or one cut short.

@@ -135,6 +135,8 @@ struct Attempt {
     result: Result<Value, Error>,
     credential: Option<Credential>,
     server_time: Option<Timestamp>,
+    /// From sending on: waiting for a turn does not count.
+    took: Duration,
 }
 
 impl Caller {
@@ -152,12 +154,17 @@ impl Caller {
         let mut last: Option<Error> = None;
         loop {
             history.attempts += 1;
-            let attempt_started = Instant::now();
             let sent = AtomicBool::new(false);
             let attempt = timeout_at(call.deadline, self.attempt(service, keys, call, &history, &sent)).await;
             let Ok(attempt) = attempt else {
-                history.ambiguous |= sent.load(Ordering::Relaxed);
+                let sent = sent.load(Ordering::Relaxed);
+                history.ambiguous |= sent;
                 let error = Error::timed_out(call.action, started.elapsed(), history.attempts, last);
+                let error = if sent {
+                    error
+                } else {
+                    error.with_note("it was still waiting for its turn or for a key")
+                };
                 return Err(error.with_ambiguous(history.ambiguous));
             };
             let attempt = match attempt {
@@ -174,8 +181,7 @@ impl Caller {
             if !call.idempotent && history.ambiguous {
                 return Err(error);
             }
-            let took = attempt_started.elapsed();
-            let Some(delay) = self.delay(&error, &mut history, took) else {
+            let Some(delay) = self.delay(&error, &mut history, attempt.took) else {
                 return Err(give_up(error, service, &history, started.elapsed()));
             };
             match error.class() {
@@ -328,7 +334,7 @@ impl Caller {
             let advice = advice::advise(&error, &facts);
             if advice.is_some() { error.with_advice(advice) } else { error }
         });
-        Ok(Attempt { result, credential, server_time })
+        Ok(Attempt { result, credential, server_time, took })
     }
 
     fn request(&self, service: &Service<'_>, credential: Option<&Credential>, call: &Call) -> HttpRequest {
@@ -616,6 +622,7 @@ mod tests {
             fault(Fault::TimedOut, "no answer"),
             refuse(500, "InternalError"),
             json(502, "<html>bad gateway</html>"),
+            refuse(400, "UnknownError"),
             ok("<html>a portal</html>"),
             ok("{\"ImageId\":\"m-"),
             refuse(400, "SignatureNonceUsed"),
@@ -865,6 +872,42 @@ mod tests {
         }
         assert!(!sent.request.url.contains("ImageId"));
         assert!(sent.header("user-agent").is_some_and(|value| value.ends_with(" pipeline-7")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_got_its_turn_says_so_and_is_not_in_doubt() {
+        let stub = Stub::slow(|_| hang().boxed());
+        let mut settings = settings();
+        settings.read_timeout = Some(Duration::from_secs(1_000));
+        let client = client_with(settings, &stub);
+        let request = create(Some("token"));
+        let calls =
+            (0..17).map(|call| client.create_image(&request, in_seconds(if call < 16 { 30 } else { 20 })));
+        let errors = futures::future::join_all(calls).await;
+        let last = errors.last().and_then(|result| result.as_ref().err()).expect("timed out");
+        assert!(last.to_string().contains("still waiting for its turn"), "{last}");
+        assert!(!last.is_ambiguous());
+        assert!(errors[0].as_ref().is_err_and(Error::is_ambiguous));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_a_turn_does_not_count_as_unreachable() {
+        let stub = Stub::slow(|sent| {
+            async move {
+                match sent.index {
+                    0..16 => {
+                        sleep(Duration::from_secs(30)).await;
+                        ok(EMPTY)
+                    }
+                    16 => fault(Fault::Unreachable, "connection refused"),
+                    _ => ok(EMPTY),
+                }
+            }
+            .boxed()
+        });
+        let client = client(&stub);
+        let results = futures::future::join_all((0..17).map(|_| describe(&client, 600))).await;
+        assert!(results.iter().all(Result::is_ok));
     }
 
     #[tokio::test(start_paused = true)]

@@ -43,7 +43,12 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// Checks the settings. Reaches neither the network nor the file system: certificates are read at the first call.
-    pub fn new(settings: Settings) -> Result<Client, Error> {
+    pub fn new(mut settings: Settings) -> Result<Client, Error> {
+        for limit in
+            [&mut settings.connect_timeout, &mut settings.read_timeout, &mut settings.max_retry_timeout]
+        {
+            *limit = limit.filter(|limit| !limit.is_zero());
+        }
         let http = HttpSettings {
             connect_timeout: settings.connect_timeout,
             proxy: settings.proxy.clone(),

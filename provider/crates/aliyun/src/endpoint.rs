@@ -166,6 +166,11 @@ fn default_port(scheme: &str) -> u16 {
     if scheme == "https" { 443 } else { 80 }
 }
 
+/// Checks that a text is an endpoint: host, host:port, or `http(s)://host[:port]`.
+pub fn validate_endpoint(endpoint: &str) -> Result<(), Error> {
+    Endpoint::parse(endpoint, Protocol::Https, "endpoint").map(|_| ())
+}
+
 /// Checks that a region is one of [`REGIONS`]; the error names the nearest ones.
 pub fn validate_region(region: &str) -> Result<(), Error> {
     if REGIONS.contains(&region) {
@@ -441,6 +446,7 @@ mod tests {
 
     #[test]
     fn what_is_no_endpoint_is_refused_with_the_reason() {
+        assert!(validate_endpoint("ecs.test:8443").is_ok() && validate_endpoint("a b").is_err());
         for (given, reason) in [
             ("", "host is missing"),
             ("https://", "host is missing"),

@@ -20,6 +20,16 @@ pub enum Proxy {
     Url(String),
 }
 
+impl Proxy {
+    /// Checks that a proxy given as a URL is one. Says nothing about those of the environment.
+    pub fn validate(&self) -> Result<(), Error> {
+        match self {
+            Proxy::Url(url) => parse(url, "proxy").map(|_| ()),
+            Proxy::Environment | Proxy::None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -264,6 +274,7 @@ mod tests {
             assert!(error.contains("HTTPS_PROXY") && error.contains(reason), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
+        assert!(Proxy::Url("ftp://a".to_owned()).validate().is_err());
         let shown = format!("{:?}", Proxy::Url("http://me:hush@a:1".to_owned()));
         assert_eq!(shown, "Url(http://a:1)");
     }

@@ -207,28 +207,28 @@ fn sign_v3(request: &Request<'_>, credential: Option<&Credential>, time: &str, n
         if body.is_empty() { EMPTY_SHA256.to_owned() } else { text(hex(&Sha256::digest(&body)).to_vec()) };
 
     let mut headers: Vec<(Cow<'static, str>, &str)> = Vec::with_capacity(12);
-    headers.extend(
-        [
-            ("host", request.host),
-            ("x-acs-action", request.action),
-            ("x-acs-content-sha256", &body_hash),
-            ("x-acs-date", time),
-            ("x-acs-signature-nonce", nonce),
-            ("x-acs-version", request.version),
-        ]
-        .map(|(name, value)| (Cow::Borrowed(name), value)),
-    );
+    let mut header = |name, value| headers.push((Cow::Borrowed(name), value));
+    // In the order that they are signed in, so that there is nothing to sort but what the caller adds.
     if !body.is_empty() {
-        headers.push((Cow::Borrowed("content-type"), FORM));
+        header("content-type", FORM);
     }
-    if let Some(credential) = credential
-        && let Some(token) = &credential.security_token
-    {
-        headers.push((Cow::Borrowed("x-acs-accesskey-id"), &credential.access_key_id));
-        headers.push((Cow::Borrowed("x-acs-security-token"), token));
+    header("host", request.host);
+    let temporary = credential.filter(|credential| credential.security_token.is_some());
+    if let Some(credential) = temporary {
+        header("x-acs-accesskey-id", &credential.access_key_id);
     }
-    headers.extend(request.headers.iter().map(|(name, value)| (Cow::Owned((*name).to_owned()), *value)));
-    headers.sort_unstable();
+    header("x-acs-action", request.action);
+    header("x-acs-content-sha256", &body_hash);
+    header("x-acs-date", time);
+    if let Some(token) = temporary.and_then(|credential| credential.security_token.as_deref()) {
+        header("x-acs-security-token", token);
+    }
+    header("x-acs-signature-nonce", nonce);
+    header("x-acs-version", request.version);
+    if !request.headers.is_empty() {
+        headers.extend(request.headers.iter().map(|(name, value)| (Cow::Owned((*name).to_owned()), *value)));
+        headers.sort_unstable();
+    }
 
     let (mut canonical, mut string_to_sign, mut signature) = (Vec::new(), Vec::new(), String::new());
     let mut sent = Vec::with_capacity(headers.len() + 4);

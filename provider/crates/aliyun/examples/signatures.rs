@@ -4,6 +4,7 @@
 //! `cargo run --release -p aliyun --example signatures`
 
 #![expect(clippy::print_stdout, reason = "a tool for people")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

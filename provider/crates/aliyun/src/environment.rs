@@ -1,5 +1,7 @@
 //! What the process stands in: variables, files, clock. Handed in everywhere, so that nothing here reaches the world by itself.
 
+#![expect(clippy::disallowed_methods, reason = "the one place where the process itself is met")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;

@@ -168,7 +168,10 @@ mod tests {
     async fn the_command_runs_in_a_shell_in_the_given_environment() {
         let context = |variable: &str| {
             let environment = crate::testing::environment()
-                .with_variable("PATH", std::env::var("PATH").unwrap_or_default())
+                .with_variable(
+                    "PATH",
+                    crate::Environment::from_process().variable("PATH").unwrap_or_default(),
+                )
                 .with_variable("ID", variable);
             let stub = crate::testing::Stub::script(vec![crate::testing::ok("{}")]);
             crate::testing::context_with(environment, &stub)

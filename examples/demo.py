@@ -49,8 +49,8 @@ class Show:
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="demo-") as name:
-        work = Path(name)
+    with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
+        work = Path(temporary)
         language = LANGUAGES[sys.argv[1]](work)
         binary = ROOT / "target/debug/pulumi-resource-alicloud"
         print("Building the SDK …", flush=True)

@@ -99,11 +99,12 @@ async fn a_name_that_is_taken_says_by_whom_and_what_to_do() {
 
 #[tokio::test]
 async fn a_forced_replacement_of_a_kept_name_keeps_the_image() {
-    let mut world = World::new().await;
+    let options = Options { image_ready_after: Duration::ZERO, manual_clock: true, ..Options::default() };
+    let mut world = World::with(options).await;
     let (inputs, old) = world.plugin.up("web", named()).await;
     // The engine asks for a replacement without a diff: a create, then the deletion of the old one. The clock says that
     // the image is from an earlier deployment.
-    tokio::time::sleep(Duration::from_millis(11_500)).await;
+    world.control("POST", "/_emulator/clock", json!({ "advance_ms": 60_000 })).await;
     world.restart_plugin().await;
     let (id, new) = world.plugin.create("web", &inputs).await.unwrap();
     world.plugin.delete("web", &old, &inputs).await.unwrap();

@@ -37,8 +37,8 @@ const TOKEN_OF_ANOTHER_REQUEST: [&str; 4] = [
 const NAME_TAKEN: &str = "InvalidImageName.Duplicated";
 /// How long an interrupted CreateImage may take to say which image it made, before the operation ends without knowing.
 const LAST_WORD: Duration = Duration::from_millis(1500);
-/// By how much the cloud's clock and this machine's may differ, rounding to seconds included.
-const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// What rounding may add to an image's age: its creation and the answer's date are told to the second.
+const ROUNDING: SignedDuration = SignedDuration::from_secs(3);
 /// How many stale answers are followed. Each stands for a deletion of the same image by the same resource within the
 /// time that the cloud remembers tokens.
 const MOST_HOPS: usize = 100;
@@ -67,7 +67,7 @@ pub(crate) async fn create(
     context: &Context,
     args: &ImageArgs,
 ) -> Result<Made, Failure> {
-    let attempt = Attempt { image, client, context, began: Timestamp::now() };
+    let attempt = Attempt { image, client, context, began: Instant::now() };
     let request = request_of(args);
     let name = request.image_name.clone().unwrap_or_default();
     let autonamed = image.is_autonamed(context.urn(), context.name(), &name);
@@ -101,7 +101,7 @@ struct Attempt<'a> {
     image: &'a Image,
     client: &'a Client,
     context: &'a Context,
-    began: Timestamp,
+    began: Instant,
 }
 
 impl Attempt<'_> {
@@ -152,7 +152,9 @@ impl Attempt<'_> {
                 };
             }
             if !self.is_deleted(&id) {
-                let patience = if stale_before { Duration::ZERO } else { self.client.pace.unseen };
+                // After a stale answer the next one is most likely new, and only not visible yet.
+                let patience =
+                    if stale_before { self.client.pace.unseen / 4 } else { self.client.pace.unseen };
                 match self.look(&id, patience).await.map_err(|failure| self.partial(&id, request, failure))? {
                     Some(seen) if self.is_older(&seen) => return Ok(self.recovered(id, Some(seen))),
                     Some(seen) => return Ok(Made { seen: Some(seen), ..Made::unseen(id) }),
@@ -190,10 +192,12 @@ impl Attempt<'_> {
         Ok(None)
     }
 
-    /// Whether an image was made before this operation began.
+    /// Whether an image was made before this operation began, by the cloud's clock.
     fn is_older(&self, seen: &Described) -> bool {
         let made: Option<Timestamp> = seen.creation_time.as_deref().and_then(|time| time.parse().ok());
-        made.is_some_and(|made| made + CLOCK_MARGIN < self.began)
+        let age = made.map(|made| self.client.api.cloud_time().duration_since(made));
+        let ours = SignedDuration::try_from(self.began.elapsed()).unwrap_or(SignedDuration::MAX);
+        age.is_some_and(|age| age > ours.saturating_add(ROUNDING))
     }
 
     /// The image that an earlier, interrupted deployment of this very resource made under another automatic name.

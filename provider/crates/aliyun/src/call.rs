@@ -25,13 +25,15 @@ use crate::transport::{Failure, Fault, HttpRequest, Transport};
 #[derive(Clone)]
 pub(crate) struct Clock {
     environment: Environment,
-    /// Seconds that the server is ahead.
+    /// Seconds that the server is ahead, by which requests are dated.
     offset: Arc<AtomicI64>,
+    /// Seconds that the server was ahead in its latest answer.
+    latest: Arc<AtomicI64>,
 }
 
 impl Clock {
     pub(crate) fn new(environment: Environment) -> Clock {
-        Clock { environment, offset: Arc::default() }
+        Clock { environment, offset: Arc::default(), latest: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -43,6 +45,17 @@ impl Clock {
     /// How far a server's time is ahead of the local clock.
     fn skew(&self, server: Timestamp) -> SignedDuration {
         server.duration_since(self.environment.now())
+    }
+
+    /// Takes note of the time that an answer carries.
+    fn note(&self, server: Timestamp) {
+        self.latest.store(self.skew(server).as_secs(), Ordering::Relaxed);
+    }
+
+    /// The server's time by its latest answer, to the second.
+    pub(crate) fn server_now(&self) -> Timestamp {
+        let local = self.environment.now();
+        local.checked_add(SignedDuration::from_secs(self.latest.load(Ordering::Relaxed))).unwrap_or(local)
     }
 
     fn correct(&self, server: Timestamp) {
@@ -301,6 +314,9 @@ impl Caller {
                 (Answer { result: Err(error), request_id: None, denial: None }, None)
             }
         };
+        if let Some(server) = server_time {
+            self.clock.note(server);
+        }
         let status = response.as_ref().ok().map(|response| response.status);
         let error = answer.result.as_ref().err();
         tracing::debug!(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize as _;
 use tokio::time::Instant;
 
@@ -103,6 +104,12 @@ impl Client {
     /// The endpoint's address, for messages.
     pub fn endpoint(&self) -> String {
         self.0.endpoint.to_string()
+    }
+
+    /// The cloud's time as its latest answer has it, to the second; the local clock's before there was one. For comparing
+    /// with times that the cloud reports.
+    pub fn cloud_time(&self) -> Timestamp {
+        self.0.caller.clock.server_now()
     }
 
     /// Fetches a key if there is none yet, and says whose it is: to find out early whether there is one at all.

@@ -62,6 +62,7 @@ fn escape(text: &str) -> String {
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a nonce must only be new, over runs of the test too")]
 /// A query signed by version 1 at the emulator's own time.
 async fn signed(emulator: &Emulator, action: &str, params: &[(&str, &str)]) -> String {
     let now =

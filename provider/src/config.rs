@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect;
 
+// No `Debug` on types that hold secrets.
+
 /// The provider type for the alicloud package: which account, region and endpoints its resources live in. By default
 /// resources use package-wide configuration settings; an explicit `Provider` instance may be passed to them instead.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Config {
     /// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
@@ -188,7 +190,7 @@ pub(crate) struct ProviderAssumeRole {
 }
 
 /// A RAM role to assume with the token of an OpenID Connect provider.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend(
     "x-token" = "alicloud:index/ProviderAssumeRoleWithOidc:ProviderAssumeRoleWithOidc",

@@ -370,3 +370,107 @@ fn pace(environment: &Environment) -> Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config(settings: serde_json::Value) -> Config {
+        serde_json::from_value(settings).unwrap()
+    }
+
+    fn environment(variables: &[(&'static str, &str)]) -> Environment {
+        variables.iter().fold(Environment::default().with_home("/nowhere"), |all, (name, value)| {
+            all.with_variable(*name, *value)
+        })
+    }
+
+    /// Which source gives the key, in the words of its name.
+    #[track_caller]
+    fn check_source(settings: serde_json::Value, variables: &[(&'static str, &str)], expected: Option<&str>) {
+        let (config, environment) = (config(settings), environment(variables));
+        let source = credentials(&config, &environment, profile(&config, &environment));
+        let name = source.map(|source| source.name());
+        match (expected, &name) {
+            (None, None) => {}
+            (Some(expected), Some(name)) if name.contains(expected) => {}
+            _ => panic!("expected {expected:?}, got {name:?}"),
+        }
+    }
+
+    const KEY: [(&str, &str); 2] = [("ALICLOUD_ACCESS_KEY", "id"), ("ALICLOUD_SECRET_KEY", "secret")];
+
+    #[test]
+    fn keys_are_looked_for_in_the_published_order() {
+        check_source(json!({}), &[], None);
+        check_source(
+            json!({ "accessKey": "a", "secretKey": "b", "profile": "p" }),
+            &KEY,
+            Some("accessKey and secretKey"),
+        );
+        check_source(json!({ "profile": "p" }), &KEY, Some("environment"));
+        check_source(json!({ "profile": "p", "credentialsUri": "http://u" }), &[], Some("profile"));
+        check_source(json!({}), &[("ALIBABA_CLOUD_PROFILE", "p")], Some("profile"));
+        check_source(
+            json!({ "credentialsUri": "http://u", "ecsRoleName": "r" }),
+            &[],
+            Some("credentialsUri"),
+        );
+        check_source(json!({}), &[("ALIBABA_CLOUD_CREDENTIALS_URI", "http://u")], Some("URI"));
+        check_source(json!({ "ecsRoleName": "r" }), &[], Some("RAM role r"));
+        let oidc = json!({ "assumeRoleWithOidc": { "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p",
+            "oidcToken": "token" } });
+        check_source(oidc, &[], Some("OIDC"));
+    }
+
+    #[test]
+    fn half_a_key_in_the_settings_is_completed_by_the_environment() {
+        check_source(json!({ "accessKey": "a" }), &KEY, Some("accessKey and secretKey"));
+        check_source(json!({ "accessKey": "a" }), &[], None);
+    }
+
+    #[test]
+    fn a_role_is_assumed_on_top_of_any_key() {
+        let config = config(json!({ "assumeRole": { "roleArn": "acs:ram::1:role/builder" } }));
+        let base = credentials(&config, &environment(&KEY), None).unwrap();
+        let name = assume_role(&config, &environment(&KEY), base).name();
+        assert!(name.contains("acs:ram::1:role/builder"), "{name}");
+    }
+
+    #[test]
+    fn the_region_is_the_settings_then_the_variables_then_the_profiles() {
+        let profile = r#"{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"a","access_key_secret":"b",
+            "region_id":"cn-shanghai"}]}"#;
+        let environment = || {
+            Environment::default().with_home("/home").with_file("/home/.aliyun/config.json", profile, 0o600)
+        };
+        let region =
+            |settings, environment| connect(&config(settings), environment).unwrap().api.region().to_owned();
+        assert_eq!(region(json!({ "profile": "p" }), environment()), "cn-shanghai");
+        let variable = environment().with_variable("ALIBABA_CLOUD_REGION", "cn-beijing");
+        assert_eq!(region(json!({ "profile": "p" }), variable.clone()), "cn-beijing");
+        assert_eq!(region(json!({ "profile": "p", "region": "cn-hangzhou" }), variable), "cn-hangzhou");
+    }
+
+    #[test]
+    fn a_region_that_is_not_known_is_refused_unless_told_otherwise() {
+        let connect = |settings| connect(&config(settings), environment(&KEY));
+        assert!(matches!(connect(json!({ "region": "cn-nowhere-1" })), Err(ConfigureError::Failed(_))));
+        assert!(connect(json!({ "region": "cn-nowhere-1", "skipRegionValidation": true })).is_ok());
+        let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
+        let client = connect(stack).unwrap();
+        assert!(client.api.endpoint().starts_with("http://ecs.stack.local"), "{}", client.api.endpoint());
+        assert_eq!(client.every_status, STACK_STATUSES);
+    }
+
+    #[test]
+    fn debug_of_a_client_shows_no_secret() {
+        let settings =
+            json!({ "region": "cn-hangzhou", "accessKey": "LTAIvery-known", "secretKey": "very-secret" });
+        let client = connect(&config(settings), environment(&[])).unwrap();
+        let shown = format!("{client:?}");
+        assert!(!shown.contains("very-secret") && !shown.contains("very-known"), "{shown}");
+    }
+}

@@ -99,6 +99,94 @@ impl Provider for Alicloud {
 mod tests {
     use super::*;
 
+    /// Every property of the schema with its path: settings, inputs, outputs, nested types.
+    fn every_property(schema: &Json) -> Vec<(String, Json)> {
+        let mut groups = vec![
+            ("config".to_owned(), schema["config"]["variables"].clone()),
+            ("provider".to_owned(), schema["provider"]["inputProperties"].clone()),
+        ];
+        for (token, resource) in schema["resources"].as_object().unwrap() {
+            for side in ["inputProperties", "properties"] {
+                groups.push((format!("{token} {side}"), resource[side].clone()));
+            }
+        }
+        for (token, nested) in schema["types"].as_object().unwrap() {
+            groups.push((token.clone(), nested["properties"].clone()));
+        }
+        groups
+            .into_iter()
+            .flat_map(|(group, properties)| {
+                let properties = properties.as_object().unwrap().clone();
+                properties.into_iter().map(move |(name, property)| (format!("{group} {name}"), property))
+            })
+            .collect()
+    }
+
+    fn schema() -> Json {
+        serde_json::from_str(&Alicloud::new().schema_text().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_property_and_type_is_documented() {
+        let schema = schema();
+        let properties = every_property(&schema);
+        assert!(properties.len() > 100);
+        for (path, property) in properties {
+            assert!(
+                property["description"].as_str().is_some_and(|text| text.ends_with('.')),
+                "{path}: {property}"
+            );
+        }
+        for (token, nested) in schema["types"].as_object().unwrap() {
+            assert!(nested["description"].as_str().is_some_and(|text| !text.is_empty()), "{token}");
+        }
+    }
+
+    #[test]
+    fn keys_and_tokens_are_secret() {
+        let secret: Vec<String> = every_property(&schema())
+            .into_iter()
+            .filter(|(_, property)| property["secret"] == true)
+            .map(|(path, _)| path)
+            .collect();
+        for setting in ["accessKey", "proxy", "secretKey", "securityToken"] {
+            for group in ["config", "provider"] {
+                assert!(secret.contains(&format!("{group} {setting}")), "{group} {setting} in {secret:?}");
+            }
+        }
+        let token = "alicloud:index/ProviderAssumeRoleWithOidc:ProviderAssumeRoleWithOidc oidcToken";
+        assert!(secret.iter().any(|path| path == token), "{secret:?}");
+    }
+
+    #[test]
+    fn tokens_and_replacements_are_those_of_the_published_package() {
+        let schema = schema();
+        let types: Vec<&String> = schema["types"].as_object().unwrap().keys().collect();
+        for token in [
+            "alicloud:ecs/ImageDiskDeviceMapping:ImageDiskDeviceMapping",
+            "alicloud:ecs/ImageFeatures:ImageFeatures",
+            "alicloud:index/ProviderAssumeRole:ProviderAssumeRole",
+            "alicloud:index/ProviderEndpoint:ProviderEndpoint",
+        ] {
+            assert!(types.iter().any(|declared| *declared == token), "{token}");
+        }
+        let image = &schema["resources"]["alicloud:ecs/image:Image"];
+        let replaced: Vec<&String> = image["inputProperties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, property)| property["replaceOnChanges"] == true)
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(
+            replaced,
+            ["architecture", "diskDeviceMappings", "imageVersion", "instanceId", "platform", "snapshotId"]
+        );
+        assert!(
+            image["inputProperties"]["name"]["deprecationMessage"].as_str().unwrap().contains("imageName")
+        );
+    }
+
     #[test]
     fn schema_json_is_current() {
         let committed = include_str!("../../schema.json");

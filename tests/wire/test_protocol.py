@@ -59,7 +59,10 @@ def shape(message: descriptor_pb2.DescriptorProto) -> dict:
 def methods(file: descriptor_pb2.FileDescriptorProto) -> dict[str, tuple]:
     return {
         f"{service.name}.{method.name}": (
-            method.input_type, method.output_type, method.client_streaming, method.server_streaming,
+            method.input_type,
+            method.output_type,
+            method.client_streaming,
+            method.server_streaming,
         )
         for service in file.service
         for method in service.method
@@ -96,6 +99,8 @@ def test_methods_are_the_published_ones(ours, name):
 
 
 def test_the_whole_of_the_resource_provider_is_declared(ours):
-    theirs = {method for method in methods(published("pulumi/provider.proto")) if method.startswith("ResourceProvider.")}
+    theirs = {
+        method for method in methods(published("pulumi/provider.proto")) if method.startswith("ResourceProvider.")
+    }
     assert set(methods(ours["pulumi/provider.proto"])) == theirs
     assert len(theirs) == 21

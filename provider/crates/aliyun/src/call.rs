@@ -575,8 +575,10 @@ mod tests {
         let mut settings = settings();
         settings.read_timeout = Some(Duration::from_secs(2));
         settings.retry.broken = 1;
+        let started = Instant::now();
         let error = describe(&client_with(settings, &stub), 600).await.expect_err("hangs");
         assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::Transport, 1));
+        assert_eq!(started.elapsed(), Duration::from_secs(2));
     }
 
     #[tokio::test(start_paused = true)]

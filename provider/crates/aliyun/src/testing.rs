@@ -183,16 +183,20 @@ pub(crate) fn context() -> Context {
 
 /// A context whose network is the stub.
 pub(crate) fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
+    context_of(&Settings { environment, ..settings() }, stub)
+}
+
+/// The context that a client with these settings would make.
+pub(crate) fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
     let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
-    let settings = Settings { environment: environment.clone(), ..settings() };
     let caller = Caller {
         transport,
-        clock: Clock::new(environment),
+        clock: Clock::new(settings.environment.clone()),
         policy: RetryPolicy::default(),
         user_agent: "test".to_owned(),
         read_timeout: None,
     };
-    Context::new(&settings, Arc::new(caller)).expect("a context")
+    Context::new(settings, Arc::new(caller)).expect("a context")
 }
 
 /// What a source gives, with `environment` and `stub` around it.

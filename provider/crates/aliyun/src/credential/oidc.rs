@@ -207,6 +207,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn plain_http_takes_an_endpoint_that_says_so() {
+        for (endpoint, url) in [("sts.test", "https://sts.test/"), ("http://sts.test", "http://sts.test/")] {
+            let stub = Stub::script(vec![ok(STS)]);
+            let settings = crate::Settings {
+                protocol: crate::Protocol::Http,
+                sts_endpoint: Some(endpoint.to_owned()),
+                ..crate::testing::settings()
+            };
+            let oidc = oidc(OidcToken::Text(TOKEN.to_owned()));
+            let context = crate::testing::context_of(&settings, &stub);
+            oidc.fetch(&context).await.expect("no error").expect("a key");
+            assert_eq!(stub.sent()[0].request.url, url);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_token_file_is_read_and_its_faults_are_named() {
         let with = |contents: &str| environment().with_file("/run/token", contents, 0o644);
         for (environment, reason) in [

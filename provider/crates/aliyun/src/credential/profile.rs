@@ -356,7 +356,7 @@ mod tests {
         let stub = Stub::script(vec![ok(STS)]);
         let result = fetch(&Profile::named("loop", None), with(CHAIN), &stub).await;
         let error = result.expect_err("a loop").to_string();
-        assert!(error.contains("loop → pool → loop"), "{error}");
+        assert!(error.ends_with(": loop → pool → loop"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

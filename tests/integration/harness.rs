@@ -102,7 +102,7 @@ pub(crate) fn text(json: &Json) -> String {
     json.as_str().unwrap_or_default().to_owned()
 }
 
-async fn control(address: std::net::SocketAddr, method: &str, path: &str, body: Json) -> Json {
+pub(crate) async fn control(address: std::net::SocketAddr, method: &str, path: &str, body: Json) -> Json {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = TcpStream::connect(address).await.expect("the emulator listens");
     let request = format!(

@@ -223,3 +223,117 @@ async fn progress_is_shown_as_status() {
     assert!(shown.iter().any(|line| line.contains("Creating (")), "{shown:?}");
     assert!(lines.iter().filter(|line| line.ephemeral).all(|line| line.urn == crate::harness::urn("web")));
 }
+
+#[tokio::test]
+async fn a_refresh_after_a_half_done_create_still_shows_what_is_missing() {
+    let mut world = World::new().await;
+    let inputs = json!({ "imageName": "web", "snapshotId": "s-system", "licenseType": "BYOL" });
+    world
+        .faults(json!([{ "action": "ModifyImageAttribute", "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+        .await;
+    let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+    let (id, state) = failed.partial.expect("the image exists");
+    let (read, state) = world.plugin.read("web", &id, &inputs, &state).await.unwrap().unwrap();
+    let diff = world.plugin.diff("web", &state, &read, &inputs).await;
+    assert_eq!(diff.detailed, ["UPDATE licenseType"]);
+    let state = world.plugin.update("web", &state, &read, &inputs).await.unwrap();
+    let diff = world.plugin.diff("web", &state, &inputs, &inputs).await;
+    assert!(diff.detailed.is_empty(), "{diff:?}");
+}
+
+#[tokio::test]
+async fn tags_of_others_are_not_removed_before_a_refresh_shows_them() {
+    let mut world = World::new().await;
+    let (inputs, state) = world.plugin.up("web", named()).await;
+    world.change(&text(&state["id"]), json!({ "tags": { "theirs": "1" } })).await;
+    let news = json!({ "imageName": "web", "snapshotId": "s-system", "tags": { "ours": "1" } });
+    let state = world.plugin.update("web", &state, &inputs, &news).await.unwrap();
+    assert_eq!(state["tags"], json!({ "ours": "1", "theirs": "1" }));
+    let (read, state) = world.plugin.read("web", &text(&state["id"]), &news, &state).await.unwrap().unwrap();
+    let diff = world.plugin.diff("web", &state, &read, &news).await;
+    assert_eq!(diff.detailed, ["DELETE tags.theirs"]);
+}
+
+#[tokio::test]
+async fn an_image_that_somebody_deletes_while_it_is_made_leaves_nothing_behind() {
+    let mut world =
+        World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
+    let inputs = world.plugin.check("web", named()).await.unwrap();
+    let address = world.cloud.address();
+    let delete = async {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        crate::harness::control(
+            address,
+            "POST",
+            "/_emulator/change",
+            json!([{ "region": crate::harness::REGION, "image": "web", "gone": true }]),
+        )
+        .await;
+    };
+    let (created, ()) = tokio::join!(world.plugin.create("web", &inputs), delete);
+    let failed = created.unwrap_err();
+    assert!(failed.partial.is_none() && failed.message.contains("deleted by somebody else"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn an_update_of_an_image_that_is_gone_says_what_to_do() {
+    let mut world = World::new().await;
+    let (inputs, state) = world.plugin.up("web", named()).await;
+    world.change(&text(&state["id"]), json!({ "gone": true })).await;
+    let news = json!({ "imageName": "web", "snapshotId": "s-system", "description": "second" });
+    let failed = world.plugin.update("web", &state, &inputs, &news).await.unwrap_err();
+    assert!(failed.message.contains("pulumi refresh"), "{}", failed.message);
+}
+
+/// Each action that a life calls meets each fault once; the outcome is right all the same, and there is one image.
+#[tokio::test]
+async fn faults_that_pass_change_nothing() {
+    let faults = [
+        json!({ "do": "throttle", "times": 3 }),
+        json!({ "do": "error", "code": "InternalError", "status": 500 }),
+        json!({ "do": "http", "status": 503 }),
+        json!({ "do": "reset_before" }),
+        json!({ "do": "reset_after" }),
+        json!({ "do": "garbage" }),
+    ];
+    let life = [
+        "CreateImage",
+        "DescribeImages",
+        "ModifyImageAttribute",
+        "UntagResources",
+        "TagResources",
+        "JoinResourceGroup",
+        "DeleteImage",
+        "DeleteSnapshot",
+    ];
+    let mut cells = tokio::task::JoinSet::new();
+    for action in life {
+        for fault in &faults {
+            let mut scripted = fault.clone();
+            scripted["action"] = action.into();
+            cells.spawn(live_through(scripted));
+        }
+    }
+    let count = cells.len();
+    let passed = cells.join_all().await.len();
+    assert_eq!(passed, count);
+}
+
+async fn live_through(fault: Json) {
+    let mut world = World::new().await;
+    world.faults(json!([fault])).await;
+    let inputs = json!({ "imageName": "web", "instanceId": "i-running", "deleteAutoSnapshot": true, "tags": { "a": "b" } });
+    let created = world.plugin.create("web", &inputs).await;
+    let (_, state) = created.unwrap_or_else(|failed| panic!("{fault}: {}", failed.message));
+    let mut news = inputs.clone();
+    news["description"] = "second".into();
+    news["tags"] = json!({ "c": "d" });
+    news["resourceGroupId"] = "rg-other".into();
+    let updated = world.plugin.update("web", &state, &inputs, &news).await;
+    let state = updated.unwrap_or_else(|failed| panic!("{fault}: {}", failed.message));
+    assert_eq!((&state["description"], &state["tags"]), (&json!("second"), &json!({ "c": "d" })), "{fault}");
+    assert_eq!(world.images().await.len(), 1, "{fault}");
+    let deleted = world.plugin.delete("web", &state, &news).await;
+    deleted.unwrap_or_else(|failed| panic!("{fault}: {}", failed.message));
+    assert!(world.images().await.is_empty(), "{fault}");
+}

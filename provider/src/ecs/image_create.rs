@@ -165,8 +165,13 @@ impl Attempt<'_> {
             let next = derived_token(&token, &id);
             match self.send(request, &next).await? {
                 Answer::Id(newer) => (token, id) = (next, newer),
-                // The name is taken, and by whom but the image itself: it is only not visible yet.
-                Answer::NameTaken(_) => return Ok(Made::unseen(id)),
+                // The name is taken: by this very image, which is only not visible yet, unless another one has it.
+                Answer::NameTaken(error) => {
+                    return match self.owner_of(name).await {
+                        Some(owner) if owner != id => Err(self.name_taken(name, error).await),
+                        _ => Ok(Made::unseen(id)),
+                    };
+                }
                 Answer::OtherRequest(error) => return Err(failure::cloud(error)),
             }
         }
@@ -234,6 +239,7 @@ impl Attempt<'_> {
                 // Older than what the state holds: a predecessor that the engine will delete.
                 || held_since.as_ref().is_some_and(|since| candidate.creation_time.as_ref() < Some(since))
                 || candidate.status.as_deref() == Some("CreateFailed")
+                || !is_alike(candidate, request)
             {
                 continue;
             }
@@ -263,22 +269,8 @@ impl Attempt<'_> {
     }
 
     async fn name_taken(&self, name: &str, error: aliyun::Error) -> Failure {
-        let query = DescribeImagesRequest {
-            image_name: Some(name.to_owned()),
-            status: Some(self.client.every_status.to_owned()),
-            page_size: Some(100),
-            ..DescribeImagesRequest::default()
-        };
-        let owner = match self.client.api.describe_images(&query, self.context.deadline()).await {
-            Ok(found) => found
-                .images
-                .into_iter()
-                .find(|image| image.image_name.as_deref() == Some(name))
-                .and_then(|image| image.image_id),
-            Err(_) => None,
-        };
         let text = failure::text(&error);
-        Failure::Refused(match owner {
+        Failure::Refused(match self.owner_of(name).await {
             Some(id) => format!(
                 "{text}\nimageName: image {id} has the name {name:?} already. Give another imageName or leave it out, delete \
                  that image, or take it into the stack: pulumi import {} {} {id}",
@@ -288,6 +280,29 @@ impl Attempt<'_> {
             None => format!("{text}\nimageName: give another one, or leave it out"),
         })
     }
+
+    /// The image that has a name, where that can be found out.
+    async fn owner_of(&self, name: &str) -> Option<String> {
+        let query = DescribeImagesRequest {
+            image_name: Some(name.to_owned()),
+            status: Some(self.client.every_status.to_owned()),
+            page_size: Some(100),
+            ..DescribeImagesRequest::default()
+        };
+        let found = self.client.api.describe_images(&query, self.context.deadline()).await.ok()?;
+        let owner = found.images.into_iter().find(|image| image.image_name.as_deref() == Some(name))?;
+        owner.image_id
+    }
+}
+
+/// Whether an image may have been made by this request, its name aside.
+fn is_alike(candidate: &Described, request: &CreateImageRequest) -> bool {
+    let same = |one: &Option<String>, other: &Option<String>| {
+        one.as_deref().unwrap_or_default() == other.as_deref().unwrap_or_default()
+    };
+    same(&candidate.description, &request.description)
+        && same(&candidate.image_family, &request.image_family)
+        && request.tags.iter().all(|tag| candidate.tags.contains(tag))
 }
 
 /// The first token of a resource for this request, at most 64 ASCII characters. An automatic name has no part in it.

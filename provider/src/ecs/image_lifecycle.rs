@@ -16,6 +16,10 @@ use crate::failure;
 
 /// The type of resource in tag and resource group actions. Case matters.
 const RESOURCE_TYPE: &str = "image";
+/// How long a new image may be missing from DescribeImages before the wait for it ends.
+const INVISIBLE: Duration = Duration::from_secs(60);
+/// After how many looks without it an image that was there is gone.
+const ABSENCES: u32 = 3;
 /// How long a changed attribute may take to be reported.
 const READ_BACK: Duration = Duration::from_secs(15);
 /// Tags that the cloud itself sets; no program can.
@@ -87,6 +91,12 @@ pub(crate) async fn settle(
         Err(Unusable::Failed { message, seen }) => {
             return Err(give_up(client, context, id, args, state, message, &seen).await);
         }
+        Err(Unusable::Gone) => {
+            let text = format!(
+                "image {id} was deleted by somebody else while it was being made; nothing is left behind"
+            );
+            return Err(Failure::Refused(text));
+        }
         Err(Unusable::Stopped { failure, seen }) => {
             if let Some(seen) = seen {
                 state = state_of(&seen, args, made.recovered.clone());
@@ -120,6 +130,8 @@ fn late_attributes(args: &ImageArgs) -> Vec<String> {
 enum Unusable {
     /// The cloud could not make the image.
     Failed { message: String, seen: Box<Described> },
+    /// The image was there, and somebody has deleted it.
+    Gone,
     /// The wait ended for a reason that says nothing about the image.
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
@@ -131,8 +143,10 @@ async fn wait_until_usable(
     id: &str,
     seen: Option<Described>,
 ) -> Result<Described, Unusable> {
+    let started = Instant::now();
     let mut seen = seen.map(Box::new);
     let mut shown = String::new();
+    let mut absences = 0;
     for looks in 1.. {
         if let Some(image) = &seen {
             let text = progress(image);
@@ -153,7 +167,24 @@ async fn wait_until_usable(
         let late = Instant::now() >= context.deadline();
         let look = if late { Ok(None) } else { describe(client, context, id).await };
         match look {
-            Ok(Some(image)) => seen = Some(Box::new(image)),
+            Ok(Some(image)) => {
+                absences = 0;
+                seen = Some(Box::new(image));
+            }
+            Ok(None) if !late => {
+                absences += 1;
+                if seen.is_some() && absences >= ABSENCES {
+                    return Err(Unusable::Gone);
+                }
+                if seen.is_none() && started.elapsed() >= INVISIBLE {
+                    let text = format!(
+                        "the cloud answered with image {id}, but DescribeImages has not shown it for {} s. `pulumi refresh` tells \
+                         whether it exists",
+                        INVISIBLE.as_secs()
+                    );
+                    return Err(stopped(Failure::Refused(text)));
+                }
+            }
             _ if Instant::now() >= context.deadline() => {
                 let limit = context.time_limit().as_secs();
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
@@ -387,9 +418,9 @@ pub(crate) async fn update(
     context: &Context,
     update: Update<ImageArgs, ImageState>,
 ) -> Result<ImageState, Failure> {
-    let Update { id, old, args, changed } = update;
+    let Update { id, old, args, changed, unapplied } = update;
     let mut state = old.state;
-    if state.usable != Some(true) {
+    if !is_settled(&state) {
         // An earlier operation ended before the image did.
         state = match wait_until_usable(client, context, &id, None).await {
             Ok(seen) => state_of(&seen, &args, state.recovered),
@@ -398,6 +429,7 @@ pub(crate) async fn update(
                 let text = format!("{message}. Replace it: pulumi up --replace '{}'", context.urn());
                 return Err(partial(&id, state, changed.into_iter().collect(), Failure::Refused(text)));
             }
+            Err(Unusable::Gone) => return Err(Failure::Refused(gone(&id))),
             Err(Unusable::Stopped { failure, seen }) => {
                 if let Some(seen) = seen {
                     state = state_of(&seen, &args, state.recovered);
@@ -411,8 +443,18 @@ pub(crate) async fn update(
     state.args.detection_strategy = args.detection_strategy.clone();
     state.args.force = args.force.clone();
     warn_of_what_stays(context, &id, &old.args, &args);
-    let applied = apply(client, context, &id, &args, &state, &changed, Kept::OldState).await?;
+    let mut from = state.clone();
+    if !unapplied.contains("tags") {
+        // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
+        from.args.tags = old.args.tags;
+    }
+    let applied = apply(client, context, &id, &args, &from, &changed, Kept::OldState).await?;
     Ok(applied.unwrap_or(state))
+}
+
+/// Whether the state is of an image that was usable. Older providers do not keep `usable`.
+fn is_settled(state: &ImageState) -> bool {
+    state.usable.unwrap_or(state.status.as_deref() == Some("Available"))
 }
 
 fn warn_of_what_stays(context: &Context, id: &str, olds: &ImageArgs, news: &ImageArgs) {
@@ -614,13 +656,14 @@ fn modify_request(
     }
 }
 
+fn gone(id: &str) -> String {
+    format!("image {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew")
+}
+
 /// An image that an update does not find has been deleted by somebody else.
 fn missing(id: &str, error: aliyun::Error) -> Failure {
     if error.is_not_found() {
-        let text = failure::text(&error);
-        return Failure::Refused(format!(
-            "{text}\nimage {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew"
-        ));
+        return Failure::Refused(format!("{}\n{}", failure::text(&error), gone(id)));
     }
     failure::cloud(error)
 }

@@ -120,8 +120,8 @@ fn compare_values(
             }
             return;
         }
-        // An empty map or list says no more than an absent one.
-        (Some(value), None) | (None, Some(value)) if is_empty(value) => return,
+        // An empty map, list or top-level text says no more than an absent one.
+        (Some(value), None) | (None, Some(value)) if is_empty(value, path) => return,
         (Some(old), Some(new)) if old == new && !new.has_unknowns() => return,
         (None, Some(_)) => ChangeKind::Add,
         (Some(_), None) => ChangeKind::Delete,
@@ -130,8 +130,9 @@ fn compare_values(
     changes.push(Change { path: path.clone(), kind, replace });
 }
 
-fn is_empty(value: &Value) -> bool {
+fn is_empty(value: &Value, path: &Path) -> bool {
     match value {
+        Value::String(text) => text.is_empty() && path.steps().len() == 1,
         Value::Object(map) => map.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
@@ -237,7 +238,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_map_is_an_absent_one() {
+    fn an_empty_map_or_text_is_an_absent_one() {
+        check(json!({"description": ""}), json!({}), &[]);
+        check(json!({"tags": {"a": ""}}), json!({"tags": {}}), &["update Delete tags.a"]);
         check(json!({"tags": {}}), json!({}), &[]);
         check(json!({}), json!({"tags": {}}), &[]);
     }

@@ -164,6 +164,8 @@ pub struct AnyUpdate {
     pub args: Properties,
     /// The top-level properties that differ or are not in effect.
     pub changed: HashSet<String>,
+    /// Those of them that may be in effect or not.
+    pub unapplied: HashSet<String>,
 }
 
 /// The declared properties of a resource.
@@ -279,6 +281,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
                 old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
                 args: decode(update.args)?,
                 changed: update.changed,
+                unapplied: update.unapplied,
             };
             encode(&self.resource.update(client, context, update).await?)
         })

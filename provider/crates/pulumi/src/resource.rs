@@ -112,8 +112,10 @@ pub struct Update<A, S> {
     pub old: Old<A, S>,
     /// The inputs that the program wants.
     pub args: A,
-    /// The top-level properties that differ, or that an earlier operation could not bring into effect.
+    /// The top-level properties that differ, or that are not in effect.
     pub changed: HashSet<String>,
+    /// Those of them that an earlier operation may have brought into effect or not.
+    pub unapplied: HashSet<String>,
 }
 
 /// What a check may know beside the inputs.

@@ -263,6 +263,14 @@ impl<P: Provider> Shared<P> {
                 change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
             !(named_only && news.contains_key(key) && news.get(key) == old_state.get(key))
         });
+        for name in unapplied(&old_state) {
+            let path = Path::property(&name);
+            if object.properties.contains_key(&name)
+                && !changes.iter().any(|change| change.path.first_key() == Some(&name))
+            {
+                changes.push(Change { path, kind: ChangeKind::Update, replace: false });
+            }
+        }
         let replaces = changes.iter().any(|change| change.replace);
         let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
 
@@ -462,10 +470,9 @@ impl<P: Provider> Shared<P> {
                 .iter()
                 .filter_map(|change| change.path.first_key().map(str::to_owned))
                 .collect();
-        if let Some(Value::Array(names)) = old_state.get(UNAPPLIED) {
-            changed.extend(names.iter().filter_map(|name| name.as_str().map(str::to_owned)));
-        }
-        let update = AnyUpdate { id: request.id.clone(), old_args, old_state, args, changed };
+        let unapplied = unapplied(&old_state);
+        changed.extend(unapplied.iter().cloned());
+        let update = AnyUpdate { id: request.id.clone(), old_args, old_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {
             Ok(state) => Ok(rpc::UpdateResponse {
                 properties: Some(to_struct(finish(types, state, &inputs, Some(&request.id)))),
@@ -734,6 +741,16 @@ fn finish_partial(types: &Types, failure: Failure, inputs: &Properties) -> Failu
             Failure::Partial { state: finish(types, state, inputs, Some(&id)), id, unapplied, reasons }
         }
         plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
+    }
+}
+
+/// The inputs that a state says are not in effect.
+fn unapplied(state: &Properties) -> HashSet<String> {
+    match state.get(UNAPPLIED) {
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        }
+        _ => HashSet::new(),
     }
 }
 

@@ -62,6 +62,10 @@ pub(crate) struct Config {
     /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
     pub(crate) department: Option<Input<String>>,
 
+    /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+    /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+    pub(crate) domain: Option<Input<String>>,
+
     /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
     /// `ALIBABA_CLOUD_ECS_METADATA`.
     #[schemars(extend("x-environment" = ["ALICLOUD_ECS_ROLE_NAME"]))]
@@ -74,9 +78,16 @@ pub(crate) struct Config {
     #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
     pub(crate) fc: Option<Input<String>>,
 
+    /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+    pub(crate) force_use_asapi: Option<Input<bool>>,
+
     /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
     /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
     pub(crate) insecure: Option<Input<bool>>,
+
+    /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+    /// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+    pub(crate) is_center_region: Option<Input<bool>>,
 
     /// Accepted, and not needed for images.
     #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
@@ -97,6 +108,10 @@ pub(crate) struct Config {
     /// Accepted, and not needed for images.
     #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
     pub(crate) ots_instance_name: Option<Input<String>>,
+
+    /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+    /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+    pub(crate) popgw_domain: Option<Input<String>>,
 
     /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
     /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
@@ -279,14 +294,14 @@ pub(crate) fn check(config: &Config, findings: &mut Findings) {
         let Some(endpoint) = endpoint.known() else { continue };
         for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
             if let Some(host) = known(host).filter(|host| !host.trim().is_empty())
-                && let Err(error) = connect::check_endpoint(host)
+                && let Err(error) = aliyun::endpoint::validate_endpoint(host)
             {
                 findings.fail(Path::property("endpoints").index(index).key(product), pulumi::chain(&error));
             }
         }
     }
     if let Some(proxy) = known(&config.proxy).filter(|proxy| !proxy.trim().is_empty())
-        && let Err(error) = connect::check_proxy(proxy)
+        && let Err(error) = aliyun::Proxy::Url(proxy.trim().to_owned()).validate()
     {
         findings.fail(Path::property("proxy"), pulumi::chain(&error));
     }

@@ -33,6 +33,7 @@ pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
 
 fn connect(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
     let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
+    let config = &with_stack_variables(config, &environment);
     let profile = profile(config, &environment);
     let mut region = text(&config.region).or_else(|| variable(&environment, &REGION_VARIABLES));
     if region.is_none()
@@ -109,19 +110,17 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
         settings.sign_version = SignVersion::V1;
     }
     if let Some(flavour) = flavour {
-        let prefix = prefix(flavour);
-        let of_stack = |setting: &Option<Input<String>>, name: &str| {
-            text(setting).or_else(|| environment.variable(&format!("{prefix}_{name}")).map(ToOwned::to_owned))
-        };
-        settings.insecure = known(&config.insecure)
-            .copied()
-            .unwrap_or_else(|| environment.flag(&format!("{prefix}_INSECURE")));
+        settings.insecure = known(&config.insecure).copied().unwrap_or(false);
         settings.stack = Some(StackSettings {
-            department: of_stack(&config.department, "DEPARTMENT"),
-            resource_group: of_stack(&config.resource_group, "RESOURCE_GROUP"),
-            resource_group_set: of_stack(&config.resource_group_set_name, "RESOURCE_GROUP_SET"),
+            department: text(&config.department),
+            resource_group: text(&config.resource_group),
+            resource_group_set: text(&config.resource_group_set_name),
             organization_id: text(&config.organization_id),
             ascm_endpoint,
+            domain: text(&config.domain),
+            popgw_domain: text(&config.popgw_domain),
+            center_region: known(&config.is_center_region).copied().unwrap_or(true),
+            force_asapi: known(&config.force_use_asapi).copied().unwrap_or(false),
             send_secret: known(&config.send_access_key_secret).copied().unwrap_or(false),
             ..StackSettings::new(flavour)
         });
@@ -130,6 +129,45 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     settings.environment = environment;
     let every_status = if flavour.is_some() { STACK_STATUSES } else { "ALL" };
     Ok(Client { api: aliyun::Client::new(settings).map_err(failed)?, every_status, pace })
+}
+
+/// The same settings, with what the variables of a private cloud say of those that are not given.
+fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
+    let mut config = config.clone();
+    let Some(flavour) = flavour(&config) else { return config };
+    let variable =
+        |name: &str| environment.variable(&format!("{}_{name}", prefix(flavour))).map(ToOwned::to_owned);
+    for (setting, name) in [
+        (&mut config.access_key, "ACCESS_KEY"),
+        (&mut config.secret_key, "SECRET_KEY"),
+        (&mut config.security_token, "SECURITY_TOKEN"),
+        (&mut config.region, "REGION"),
+        (&mut config.ecs_role_name, "ECS_ROLE_NAME"),
+        (&mut config.profile, "PROFILE"),
+        (&mut config.shared_credentials_file, "SHARED_CREDENTIALS_FILE"),
+        (&mut config.protocol, "PROTOCOL"),
+        (&mut config.proxy, "PROXY"),
+        (&mut config.domain, "DOMAIN"),
+        (&mut config.popgw_domain, "POPGW_DOMAIN"),
+        (&mut config.department, "DEPARTMENT"),
+        (&mut config.resource_group, "RESOURCE_GROUP"),
+        (&mut config.resource_group_set_name, "RESOURCE_GROUP_SET"),
+        (&mut config.source_ip, "SOURCE_IP"),
+        (&mut config.secure_transport, "SECURE_TRANSPORT"),
+    ] {
+        if text(setting).is_none() {
+            *setting = variable(name).map(Input::Known);
+        }
+    }
+    for (setting, name) in
+        [(&mut config.insecure, "INSECURE"), (&mut config.is_center_region, "CENTER_REGION")]
+    {
+        if setting.is_none() {
+            *setting =
+                variable(name).map(|text| Input::Known(text.eq_ignore_ascii_case("true") || text == "1"));
+        }
+    }
+    config
 }
 
 /// The order of the published provider: a key pair, a profile, a credentials URI, the instance's role, OIDC; then what the
@@ -270,24 +308,6 @@ fn missing_key() -> [MissingKey; 2] {
             variables.join(", ")
         ),
     })
-}
-
-/// What is wrong with an endpoint, if anything. The client takes it apart when it is made, and reaches nothing then.
-pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), aliyun::Error> {
-    trial(|settings| settings.endpoint = Some(endpoint.to_owned()))
-}
-
-/// What is wrong with a proxy, if anything.
-pub(crate) fn check_proxy(proxy: &str) -> Result<(), aliyun::Error> {
-    trial(|settings| settings.proxy = Proxy::Url(proxy.trim().to_owned()))
-}
-
-fn trial(set: impl FnOnce(&mut Settings)) -> Result<(), aliyun::Error> {
-    let nobody = credential::Fixed::new("none", "none", None, "nothing");
-    let mut settings = Settings::new("cn-hangzhou", Arc::new(nobody));
-    settings.environment = Environment::default();
-    set(&mut settings);
-    aliyun::Client::new(settings).map(drop)
 }
 
 /// Whether the environment gives this part of a key pair.
@@ -463,6 +483,23 @@ mod tests {
         let client = connect(stack).unwrap();
         assert!(client.api.endpoint().starts_with("http://ecs.stack.local"), "{}", client.api.endpoint());
         assert_eq!(client.every_status, STACK_STATUSES);
+    }
+
+    #[test]
+    fn a_private_clouds_variables_come_before_the_public_ones() {
+        let environment = environment(&KEY)
+            .with_variable("ALIBABACLOUDSTACK_ACCESS_KEY", "stack-id")
+            .with_variable("ALIBABACLOUDSTACK_SECRET_KEY", "stack-secret")
+            .with_variable("ALIBABACLOUDSTACK_REGION", "cn-private-1")
+            .with_variable("ALIBABACLOUDSTACK_POPGW_DOMAIN", "stack.local")
+            .with_variable("ALIBABACLOUDSTACK_CENTER_REGION", "false");
+        let client = connect(&config(json!({ "cloud": "alibabacloudstack" })), environment).unwrap();
+        assert_eq!(client.api.region(), "cn-private-1");
+        assert!(
+            client.api.endpoint().contains("ecs-internal.cn-private-1.stack.local"),
+            "{}",
+            client.api.endpoint()
+        );
     }
 
     #[test]

@@ -68,6 +68,13 @@ namespace Pulumi.AliCloud
         public Output<string?> Department { get; private set; } = null!;
 
         /// <summary>
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// </summary>
+        [Output("domain")]
+        public Output<string?> Domain { get; private set; } = null!;
+
+        /// <summary>
         /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
         /// `ALIBABA_CLOUD_ECS_METADATA`.
         /// </summary>
@@ -103,6 +110,13 @@ namespace Pulumi.AliCloud
         /// </summary>
         [Output("otsInstanceName")]
         public Output<string?> OtsInstanceName { get; private set; } = null!;
+
+        /// <summary>
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
+        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// </summary>
+        [Output("popgwDomain")]
+        public Output<string?> PopgwDomain { get; private set; } = null!;
 
         /// <summary>
         /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
@@ -311,6 +325,13 @@ namespace Pulumi.AliCloud
         public Input<string>? Department { get; set; }
 
         /// <summary>
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// </summary>
+        [Input("domain")]
+        public Input<string>? Domain { get; set; }
+
+        /// <summary>
         /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
         /// `ALIBABA_CLOUD_ECS_METADATA`.
         /// </summary>
@@ -336,11 +357,24 @@ namespace Pulumi.AliCloud
         public Input<string>? Fc { get; set; }
 
         /// <summary>
+        /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+        /// </summary>
+        [Input("forceUseAsapi", json: true)]
+        public Input<bool>? ForceUseAsapi { get; set; }
+
+        /// <summary>
         /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
         /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
         /// </summary>
         [Input("insecure", json: true)]
         public Input<bool>? Insecure { get; set; }
+
+        /// <summary>
+        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+        /// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        /// </summary>
+        [Input("isCenterRegion", json: true)]
+        public Input<bool>? IsCenterRegion { get; set; }
 
         /// <summary>
         /// Accepted, and not needed for images.
@@ -372,6 +406,13 @@ namespace Pulumi.AliCloud
         /// </summary>
         [Input("otsInstanceName")]
         public Input<string>? OtsInstanceName { get; set; }
+
+        /// <summary>
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
+        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// </summary>
+        [Input("popgwDomain")]
+        public Input<string>? PopgwDomain { get; set; }
 
         /// <summary>
         /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read

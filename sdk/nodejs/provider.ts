@@ -61,6 +61,11 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly department: pulumi.Output<string | undefined>;
     /**
+     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+     * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+     */
+    declare public readonly domain: pulumi.Output<string | undefined>;
+    /**
      * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
      * `ALIBABA_CLOUD_ECS_METADATA`.
      */
@@ -85,6 +90,11 @@ export class Provider extends pulumi.ProviderResource {
      * Accepted, and not needed for images.
      */
     declare public readonly otsInstanceName: pulumi.Output<string | undefined>;
+    /**
+     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+     * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+     */
+    declare public readonly popgwDomain: pulumi.Output<string | undefined>;
     /**
      * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
      * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
@@ -167,15 +177,19 @@ export class Provider extends pulumi.ProviderResource {
             resourceInputs["configurationSource"] = args?.configurationSource;
             resourceInputs["credentialsUri"] = args?.credentialsUri;
             resourceInputs["department"] = args?.department;
+            resourceInputs["domain"] = args?.domain;
             resourceInputs["ecsRoleName"] = (args?.ecsRoleName) ?? utilities.getEnv("ALICLOUD_ECS_ROLE_NAME");
             resourceInputs["endpoints"] = pulumi.output(args?.endpoints).apply(JSON.stringify);
             resourceInputs["fc"] = args?.fc;
+            resourceInputs["forceUseAsapi"] = pulumi.output(args?.forceUseAsapi).apply(JSON.stringify);
             resourceInputs["insecure"] = pulumi.output(args?.insecure).apply(JSON.stringify);
+            resourceInputs["isCenterRegion"] = pulumi.output(args?.isCenterRegion).apply(JSON.stringify);
             resourceInputs["logEndpoint"] = args?.logEndpoint;
             resourceInputs["maxRetryTimeout"] = pulumi.output(args?.maxRetryTimeout).apply(JSON.stringify);
             resourceInputs["mnsEndpoint"] = args?.mnsEndpoint;
             resourceInputs["organizationId"] = args?.organizationId;
             resourceInputs["otsInstanceName"] = args?.otsInstanceName;
+            resourceInputs["popgwDomain"] = args?.popgwDomain;
             resourceInputs["profile"] = (args?.profile) ?? utilities.getEnv("ALICLOUD_PROFILE");
             resourceInputs["protocol"] = args?.protocol;
             resourceInputs["proxy"] = args?.proxy ? pulumi.secret(args.proxy) : undefined;
@@ -259,6 +273,11 @@ export interface ProviderArgs {
      */
     department?: pulumi.Input<string | undefined>;
     /**
+     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+     * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+     */
+    domain?: pulumi.Input<string | undefined>;
+    /**
      * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
      * `ALIBABA_CLOUD_ECS_METADATA`.
      */
@@ -272,10 +291,19 @@ export interface ProviderArgs {
      */
     fc?: pulumi.Input<string | undefined>;
     /**
+     * On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+     */
+    forceUseAsapi?: pulumi.Input<boolean | undefined>;
+    /**
      * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
      * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
      */
     insecure?: pulumi.Input<boolean | undefined>;
+    /**
+     * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+     * read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+     */
+    isCenterRegion?: pulumi.Input<boolean | undefined>;
     /**
      * Accepted, and not needed for images.
      */
@@ -297,6 +325,11 @@ export interface ProviderArgs {
      * Accepted, and not needed for images.
      */
     otsInstanceName?: pulumi.Input<string | undefined>;
+    /**
+     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+     * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+     */
+    popgwDomain?: pulumi.Input<string | undefined>;
     /**
      * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
      * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.

@@ -156,6 +156,17 @@ namespace Pulumi.AliCloud
             set => _department.Set(value);
         }
 
+        private static readonly __Value<string?> _domain = new __Value<string?>(() => __config.Get("domain"));
+        /// <summary>
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// </summary>
+        public static string? Domain
+        {
+            get => _domain.Get();
+            set => _domain.Set(value);
+        }
+
         private static readonly __Value<string?> _ecsRoleName = new __Value<string?>(() => __config.Get("ecsRoleName") ?? Utilities.GetEnv("ALICLOUD_ECS_ROLE_NAME"));
         /// <summary>
         /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
@@ -187,6 +198,16 @@ namespace Pulumi.AliCloud
             set => _fc.Set(value);
         }
 
+        private static readonly __Value<bool?> _forceUseAsapi = new __Value<bool?>(() => __config.GetBoolean("forceUseAsapi"));
+        /// <summary>
+        /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+        /// </summary>
+        public static bool? ForceUseAsapi
+        {
+            get => _forceUseAsapi.Get();
+            set => _forceUseAsapi.Set(value);
+        }
+
         private static readonly __Value<bool?> _insecure = new __Value<bool?>(() => __config.GetBoolean("insecure"));
         /// <summary>
         /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
@@ -196,6 +217,17 @@ namespace Pulumi.AliCloud
         {
             get => _insecure.Get();
             set => _insecure.Set(value);
+        }
+
+        private static readonly __Value<bool?> _isCenterRegion = new __Value<bool?>(() => __config.GetBoolean("isCenterRegion"));
+        /// <summary>
+        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+        /// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        /// </summary>
+        public static bool? IsCenterRegion
+        {
+            get => _isCenterRegion.Get();
+            set => _isCenterRegion.Set(value);
         }
 
         private static readonly __Value<string?> _logEndpoint = new __Value<string?>(() => __config.Get("logEndpoint"));
@@ -247,6 +279,17 @@ namespace Pulumi.AliCloud
         {
             get => _otsInstanceName.Get();
             set => _otsInstanceName.Set(value);
+        }
+
+        private static readonly __Value<string?> _popgwDomain = new __Value<string?>(() => __config.Get("popgwDomain"));
+        /// <summary>
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
+        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// </summary>
+        public static string? PopgwDomain
+        {
+            get => _popgwDomain.Get();
+            set => _popgwDomain.Set(value);
         }
 
         private static readonly __Value<string?> _profile = new __Value<string?>(() => __config.Get("profile") ?? Utilities.GetEnv("ALICLOUD_PROFILE"));

@@ -35,6 +35,9 @@ type Provider struct {
 	CredentialsUri pulumi.StringPtrOutput `pulumi:"credentialsUri"`
 	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 	Department pulumi.StringPtrOutput `pulumi:"department"`
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	Domain pulumi.StringPtrOutput `pulumi:"domain"`
 	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
 	// `ALIBABA_CLOUD_ECS_METADATA`.
 	EcsRoleName pulumi.StringPtrOutput `pulumi:"ecsRoleName"`
@@ -48,6 +51,9 @@ type Provider struct {
 	OrganizationId pulumi.StringPtrOutput `pulumi:"organizationId"`
 	// Accepted, and not needed for images.
 	OtsInstanceName pulumi.StringPtrOutput `pulumi:"otsInstanceName"`
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	PopgwDomain pulumi.StringPtrOutput `pulumi:"popgwDomain"`
 	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
 	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 	Profile pulumi.StringPtrOutput `pulumi:"profile"`
@@ -168,6 +174,9 @@ type providerArgs struct {
 	CredentialsUri *string `pulumi:"credentialsUri"`
 	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 	Department *string `pulumi:"department"`
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	Domain *string `pulumi:"domain"`
 	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
 	// `ALIBABA_CLOUD_ECS_METADATA`.
 	EcsRoleName *string `pulumi:"ecsRoleName"`
@@ -175,9 +184,14 @@ type providerArgs struct {
 	Endpoints []ProviderEndpoint `pulumi:"endpoints"`
 	// Accepted, and not needed for images.
 	Fc *string `pulumi:"fc"`
+	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+	ForceUseAsapi *bool `pulumi:"forceUseAsapi"`
 	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
 	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
 	Insecure *bool `pulumi:"insecure"`
+	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+	// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+	IsCenterRegion *bool `pulumi:"isCenterRegion"`
 	// Accepted, and not needed for images.
 	LogEndpoint *string `pulumi:"logEndpoint"`
 	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
@@ -189,6 +203,9 @@ type providerArgs struct {
 	OrganizationId *string `pulumi:"organizationId"`
 	// Accepted, and not needed for images.
 	OtsInstanceName *string `pulumi:"otsInstanceName"`
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	PopgwDomain *string `pulumi:"popgwDomain"`
 	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
 	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 	Profile *string `pulumi:"profile"`
@@ -266,6 +283,9 @@ type ProviderArgs struct {
 	CredentialsUri pulumi.StringPtrInput
 	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 	Department pulumi.StringPtrInput
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	Domain pulumi.StringPtrInput
 	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
 	// `ALIBABA_CLOUD_ECS_METADATA`.
 	EcsRoleName pulumi.StringPtrInput
@@ -273,9 +293,14 @@ type ProviderArgs struct {
 	Endpoints ProviderEndpointArrayInput
 	// Accepted, and not needed for images.
 	Fc pulumi.StringPtrInput
+	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+	ForceUseAsapi pulumi.BoolPtrInput
 	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
 	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
 	Insecure pulumi.BoolPtrInput
+	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+	// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+	IsCenterRegion pulumi.BoolPtrInput
 	// Accepted, and not needed for images.
 	LogEndpoint pulumi.StringPtrInput
 	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
@@ -287,6 +312,9 @@ type ProviderArgs struct {
 	OrganizationId pulumi.StringPtrInput
 	// Accepted, and not needed for images.
 	OtsInstanceName pulumi.StringPtrInput
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	PopgwDomain pulumi.StringPtrInput
 	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
 	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 	Profile pulumi.StringPtrInput
@@ -414,6 +442,12 @@ func (o ProviderOutput) Department() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Department }).(pulumi.StringPtrOutput)
 }
 
+// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+func (o ProviderOutput) Domain() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Domain }).(pulumi.StringPtrOutput)
+}
+
 // The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
 // `ALIBABA_CLOUD_ECS_METADATA`.
 func (o ProviderOutput) EcsRoleName() pulumi.StringPtrOutput {
@@ -443,6 +477,12 @@ func (o ProviderOutput) OrganizationId() pulumi.StringPtrOutput {
 // Accepted, and not needed for images.
 func (o ProviderOutput) OtsInstanceName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.OtsInstanceName }).(pulumi.StringPtrOutput)
+}
+
+// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+func (o ProviderOutput) PopgwDomain() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.PopgwDomain }).(pulumi.StringPtrOutput)
 }
 
 // The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read

@@ -146,6 +146,18 @@ Object.defineProperty(exports, "department", {
 });
 
 /**
+ * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+ * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+ */
+export declare const domain: string | undefined;
+Object.defineProperty(exports, "domain", {
+    get() {
+        return __config.get("domain");
+    },
+    enumerable: true,
+});
+
+/**
  * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
  * `ALIBABA_CLOUD_ECS_METADATA`.
  */
@@ -180,6 +192,17 @@ Object.defineProperty(exports, "fc", {
 });
 
 /**
+ * On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+ */
+export declare const forceUseAsapi: boolean | undefined;
+Object.defineProperty(exports, "forceUseAsapi", {
+    get() {
+        return __config.getObject<boolean>("forceUseAsapi");
+    },
+    enumerable: true,
+});
+
+/**
  * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
  * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
  */
@@ -187,6 +210,18 @@ export declare const insecure: boolean | undefined;
 Object.defineProperty(exports, "insecure", {
     get() {
         return __config.getObject<boolean>("insecure");
+    },
+    enumerable: true,
+});
+
+/**
+ * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+ * read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+ */
+export declare const isCenterRegion: boolean | undefined;
+Object.defineProperty(exports, "isCenterRegion", {
+    get() {
+        return __config.getObject<boolean>("isCenterRegion");
     },
     enumerable: true,
 });
@@ -243,6 +278,18 @@ export declare const otsInstanceName: string | undefined;
 Object.defineProperty(exports, "otsInstanceName", {
     get() {
         return __config.get("otsInstanceName");
+    },
+    enumerable: true,
+});
+
+/**
+ * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+ * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+ */
+export declare const popgwDomain: string | undefined;
+Object.defineProperty(exports, "popgwDomain", {
+    get() {
+        return __config.get("popgwDomain");
     },
     enumerable: true,
 });

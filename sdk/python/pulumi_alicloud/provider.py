@@ -32,15 +32,19 @@ class ProviderArgs:
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
                  credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
                  department: pulumi.Input[Optional[_builtins.str]] = None,
+                 domain: pulumi.Input[Optional[_builtins.str]] = None,
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input['ProviderEndpointArgs']]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
                  log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  organization_id: pulumi.Input[Optional[_builtins.str]] = None,
                  ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 popgw_domain: pulumi.Input[Optional[_builtins.str]] = None,
                  profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
                  proxy: pulumi.Input[Optional[_builtins.str]] = None,
@@ -76,18 +80,25 @@ class ProviderArgs:
         :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
                `ALIBABA_CLOUD_CREDENTIALS_URI`.
         :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+               `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
                `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input['ProviderEndpointArgs']]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
         :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
                read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+               read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
         :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
                read from `MAX_RETRY_TIMEOUT`.
         :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
         :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+               `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
                from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
@@ -140,6 +151,8 @@ class ProviderArgs:
             pulumi.set(__self__, "credentials_uri", credentials_uri)
         if department is not None:
             pulumi.set(__self__, "department", department)
+        if domain is not None:
+            pulumi.set(__self__, "domain", domain)
         if ecs_role_name is None:
             ecs_role_name = _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
         if ecs_role_name is not None:
@@ -148,8 +161,12 @@ class ProviderArgs:
             pulumi.set(__self__, "endpoints", endpoints)
         if fc is not None:
             pulumi.set(__self__, "fc", fc)
+        if force_use_asapi is not None:
+            pulumi.set(__self__, "force_use_asapi", force_use_asapi)
         if insecure is not None:
             pulumi.set(__self__, "insecure", insecure)
+        if is_center_region is not None:
+            pulumi.set(__self__, "is_center_region", is_center_region)
         if log_endpoint is not None:
             pulumi.set(__self__, "log_endpoint", log_endpoint)
         if max_retry_timeout is not None:
@@ -160,6 +177,8 @@ class ProviderArgs:
             pulumi.set(__self__, "organization_id", organization_id)
         if ots_instance_name is not None:
             pulumi.set(__self__, "ots_instance_name", ots_instance_name)
+        if popgw_domain is not None:
+            pulumi.set(__self__, "popgw_domain", popgw_domain)
         if profile is None:
             profile = _utilities.get_env('ALICLOUD_PROFILE')
         if profile is not None:
@@ -349,6 +368,19 @@ class ProviderArgs:
         pulumi.set(self, "department", value)
 
     @_builtins.property
+    @pulumi.getter
+    def domain(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        """
+        return pulumi.get(self, "domain")
+
+    @domain.setter
+    def domain(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "domain", value)
+
+    @_builtins.property
     @pulumi.getter(name="ecsRoleName")
     def ecs_role_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
@@ -386,6 +418,18 @@ class ProviderArgs:
         pulumi.set(self, "fc", value)
 
     @_builtins.property
+    @pulumi.getter(name="forceUseAsapi")
+    def force_use_asapi(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+        """
+        return pulumi.get(self, "force_use_asapi")
+
+    @force_use_asapi.setter
+    def force_use_asapi(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "force_use_asapi", value)
+
+    @_builtins.property
     @pulumi.getter
     def insecure(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
@@ -397,6 +441,19 @@ class ProviderArgs:
     @insecure.setter
     def insecure(self, value: pulumi.Input[Optional[_builtins.bool]]):
         pulumi.set(self, "insecure", value)
+
+    @_builtins.property
+    @pulumi.getter(name="isCenterRegion")
+    def is_center_region(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+        read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        """
+        return pulumi.get(self, "is_center_region")
+
+    @is_center_region.setter
+    def is_center_region(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "is_center_region", value)
 
     @_builtins.property
     @pulumi.getter(name="logEndpoint")
@@ -458,6 +515,19 @@ class ProviderArgs:
     @ots_instance_name.setter
     def ots_instance_name(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "ots_instance_name", value)
+
+    @_builtins.property
+    @pulumi.getter(name="popgwDomain")
+    def popgw_domain(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        """
+        return pulumi.get(self, "popgw_domain")
+
+    @popgw_domain.setter
+    def popgw_domain(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "popgw_domain", value)
 
     @_builtins.property
     @pulumi.getter
@@ -682,15 +752,19 @@ class Provider(pulumi.ProviderResource):
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
                  credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
                  department: pulumi.Input[Optional[_builtins.str]] = None,
+                 domain: pulumi.Input[Optional[_builtins.str]] = None,
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
                  log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  organization_id: pulumi.Input[Optional[_builtins.str]] = None,
                  ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 popgw_domain: pulumi.Input[Optional[_builtins.str]] = None,
                  profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
                  proxy: pulumi.Input[Optional[_builtins.str]] = None,
@@ -730,18 +804,25 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
                `ALIBABA_CLOUD_CREDENTIALS_URI`.
         :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+               `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
                `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
         :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
                read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+               read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
         :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
                read from `MAX_RETRY_TIMEOUT`.
         :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
         :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
+        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+               `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
                from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
@@ -807,15 +888,19 @@ class Provider(pulumi.ProviderResource):
                  configuration_source: pulumi.Input[Optional[_builtins.str]] = None,
                  credentials_uri: pulumi.Input[Optional[_builtins.str]] = None,
                  department: pulumi.Input[Optional[_builtins.str]] = None,
+                 domain: pulumi.Input[Optional[_builtins.str]] = None,
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
+                 is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
                  log_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  max_retry_timeout: pulumi.Input[Optional[_builtins.int]] = None,
                  mns_endpoint: pulumi.Input[Optional[_builtins.str]] = None,
                  organization_id: pulumi.Input[Optional[_builtins.str]] = None,
                  ots_instance_name: pulumi.Input[Optional[_builtins.str]] = None,
+                 popgw_domain: pulumi.Input[Optional[_builtins.str]] = None,
                  profile: pulumi.Input[Optional[_builtins.str]] = None,
                  protocol: pulumi.Input[Optional[_builtins.str]] = None,
                  proxy: pulumi.Input[Optional[_builtins.str]] = None,
@@ -853,17 +938,21 @@ class Provider(pulumi.ProviderResource):
             __props__.__dict__["configuration_source"] = configuration_source
             __props__.__dict__["credentials_uri"] = credentials_uri
             __props__.__dict__["department"] = department
+            __props__.__dict__["domain"] = domain
             if ecs_role_name is None:
                 ecs_role_name = _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
             __props__.__dict__["ecs_role_name"] = ecs_role_name
             __props__.__dict__["endpoints"] = pulumi.Output.from_input(endpoints).apply(pulumi.runtime.to_json) if endpoints is not None else None
             __props__.__dict__["fc"] = fc
+            __props__.__dict__["force_use_asapi"] = pulumi.Output.from_input(force_use_asapi).apply(pulumi.runtime.to_json) if force_use_asapi is not None else None
             __props__.__dict__["insecure"] = pulumi.Output.from_input(insecure).apply(pulumi.runtime.to_json) if insecure is not None else None
+            __props__.__dict__["is_center_region"] = pulumi.Output.from_input(is_center_region).apply(pulumi.runtime.to_json) if is_center_region is not None else None
             __props__.__dict__["log_endpoint"] = log_endpoint
             __props__.__dict__["max_retry_timeout"] = pulumi.Output.from_input(max_retry_timeout).apply(pulumi.runtime.to_json) if max_retry_timeout is not None else None
             __props__.__dict__["mns_endpoint"] = mns_endpoint
             __props__.__dict__["organization_id"] = organization_id
             __props__.__dict__["ots_instance_name"] = ots_instance_name
+            __props__.__dict__["popgw_domain"] = popgw_domain
             if profile is None:
                 profile = _utilities.get_env('ALICLOUD_PROFILE')
             __props__.__dict__["profile"] = profile
@@ -962,6 +1051,15 @@ class Provider(pulumi.ProviderResource):
         return pulumi.get(self, "department")
 
     @_builtins.property
+    @pulumi.getter
+    def domain(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        """
+        return pulumi.get(self, "domain")
+
+    @_builtins.property
     @pulumi.getter(name="ecsRoleName")
     def ecs_role_name(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
@@ -1009,6 +1107,15 @@ class Provider(pulumi.ProviderResource):
         Accepted, and not needed for images.
         """
         return pulumi.get(self, "ots_instance_name")
+
+    @_builtins.property
+    @pulumi.getter(name="popgwDomain")
+    def popgw_domain(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        """
+        return pulumi.get(self, "popgw_domain")
 
     @_builtins.property
     @pulumi.getter

@@ -75,6 +75,12 @@ func GetDepartment(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:department")
 }
 
+// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+func GetDomain(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:domain")
+}
+
 // The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
 // `ALIBABA_CLOUD_ECS_METADATA`.
 func GetEcsRoleName(ctx *pulumi.Context) string {
@@ -99,10 +105,21 @@ func GetFc(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:fc")
 }
 
+// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+func GetForceUseAsapi(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "alicloud:forceUseAsapi")
+}
+
 // On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
 // read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
 func GetInsecure(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:insecure")
+}
+
+// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+func GetIsCenterRegion(ctx *pulumi.Context) bool {
+	return config.GetBool(ctx, "alicloud:isCenterRegion")
 }
 
 // Accepted, and not needed for images.
@@ -129,6 +146,12 @@ func GetOrganizationId(ctx *pulumi.Context) string {
 // Accepted, and not needed for images.
 func GetOtsInstanceName(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:otsInstanceName")
+}
+
+// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+func GetPopgwDomain(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:popgwDomain")
 }
 
 // The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read

@@ -79,6 +79,12 @@ department: Optional[str]
 On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 """
 
+domain: Optional[str]
+"""
+On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+`APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+"""
+
 ecsRoleName: Optional[str]
 """
 The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
@@ -95,10 +101,21 @@ fc: Optional[str]
 Accepted, and not needed for images.
 """
 
+forceUseAsapi: Optional[bool]
+"""
+On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+"""
+
 insecure: Optional[bool]
 """
 On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
 read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+"""
+
+isCenterRegion: Optional[bool]
+"""
+On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
 """
 
 logEndpoint: Optional[str]
@@ -125,6 +142,12 @@ On a stack, the organization's id where it differs from the department.
 otsInstanceName: Optional[str]
 """
 Accepted, and not needed for images.
+"""
+
+popgwDomain: Optional[str]
+"""
+On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+`ALIBABACLOUDSTACK_POPGW_DOMAIN`.
 """
 
 profile: Optional[str]

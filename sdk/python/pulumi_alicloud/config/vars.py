@@ -110,6 +110,14 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('department')
 
     @_builtins.property
+    def domain(self) -> Optional[str]:
+        """
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
+        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        """
+        return __config__.get('domain')
+
+    @_builtins.property
     def ecs_role_name(self) -> Optional[str]:
         """
         The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
@@ -132,12 +140,27 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('fc')
 
     @_builtins.property
+    def force_use_asapi(self) -> Optional[bool]:
+        """
+        On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
+        """
+        return __config__.get_bool('forceUseAsapi')
+
+    @_builtins.property
     def insecure(self) -> Optional[bool]:
         """
         On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
         read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
         """
         return __config__.get_bool('insecure')
+
+    @_builtins.property
+    def is_center_region(self) -> Optional[bool]:
+        """
+        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
+        read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        """
+        return __config__.get_bool('isCenterRegion')
 
     @_builtins.property
     def log_endpoint(self) -> Optional[str]:
@@ -174,6 +197,14 @@ class _ExportableConfig(types.ModuleType):
         Accepted, and not needed for images.
         """
         return __config__.get('otsInstanceName')
+
+    @_builtins.property
+    def popgw_domain(self) -> Optional[str]:
+        """
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
+        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        """
+        return __config__.get('popgwDomain')
 
     @_builtins.property
     def profile(self) -> Optional[str]:

@@ -8,6 +8,7 @@ import subprocess
 import clients
 import pytest
 from emulator import Emulator
+from plugin import Plugin
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -54,3 +55,18 @@ def make(request):
 @pytest.fixture
 def client(make, emulator):
     return make(emulator, *clients.KEY)
+
+
+@pytest.fixture
+def plug():
+    """Starts plugin processes with no environment but the variables given, and stops them when the test is over."""
+    running = []
+
+    def start_one(**variables):
+        plugin = Plugin(variables)
+        running.append(plugin)
+        return plugin
+
+    yield start_one
+    for plugin in running:
+        plugin.stop()

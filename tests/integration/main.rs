@@ -9,6 +9,7 @@
 )]
 
 mod harness;
+mod house_rules;
 mod image;
 mod image_faults;
 mod provider;

@@ -11,6 +11,7 @@ mod failure;
 mod generated;
 mod input;
 pub mod model;
+mod operations;
 pub mod path;
 mod plugin;
 mod provider;
@@ -18,6 +19,7 @@ mod redact;
 mod resource;
 pub mod schema;
 mod server;
+mod state;
 pub mod value;
 
 pub use check::{CheckFailure, Findings};

@@ -1,497 +1,103 @@
-//! The provider's gRPC service: it decodes, finds the resource, calls its verb, encodes. Previews, secrets, aliases,
-//! deadlines and cancellation are dealt with here, so that no resource has to.
+//! The provider's gRPC service: one method for each of the protocol's, each handed on to `operations.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::watch;
-use tokio::time::{Duration, Instant};
 use tokio_stream::Empty;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
-use crate::check::{Findings, is_internal, read_json_texts};
-use crate::codec::decode;
-use crate::diff::{Change, ChangeKind, compare, without_defaults};
 use crate::engine::Engine;
-use crate::failure::{Failure, missing_keys};
+use crate::failure::Failure;
+use crate::generated::pulumirpc as rpc;
 use crate::generated::pulumirpc::resource_provider_server::ResourceProvider;
-use crate::generated::pulumirpc::{self as rpc, LogSeverity};
-use crate::model::ObjectType;
-use crate::path::Path;
-use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider, Types, package_schema};
+use crate::operations::Operations;
+use crate::provider::{Provider, package_schema};
 use crate::redact::Redactor;
-use crate::resource::{Autonaming, CheckContext, Context};
-use crate::value::{Properties, Value, from_struct, to_struct};
-use crate::{alias, check};
-
-/// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
-const UNAPPLIED: &str = "__unapplied";
-/// Provider inputs that are the engine's own.
-const ENGINE_SETTINGS: [&str; 2] = ["version", "pluginDownloadURL"];
-/// The longest time-out that is taken at its word; above it, arithmetic on instants could overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+use crate::value::{Properties, from_struct};
 
 /// The service of one plugin process.
 pub struct Server<P: Provider> {
-    shared: Arc<Shared<P>>,
-}
-
-struct Shared<P: Provider> {
-    provider: P,
-    engine: Engine,
-    client: Mutex<Option<Arc<P::Client>>>,
-    config: OnceLock<Result<Arc<ObjectType>, String>>,
-    cancel: watch::Sender<bool>,
-    /// The resources whose deprecated properties were warned of: once each is enough, and a replacement checks twice.
-    warned: Mutex<HashSet<(String, String)>>,
+    operations: Arc<Operations<P>>,
 }
 
 impl<P: Provider> std::fmt::Debug for Server<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("package", &self.shared.provider.name()).finish_non_exhaustive()
+        f.debug_struct("Server").field("package", &self.operations.provider.name()).finish_non_exhaustive()
     }
 }
 
 impl<P: Provider> Clone for Server<P> {
     fn clone(&self) -> Self {
-        Server { shared: Arc::clone(&self.shared) }
+        Server { operations: Arc::clone(&self.operations) }
     }
 }
 
 impl<P: Provider> Server<P> {
     /// The service of `provider`, which speaks to its users through `engine`.
     pub fn new(provider: P, engine: Engine) -> Self {
-        Server {
-            shared: Arc::new(Shared {
-                provider,
-                engine,
-                client: Mutex::new(None),
-                config: OnceLock::new(),
-                cancel: watch::Sender::new(false),
-                warned: Mutex::new(HashSet::new()),
-            }),
-        }
+        Server { operations: Arc::new(Operations::new(provider, engine)) }
     }
 
     /// Ends every wait, as the engine's Cancel does.
     pub fn cancel(&self) {
-        self.shared.cancel.send_replace(true);
+        self.operations.cancel.send_replace(true);
     }
 
     /// Runs an operation to its end, also where the engine hangs up on the call: what it learns must not be lost to a
     /// dropped future. A panic becomes an error that asks for a report.
-    async fn run<T: Send + 'static>(
+    async fn run<Q, T, F>(
         &self,
-        redactor: &Redactor,
-        urn: &str,
-        operation: impl Future<Output = Result<T, Failure>> + Send + 'static,
-    ) -> Result<Response<T>, Status> {
-        let span = tracing::info_span!("resource", urn);
+        request: Request<Q>,
+        operation: impl FnOnce(Arc<Operations<P>>, Q, Redactor) -> F,
+    ) -> Result<Response<T>, Status>
+    where
+        Q: AboutResource,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let request = request.into_inner();
+        let redactor = request.redactor();
+        let span = tracing::info_span!("resource", urn = request.urn());
+        let operation = operation(Arc::clone(&self.operations), request, redactor.clone());
         let result = match tokio::spawn(operation.instrument(span)).await {
             Ok(result) => result,
             Err(error) => Err(Failure::Bug(format!("the operation ended unexpectedly ({error})"))),
         };
-        self.shared.engine.flush().await;
-        result.map(Response::new).map_err(|failure| failure.into_status(redactor))
+        self.operations.engine.flush().await;
+        result.map(Response::new).map_err(|failure| failure.into_status(&redactor))
     }
 }
 
-impl<P: Provider> Shared<P> {
-    fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
-        let token = if type_.is_empty() { urn_type(urn) } else { type_ };
-        let resources = self.provider.resources();
-        if let Some(resource) = resources.iter().find(|resource| resource.token() == token) {
-            return Ok(resource.as_ref());
-        }
-        let tokens: Vec<&str> = resources.iter().map(|resource| resource.token()).collect();
-        Err(Failure::Refused(format!(
-            "unknown resource type {token:?}: this provider has {}",
-            tokens.join(", ")
-        )))
-    }
+/// A request that is about one resource: which, and what of it is secret.
+trait AboutResource {
+    fn urn(&self) -> &str;
+    fn redactor(&self) -> Redactor;
+}
 
-    fn config(&self) -> Result<&Arc<ObjectType>, Failure> {
-        self.config
-            .get_or_init(|| ObjectType::of::<P::Config>().map_err(|error| error.to_string()))
-            .as_ref()
-            .map_err(|error| Failure::Bug(error.clone()))
-    }
+macro_rules! about_resource {
+    ($($request:ident: $($properties:ident),+;)+) => {$(
+        impl AboutResource for rpc::$request {
+            fn urn(&self) -> &str {
+                &self.urn
+            }
 
-    fn client(&self) -> Result<Arc<P::Client>, Failure> {
-        lock(&self.client).clone().ok_or_else(|| {
-            Failure::Refused(
-                "the provider is not configured: the engine must call Configure, with known settings, first"
-                    .to_owned(),
-            )
-        })
-    }
-
-    fn context(
-        &self,
-        urn: &str,
-        name: &str,
-        timeout: f64,
-        default: Duration,
-        redactor: &Redactor,
-    ) -> Context {
-        let started = Instant::now();
-        Context {
-            urn: urn.to_owned(),
-            name: if name.is_empty() { urn_name(urn) } else { name }.to_owned(),
-            started,
-            deadline: started + time_limit(timeout, default),
-            engine: self.engine.clone(),
-            redactor: redactor.clone(),
-            cancelled: self.cancel.subscribe(),
-        }
-    }
-
-    fn check(&self, request: rpc::CheckRequest, redactor: &Redactor) -> Result<rpc::CheckResponse, Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let types = resource.types()?;
-        let news = request.news.unwrap_or_default();
-        let written = from_struct(news.clone());
-        let (_, secrets) = Value::Object(written.clone()).reveal();
-
-        // For a new resource engines send nothing, or no properties.
-        let olds = request.olds.map(from_struct).filter(|olds| !olds.is_empty());
-        let olds = olds.map(|olds| alias::canonical(&types.args, plain(olds)));
-        // What the state holds the cloud has accepted, under whatever rules it had then.
-        let (accepted, fresh): (Properties, Properties) = written.into_iter().partition(|(name, value)| {
-            let present = types
-                .args
-                .properties
-                .get(name)
-                .and_then(|property| property.alias_of.as_ref())
-                .unwrap_or(name);
-            types.args.properties.contains_key(name)
-                && olds.as_ref().and_then(|olds| olds.get(present)) == Some(&value.clone().reveal().0)
-        });
-        let is_accepted = |path: &Path| path.first_key().is_some_and(|name| accepted.contains_key(name));
-
-        let mut findings = Findings::default();
-        let mut checked = check::check(&types.args, fresh, &mut findings);
-        checked.extend(accepted.clone());
-        alias::check(&types.args, &checked, &mut findings);
-        let canonical = alias::canonical(&types.args, plain(checked.clone()));
-        let mut rules = Findings::default();
-        let context = CheckContext {
-            urn: &request.urn,
-            name: if request.name.is_empty() { urn_name(&request.urn) } else { &request.name },
-            olds: olds.as_ref(),
-            random_seed: &request.random_seed,
-            autonaming: autonaming(request.autonaming.as_ref()),
-        };
-        let filled = resource.check(canonical.clone(), &context, &mut rules)?;
-        if let Some(olds) = &olds {
-            let olds = without_defaults(olds.clone(), &canonical);
-            // A replacement starts anew, so what an update may not do does not bind it.
-            if !compare(&types.args, &olds, &canonical).iter().any(|change| change.replace) {
-                resource.check_update(olds, canonical, &mut rules)?;
+            fn redactor(&self) -> Redactor {
+                let all = [$(&self.$properties),+];
+                let all: Vec<Properties> = all.into_iter().flatten().map(|wire| from_struct(wire.clone())).collect();
+                Redactor::of(&all)
             }
         }
-        // The rules know the present names only; the user is told the name that the program uses.
-        let as_written = |path: &Path| {
-            path.first_key()
-                .and_then(|key| alias::written_name(&types.args, &checked, key))
-                .map_or_else(|| path.clone(), |name| path.with_first_key(name))
-        };
-        let shown = |path: &Path, reason: String| {
-            let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
-            if secret { without_value(&reason) } else { reason }
-        };
-        for found in rules.failures {
-            let path = as_written(&found.path);
-            if !is_accepted(&path) {
-                findings.fail(path.clone(), shown(&path, found.reason));
-            }
-        }
-        for found in rules.warnings {
-            let path = as_written(&found.path);
-            findings.warn(path.clone(), shown(&path, found.reason));
-        }
+    )+};
+}
 
-        if !findings.failures.is_empty() {
-            // Engines decode the inputs before they look at the failures, and take no unknowns then.
-            return Ok(rpc::CheckResponse {
-                inputs: Some(news),
-                failures: check_failures(findings, redactor),
-            });
-        }
-        self.warn_of_deprecated(&types.args, &checked, &request.urn);
-        for warning in &findings.warnings {
-            self.warn_once(&request.urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
-        }
-        let mut inputs = Value::Object(checked.into_iter().chain(filled).collect());
-        for path in &secrets {
-            inputs.conceal(path);
-        }
-        Ok(rpc::CheckResponse { inputs: Some(to_struct(into_properties(inputs))), failures: Vec::new() })
-    }
-
-    fn warn_of_deprecated(&self, object: &ObjectType, inputs: &Properties, urn: &str) {
-        for (name, property) in &object.properties {
-            if let (Some(text), true) = (&property.deprecated, inputs.contains_key(name)) {
-                self.warn_once(urn, format!("{name} is deprecated: {text}"));
-            }
-        }
-    }
-
-    fn warn_once(&self, urn: &str, text: String) {
-        if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
-            self.engine.log(LogSeverity::Warning, urn, text, false);
-        }
-    }
-
-    fn diff(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let object = &resource.types()?.args;
-        let old_state = plain(from_struct(request.olds.unwrap_or_default()));
-        resource.observe(&request.urn, &request.id, old_state.clone());
-        let written_news = plain(from_struct(request.news.unwrap_or_default()));
-        let written_olds = old_inputs(request.old_inputs, &old_state, object);
-        let news = alias::canonical(object, written_news.clone());
-        let olds = without_defaults(alias::canonical(object, written_olds.clone()), &news);
-
-        let mut changes = compare(object, &olds, &news);
-        // A program that begins to name what the cloud has anyway changes nothing; a replacement would give the same.
-        changes.retain(|change| {
-            let key = change.path.first_key().unwrap_or_default();
-            let named_only =
-                change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
-            !(named_only && news.contains_key(key) && news.get(key) == old_state.get(key))
-        });
-        for name in unapplied(&old_state) {
-            let path = Path::property(&name);
-            if object.properties.contains_key(&name)
-                && !changes.iter().any(|change| change.path.first_key() == Some(&name))
-            {
-                changes.push(Change { path, kind: ChangeKind::Update, replace: false });
-            }
-        }
-        let replaces = changes.iter().any(|change| change.replace);
-        let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
-
-        let as_written = |path: &Path| {
-            let name = path.first_key().and_then(|key| {
-                alias::written_name(object, &written_news, key)
-                    .or_else(|| alias::written_name(object, &written_olds, key))
-            });
-            name.map_or_else(|| path.clone(), |name| path.with_first_key(name))
-        };
-        for change in &mut changes {
-            change.path = as_written(&change.path);
-        }
-        Ok(diff_response(&changes, delete_before_replace))
-    }
-
-    fn check_config(
-        &self,
-        request: rpc::CheckRequest,
-        redactor: &Redactor,
-    ) -> Result<rpc::CheckResponse, Failure> {
-        let object = self.config()?;
-        let (mut settings, engines) = split_settings(request.news.unwrap_or_default());
-        let written = settings.clone();
-        read_json_texts(object, &mut settings);
-        let mut findings = Findings::default();
-        let checked = check::check(object, settings, &mut findings);
-        self.provider.check_config(&decode(plain(checked.clone()))?, &mut findings);
-        if findings.failures.is_empty() {
-            self.warn_of_deprecated(object, &checked, &request.urn);
-            for warning in &findings.warnings {
-                self.warn_once(
-                    &request.urn,
-                    redactor.redact(&format!("{}: {}", warning.path, warning.reason)),
-                );
-            }
-        }
-        // The settings go back in the form they came in: SDKs and states hold JSON texts. Secret ones become secret.
-        let mut inputs: Properties = written
-            .into_iter()
-            .map(|(name, value)| {
-                let secret = object.properties.get(&name).is_some_and(|property| property.secret);
-                let wrap = secret && !matches!(value, Value::Secret(_));
-                (name, if wrap { Value::Secret(Box::new(value)) } else { value })
-            })
-            .collect();
-        inputs.extend(engines);
-        Ok(rpc::CheckResponse {
-            inputs: Some(to_struct(inputs)),
-            failures: check_failures(findings, redactor),
-        })
-    }
-
-    fn diff_config(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
-        let object = self.config()?;
-        let read = |wire: prost_types::Struct| {
-            let (settings, _) = split_settings(wire);
-            let mut settings = plain(settings);
-            read_json_texts(object, &mut settings);
-            settings
-        };
-        let olds = read(request.old_inputs.or(request.olds).unwrap_or_default());
-        let news = read(request.news.unwrap_or_default());
-        Ok(diff_response(&compare(object, &olds, &news), false))
-    }
-
-    fn configure(&self, request: rpc::ConfigureRequest) -> Result<(), Status> {
-        let args = request.args.unwrap_or_else(|| prost_types::Struct {
-            fields: request
-                .variables
-                .into_iter()
-                .map(|(key, value)| {
-                    let name = key.rsplit(':').next().unwrap_or(&key).to_owned();
-                    (name, prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(value)) })
-                })
-                .collect(),
-        });
-        let (mut settings, _) = split_settings(args);
-        let redactor = Redactor::of([&settings]);
-        let fail = |failure: Failure| failure.into_status(&redactor);
-        let object = self.config().map_err(fail)?;
-        read_json_texts(object, &mut settings);
-        let mut findings = Findings::default();
-        let checked = check::check(object, settings, &mut findings);
-        if !findings.failures.is_empty() {
-            let texts: Vec<String> = findings
-                .failures
-                .iter()
-                .map(|failure| format!("{}:{}: {}", self.provider.name(), failure.path, failure.reason))
-                .collect();
-            return Err(fail(Failure::Refused(texts.join("; "))));
-        }
-        if Value::Object(checked.clone()).has_unknowns() {
-            // A preview in which settings depend on resources not made yet: nothing here needs a client before then.
-            *lock(&self.client) = None;
-            return Ok(());
-        }
-        let config = decode(plain(checked)).map_err(fail)?;
-        match self.provider.configure(config) {
-            Ok(client) => {
-                *lock(&self.client) = Some(Arc::new(client));
-                Ok(())
-            }
-            Err(ConfigureError::Missing(keys)) => Err(missing_keys(keys)),
-            Err(ConfigureError::Failed(failure)) => Err(fail(failure)),
-        }
-    }
-
-    async fn create(
-        &self,
-        request: rpc::CreateRequest,
-        redactor: Redactor,
-    ) -> Result<rpc::CreateResponse, Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let types = resource.types()?;
-        let inputs = from_struct(request.properties.unwrap_or_default());
-        if request.preview {
-            let state = preview_state(types, Properties::new(), &inputs);
-            return Ok(rpc::CreateResponse {
-                id: String::new(),
-                properties: Some(to_struct(finish(types, state, &inputs, None))),
-                refresh_before_update: false,
-            });
-        }
-        let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let args = alias::canonical(&types.args, plain(inputs.clone()));
-        match resource.create(&client, &context, args).await {
-            Ok((id, state)) => Ok(rpc::CreateResponse {
-                properties: Some(to_struct(finish(types, state, &inputs, Some(&id)))),
-                id,
-                refresh_before_update: false,
-            }),
-            Err(failure) => Err(finish_partial(types, failure, &inputs)),
-        }
-    }
-
-    async fn read(
-        &self,
-        request: rpc::ReadRequest,
-        redactor: Redactor,
-    ) -> Result<rpc::ReadResponse, Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let types = resource.types()?;
-        let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let written = from_struct(request.inputs.unwrap_or_default());
-        let state = from_struct(request.properties.unwrap_or_default());
-        if !written.is_empty() {
-            resource.observe(&request.urn, &request.id, plain(state.clone()));
-        }
-        let old = (!written.is_empty())
-            .then(|| (alias::canonical(&types.args, plain(written.clone())), plain(state.clone())));
-        let Some((args, mut read)) = resource.read(&client, &context, &request.id, old).await? else {
-            return Ok(rpc::ReadResponse::default());
-        };
-        if let Some(unapplied) = state.get(UNAPPLIED) {
-            read.insert(UNAPPLIED.to_owned(), unapplied.clone());
-        }
-        let inputs = keep_writing(&types.args, args, &written);
-        Ok(rpc::ReadResponse {
-            properties: Some(to_struct(finish(types, read, &inputs, Some(&request.id)))),
-            inputs: Some(to_struct(inputs)),
-            id: request.id,
-            refresh_before_update: false,
-        })
-    }
-
-    async fn update(
-        &self,
-        request: rpc::UpdateRequest,
-        redactor: Redactor,
-    ) -> Result<rpc::UpdateResponse, Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let types = resource.types()?;
-        let inputs = from_struct(request.news.unwrap_or_default());
-        let old_state = from_struct(request.olds.unwrap_or_default());
-        if request.preview {
-            let state = preview_state(types, old_state, &inputs);
-            let state = finish(types, state, &inputs, Some(&request.id));
-            return Ok(rpc::UpdateResponse {
-                properties: Some(to_struct(state)),
-                refresh_before_update: false,
-            });
-        }
-        let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let old_state = plain(old_state);
-        resource.observe(&request.urn, &request.id, old_state.clone());
-        let args = alias::canonical(&types.args, plain(inputs.clone()));
-        let old_args = alias::canonical(&types.args, old_inputs(request.old_inputs, &old_state, &types.args));
-        let mut changed: HashSet<String> =
-            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
-                .iter()
-                .filter_map(|change| change.path.first_key().map(str::to_owned))
-                .collect();
-        let unapplied = unapplied(&old_state);
-        changed.extend(unapplied.iter().cloned());
-        let update = AnyUpdate { id: request.id.clone(), old_args, old_state, args, changed, unapplied };
-        match resource.update(&client, &context, update).await {
-            Ok(state) => Ok(rpc::UpdateResponse {
-                properties: Some(to_struct(finish(types, state, &inputs, Some(&request.id)))),
-                refresh_before_update: false,
-            }),
-            Err(failure) => Err(finish_partial(types, failure, &inputs)),
-        }
-    }
-
-    async fn delete(&self, request: rpc::DeleteRequest, redactor: Redactor) -> Result<(), Failure> {
-        let resource = self.resource(&request.r#type, &request.urn)?;
-        let types = resource.types()?;
-        let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let state = plain(from_struct(request.properties.unwrap_or_default()));
-        let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
-        resource.delete(&client, &context, &request.id, (args, state)).await
-    }
+about_resource! {
+    CheckRequest: news, olds;
+    DiffRequest: news, olds, old_inputs;
+    CreateRequest: properties;
+    ReadRequest: properties, inputs;
+    UpdateRequest: news, olds, old_inputs;
+    DeleteRequest: properties, old_inputs;
 }
 
 #[tonic::async_trait]
@@ -502,7 +108,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
     ) -> Result<Response<rpc::ProviderHandshakeResponse>, Status> {
         let request = request.into_inner();
         if !request.engine_address.is_empty() {
-            self.shared.engine.attach(&request.engine_address);
+            self.operations.engine.attach(&request.engine_address);
         }
         Ok(Response::new(rpc::ProviderHandshakeResponse {
             accept_secrets: true,
@@ -536,7 +142,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
                 request.subpackage_name
             )));
         }
-        let schema = package_schema(&self.shared.provider)
+        let schema = package_schema(&self.operations.provider)
             .map_err(|failure| failure.into_status(&Redactor::default()))?;
         Ok(Response::new(rpc::GetSchemaResponse { schema: schema.to_string() }))
     }
@@ -545,27 +151,24 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::CheckRequest>,
     ) -> Result<Response<rpc::CheckResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.news, &request.olds]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.check_config(request, &shown) }).await
+        self.run(request, |operations, request, redactor| async move {
+            operations.check_config(request, &redactor)
+        })
+        .await
     }
 
     async fn diff_config(
         &self,
         request: Request<rpc::DiffRequest>,
     ) -> Result<Response<rpc::DiffResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.news, &request.olds, &request.old_inputs]);
-        let urn = request.urn.clone();
-        self.run(&redactor, &urn, async move { server.shared.diff_config(request) }).await
+        self.run(request, |operations, request, _| async move { operations.diff_config(request) }).await
     }
 
     async fn configure(
         &self,
         request: Request<rpc::ConfigureRequest>,
     ) -> Result<Response<rpc::ConfigureResponse>, Status> {
-        self.shared.configure(request.into_inner())?;
+        self.operations.configure(request.into_inner())?;
         Ok(Response::new(rpc::ConfigureResponse {
             accept_secrets: true,
             supports_preview: true,
@@ -596,34 +199,30 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::CheckRequest>,
     ) -> Result<Response<rpc::CheckResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.news, &request.olds]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.check(request, &shown) }).await
+        self.run(request, |operations, request, redactor| async move { operations.check(request, &redactor) })
+            .await
     }
 
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Result<Response<rpc::DiffResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.news, &request.olds, &request.old_inputs]);
-        let urn = request.urn.clone();
-        self.run(&redactor, &urn, async move { server.shared.diff(request) }).await
+        self.run(request, |operations, request, _| async move { operations.diff(request) }).await
     }
 
     async fn create(
         &self,
         request: Request<rpc::CreateRequest>,
     ) -> Result<Response<rpc::CreateResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.properties]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.create(request, shown).await }).await
+        self.run(request, |operations, request, redactor| async move {
+            operations.create(request, redactor).await
+        })
+        .await
     }
 
     async fn read(&self, request: Request<rpc::ReadRequest>) -> Result<Response<rpc::ReadResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.properties, &request.inputs]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.read(request, shown).await }).await
+        self.run(
+            request,
+            |operations, request, redactor| async move { operations.read(request, redactor).await },
+        )
+        .await
     }
 
     type ListStream = Empty<Result<rpc::ListResponse, Status>>;
@@ -639,17 +238,17 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::UpdateRequest>,
     ) -> Result<Response<rpc::UpdateResponse>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.news, &request.olds, &request.old_inputs]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.update(request, shown).await }).await
+        self.run(request, |operations, request, redactor| async move {
+            operations.update(request, redactor).await
+        })
+        .await
     }
 
     async fn delete(&self, request: Request<rpc::DeleteRequest>) -> Result<Response<()>, Status> {
-        let (server, request) = (self.clone(), request.into_inner());
-        let redactor = redactor([&request.properties, &request.old_inputs]);
-        let (urn, shown) = (request.urn.clone(), redactor.clone());
-        self.run(&redactor, &urn, async move { server.shared.delete(request, shown).await }).await
+        self.run(request, |operations, request, redactor| async move {
+            operations.delete(request, redactor).await
+        })
+        .await
     }
 
     async fn construct(
@@ -668,11 +267,11 @@ impl<P: Provider> ResourceProvider for Server<P> {
     }
 
     async fn get_plugin_info(&self, _: Request<()>) -> Result<Response<rpc::PluginInfo>, Status> {
-        Ok(Response::new(rpc::PluginInfo { version: self.shared.provider.version().to_owned() }))
+        Ok(Response::new(rpc::PluginInfo { version: self.operations.provider.version().to_owned() }))
     }
 
     async fn attach(&self, request: Request<rpc::PluginAttach>) -> Result<Response<()>, Status> {
-        self.shared.engine.attach(&request.into_inner().address);
+        self.operations.engine.attach(&request.into_inner().address);
         Ok(Response::new(()))
     }
 
@@ -682,7 +281,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
     ) -> Result<Response<rpc::GetMappingResponse>, Status> {
         let request = request.into_inner();
         let (provider, data) =
-            self.shared.provider.mapping(&request.key, &request.provider).unwrap_or_default();
+            self.operations.provider.mapping(&request.key, &request.provider).unwrap_or_default();
         Ok(Response::new(rpc::GetMappingResponse { provider, data }))
     }
 
@@ -690,256 +289,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::GetMappingsRequest>,
     ) -> Result<Response<rpc::GetMappingsResponse>, Status> {
-        let providers = self.shared.provider.mappings(&request.into_inner().key);
+        let providers = self.operations.provider.mappings(&request.into_inner().key);
         Ok(Response::new(rpc::GetMappingsResponse { providers }))
-    }
-}
-
-/// What a preview shows: the inputs as given, and what the cloud will decide as unknown, unless it was known before.
-fn preview_state(types: &Types, mut state: Properties, inputs: &Properties) -> Properties {
-    let canonical = alias::canonical(&types.args, inputs.clone());
-    let fresh = state.is_empty();
-    for (name, property) in &types.state.properties {
-        let input = types.args.properties.contains_key(name);
-        let known = match canonical.get(name) {
-            // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
-            Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
-            Some(value) => value.clone(),
-            None if property.unreported => Value::Null,
-            // Taken out of the program: what the cloud has then is seen then.
-            None if fresh || input && !state.contains_key(name) => Value::Unknown,
-            None => continue,
-        };
-        state.insert(name.clone(), known);
-    }
-    state.retain(|_, value| !value.is_null());
-    state
-}
-
-/// The state as the engine gets it: old names beside the present ones, secret where the inputs are, with the id.
-fn finish(types: &Types, state: Properties, inputs: &Properties, id: Option<&str>) -> Properties {
-    let (_, secrets) = Value::Object(alias::canonical(&types.args, inputs.clone())).reveal();
-    let mut state = Value::Object(state);
-    for path in &secrets {
-        state.conceal(path);
-    }
-    let mut state = into_properties(state);
-    alias::spread(&types.state, &mut state);
-    if let Some(id) = id {
-        state.insert("id".to_owned(), Value::String(id.to_owned()));
-    }
-    state
-}
-
-fn finish_partial(types: &Types, failure: Failure, inputs: &Properties) -> Failure {
-    match failure {
-        Failure::Partial { id, mut state, unapplied, reasons } => {
-            if !unapplied.is_empty() {
-                let names = unapplied.iter().cloned().map(Value::String).collect();
-                state.insert(UNAPPLIED.to_owned(), Value::Array(names));
-            }
-            Failure::Partial { state: finish(types, state, inputs, Some(&id)), id, unapplied, reasons }
-        }
-        plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
-    }
-}
-
-/// The inputs that a state says are not in effect.
-fn unapplied(state: &Properties) -> HashSet<String> {
-    match state.get(UNAPPLIED) {
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-        }
-        _ => HashSet::new(),
-    }
-}
-
-/// What was read, in the author's writing: under the names that the state's inputs use, secret where they are, and with
-/// the very value where the cloud's says the same.
-fn keep_writing(object: &ObjectType, read: Properties, written: &Properties) -> Properties {
-    let read = alias::restore(object, read, written);
-    let mut inputs: Properties = written
-        .iter()
-        .filter(|(key, _)| is_internal(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    for (key, value) in read {
-        let value = match written.get(&key) {
-            None => value,
-            Some(old) => {
-                let olds =
-                    without_defaults(Properties::from([(key.clone(), old.clone())]), &Properties::new());
-                let news = Properties::from([(key.clone(), value.clone())]);
-                if compare(object, &olds, &news).is_empty() {
-                    old.clone()
-                } else {
-                    let (_, secrets) = old.clone().reveal();
-                    let mut value = value;
-                    for path in &secrets {
-                        if path.steps().is_empty() {
-                            value = Value::Secret(Box::new(value));
-                        } else {
-                            value.conceal(path);
-                        }
-                    }
-                    value
-                }
-            }
-        };
-        inputs.insert(key, value);
-    }
-    inputs
-}
-
-/// The inputs in a state; where an engine does not send them, as much of the outputs as are inputs.
-fn old_inputs(inputs: Option<prost_types::Struct>, state: &Properties, object: &ObjectType) -> Properties {
-    match inputs {
-        Some(inputs) => plain(from_struct(inputs)),
-        None => state
-            .iter()
-            .filter(|(key, _)| {
-                object.properties.get(*key).is_some_and(|property| property.alias_of.is_none())
-            })
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-    }
-}
-
-fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffResponse {
-    use rpc::property_diff::Kind;
-    let keys = |replace_only: bool| -> Vec<String> {
-        let keys: BTreeSet<&str> = changes
-            .iter()
-            .filter(|change| change.replace || !replace_only)
-            .filter_map(|change| change.path.first_key())
-            .collect();
-        keys.into_iter().map(str::to_owned).collect()
-    };
-    let detailed: BTreeMap<String, rpc::PropertyDiff> = changes
-        .iter()
-        .map(|change| {
-            let kind = match (change.kind, change.replace) {
-                (ChangeKind::Add, false) => Kind::Add,
-                (ChangeKind::Add, true) => Kind::AddReplace,
-                (ChangeKind::Delete, false) => Kind::Delete,
-                (ChangeKind::Delete, true) => Kind::DeleteReplace,
-                (ChangeKind::Update, false) => Kind::Update,
-                (ChangeKind::Update, true) => Kind::UpdateReplace,
-            };
-            (change.path.to_string(), rpc::PropertyDiff { kind: i32::from(kind), input_diff: true })
-        })
-        .collect();
-    let some = if changes.is_empty() {
-        rpc::diff_response::DiffChanges::DiffNone
-    } else {
-        rpc::diff_response::DiffChanges::DiffSome
-    };
-    rpc::DiffResponse {
-        replaces: keys(true),
-        stables: Vec::new(),
-        delete_before_replace,
-        changes: i32::from(some),
-        diffs: keys(false),
-        detailed_diff: detailed.into_iter().collect(),
-        has_detailed_diff: true,
-    }
-}
-
-fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFailure> {
-    findings
-        .failures
-        .into_iter()
-        .map(|failure| rpc::CheckFailure {
-            property: failure.path.to_string(),
-            reason: redactor.redact(&failure.reason),
-        })
-        .collect()
-}
-
-/// The provider's settings, and what the engine keeps beside them.
-fn split_settings(wire: prost_types::Struct) -> (Properties, Properties) {
-    let (engines, settings) = from_struct(wire)
-        .into_iter()
-        .partition(|(key, _)| ENGINE_SETTINGS.contains(&key.as_str()) || is_internal(key));
-    (settings, engines)
-}
-
-fn redactor<const N: usize>(all: [&Option<prost_types::Struct>; N]) -> Redactor {
-    let all: Vec<Properties> = all.into_iter().flatten().map(|wire| from_struct(wire.clone())).collect();
-    Redactor::of(&all)
-}
-
-fn plain(properties: Properties) -> Properties {
-    into_properties(Value::Object(properties).reveal().0)
-}
-
-fn into_properties(value: Value) -> Properties {
-    match value {
-        Value::Object(map) => map,
-        // Only objects are passed in; an object stays one through every step above.
-        _ => Properties::new(),
-    }
-}
-
-/// A reason as it may be shown of a secret. By convention what was given comes last, after "got".
-fn without_value(reason: &str) -> String {
-    let (said, _) = reason.split_once(", got ").unwrap_or((reason, ""));
-    format!("{said} (the value is secret)")
-}
-
-fn autonaming(options: Option<&rpc::check_request::AutonamingOptions>) -> Autonaming<'_> {
-    use rpc::check_request::autonaming_options::Mode;
-    match options {
-        None => Autonaming::Default,
-        Some(options) => match options.mode() {
-            Mode::Propose => Autonaming::Propose(&options.proposed_name),
-            Mode::Enforce => Autonaming::Enforce(&options.proposed_name),
-            Mode::Disable => Autonaming::Disable,
-        },
-    }
-}
-
-fn time_limit(seconds: f64, default: Duration) -> Duration {
-    if seconds.is_finite() && seconds > 0.0 {
-        Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
-    } else {
-        default
-    }
-}
-
-/// `urn:pulumi:stack::project::parent$type::name` has the type of the resource after the last `$`.
-fn urn_type(urn: &str) -> &str {
-    let qualified = urn.split("::").nth(2).unwrap_or_default();
-    qualified.rsplit('$').next().unwrap_or_default()
-}
-
-fn urn_name(urn: &str) -> &str {
-    urn.splitn(4, "::").nth(3).unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn type_and_name_are_read_from_a_urn() {
-        let urn = "urn:pulumi:dev::shop::my:index:Group$alicloud:ecs/image:Image::web::blue";
-        assert_eq!(urn_type(urn), "alicloud:ecs/image:Image");
-        assert_eq!(urn_name(urn), "web::blue");
-        assert_eq!(urn_type("nonsense"), "");
-    }
-
-    #[test]
-    fn a_time_out_that_is_no_number_of_seconds_is_the_default() {
-        let default = Duration::from_secs(600);
-        for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(time_limit(seconds, default), default);
-        }
-        assert_eq!(time_limit(1.5, default), Duration::from_millis(1500));
-        assert_eq!(time_limit(1e300, default), LONGEST);
     }
 }

@@ -1,0 +1,577 @@
+//! What each call of the protocol comes to, in terms of resources. Knows no gRPC but its messages.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant};
+use tonic::Status;
+
+use crate::check::{Findings, is_internal, read_json_texts};
+use crate::codec::decode;
+use crate::diff::{Change, ChangeKind, compare, without_defaults};
+use crate::engine::Engine;
+use crate::failure::{Failure, missing_keys};
+use crate::generated::pulumirpc::{self as rpc, LogSeverity};
+use crate::model::ObjectType;
+use crate::path::Path;
+use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider};
+use crate::redact::Redactor;
+use crate::resource::{Autonaming, CheckContext, Context};
+use crate::state::{
+    finish, finish_partial, into_properties, keep_unapplied, keep_writing, old_inputs, plain, preview_state,
+    unapplied,
+};
+use crate::value::{Properties, Value, from_struct, to_struct};
+use crate::{alias, check};
+
+/// Provider inputs that are the engine's own.
+const ENGINE_SETTINGS: [&str; 2] = ["version", "pluginDownloadURL"];
+/// The longest time-out that is taken at its word; above it, arithmetic on instants could overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// What all calls of one plugin process share.
+pub(crate) struct Operations<P: Provider> {
+    pub(crate) provider: P,
+    pub(crate) engine: Engine,
+    client: Mutex<Option<Arc<P::Client>>>,
+    config: OnceLock<Result<Arc<ObjectType>, String>>,
+    pub(crate) cancel: watch::Sender<bool>,
+    /// The resources whose deprecated properties were warned of: once each is enough, and a replacement checks twice.
+    warned: Mutex<HashSet<(String, String)>>,
+}
+
+impl<P: Provider> Operations<P> {
+    pub(crate) fn new(provider: P, engine: Engine) -> Self {
+        Operations {
+            provider,
+            engine,
+            client: Mutex::new(None),
+            config: OnceLock::new(),
+            cancel: watch::Sender::new(false),
+            warned: Mutex::new(HashSet::new()),
+        }
+    }
+
+    fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
+        let token = if type_.is_empty() { urn_type(urn) } else { type_ };
+        let resources = self.provider.resources();
+        if let Some(resource) = resources.iter().find(|resource| resource.token() == token) {
+            return Ok(resource.as_ref());
+        }
+        let tokens: Vec<&str> = resources.iter().map(|resource| resource.token()).collect();
+        Err(Failure::Refused(format!(
+            "unknown resource type {token:?}: this provider has {}",
+            tokens.join(", ")
+        )))
+    }
+
+    fn config(&self) -> Result<&Arc<ObjectType>, Failure> {
+        self.config
+            .get_or_init(|| ObjectType::of::<P::Config>().map_err(|error| error.to_string()))
+            .as_ref()
+            .map_err(|error| Failure::Bug(error.clone()))
+    }
+
+    fn client(&self) -> Result<Arc<P::Client>, Failure> {
+        lock(&self.client).clone().ok_or_else(|| {
+            Failure::Refused(
+                "the provider is not configured: the engine must call Configure, with known settings, first"
+                    .to_owned(),
+            )
+        })
+    }
+
+    fn context(
+        &self,
+        urn: &str,
+        name: &str,
+        timeout: f64,
+        default: Duration,
+        redactor: &Redactor,
+    ) -> Context {
+        let started = Instant::now();
+        Context {
+            urn: urn.to_owned(),
+            name: if name.is_empty() { urn_name(urn) } else { name }.to_owned(),
+            started,
+            deadline: started + time_limit(timeout, default),
+            engine: self.engine.clone(),
+            redactor: redactor.clone(),
+            cancelled: self.cancel.subscribe(),
+        }
+    }
+
+    pub(crate) fn check(
+        &self,
+        request: rpc::CheckRequest,
+        redactor: &Redactor,
+    ) -> Result<rpc::CheckResponse, Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let types = resource.types()?;
+        let news = request.news.unwrap_or_default();
+        let written = from_struct(news.clone());
+        let (_, secrets) = Value::Object(written.clone()).reveal();
+
+        // For a new resource engines send nothing, or no properties.
+        let olds = request.olds.map(from_struct).filter(|olds| !olds.is_empty());
+        let olds = olds.map(|olds| alias::canonical(&types.args, plain(olds)));
+        // What the state holds the cloud has accepted, under whatever rules it had then.
+        let (accepted, fresh): (Properties, Properties) = written.into_iter().partition(|(name, value)| {
+            let present = types
+                .args
+                .properties
+                .get(name)
+                .and_then(|property| property.alias_of.as_ref())
+                .unwrap_or(name);
+            types.args.properties.contains_key(name)
+                && olds.as_ref().and_then(|olds| olds.get(present)) == Some(&value.clone().reveal().0)
+        });
+        let is_accepted = |path: &Path| path.first_key().is_some_and(|name| accepted.contains_key(name));
+
+        let mut findings = Findings::default();
+        let mut checked = check::check(&types.args, fresh, &mut findings);
+        checked.extend(accepted.clone());
+        alias::check(&types.args, &checked, &mut findings);
+        let canonical = alias::canonical(&types.args, plain(checked.clone()));
+        let mut rules = Findings::default();
+        let context = CheckContext {
+            urn: &request.urn,
+            name: if request.name.is_empty() { urn_name(&request.urn) } else { &request.name },
+            olds: olds.as_ref(),
+            random_seed: &request.random_seed,
+            autonaming: autonaming(request.autonaming.as_ref()),
+        };
+        let filled = resource.check(canonical.clone(), &context, &mut rules)?;
+        if let Some(olds) = &olds {
+            let olds = without_defaults(olds.clone(), &canonical);
+            // A replacement starts anew, so what an update may not do does not bind it.
+            if !compare(&types.args, &olds, &canonical).iter().any(|change| change.replace) {
+                resource.check_update(olds, canonical, &mut rules)?;
+            }
+        }
+        // The rules know the present names only; the user is told the name that the program uses.
+        let as_written = |path: &Path| {
+            path.first_key()
+                .and_then(|key| alias::written_name(&types.args, &checked, key))
+                .map_or_else(|| path.clone(), |name| path.with_first_key(name))
+        };
+        let shown = |path: &Path, reason: String| {
+            let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
+            if secret { without_value(&reason) } else { reason }
+        };
+        for found in rules.failures {
+            let path = as_written(&found.path);
+            if !is_accepted(&path) {
+                findings.fail(path.clone(), shown(&path, found.reason));
+            }
+        }
+        for found in rules.warnings {
+            let path = as_written(&found.path);
+            findings.warn(path.clone(), shown(&path, found.reason));
+        }
+
+        if !findings.failures.is_empty() {
+            // Engines decode the inputs before they look at the failures, and take no unknowns then.
+            return Ok(rpc::CheckResponse {
+                inputs: Some(news),
+                failures: check_failures(findings, redactor),
+            });
+        }
+        self.warn_of_deprecated(&types.args, &checked, &request.urn);
+        for warning in &findings.warnings {
+            self.warn_once(&request.urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
+        }
+        let mut inputs = Value::Object(checked.into_iter().chain(filled).collect());
+        for path in &secrets {
+            inputs.conceal(path);
+        }
+        Ok(rpc::CheckResponse { inputs: Some(to_struct(into_properties(inputs))), failures: Vec::new() })
+    }
+
+    fn warn_of_deprecated(&self, object: &ObjectType, inputs: &Properties, urn: &str) {
+        for (name, property) in &object.properties {
+            if let (Some(text), true) = (&property.deprecated, inputs.contains_key(name)) {
+                self.warn_once(urn, format!("{name} is deprecated: {text}"));
+            }
+        }
+    }
+
+    fn warn_once(&self, urn: &str, text: String) {
+        if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
+            self.engine.log(LogSeverity::Warning, urn, text, false);
+        }
+    }
+
+    pub(crate) fn diff(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let object = &resource.types()?.args;
+        let old_state = plain(from_struct(request.olds.unwrap_or_default()));
+        resource.observe(&request.urn, &request.id, old_state.clone());
+        let written_news = plain(from_struct(request.news.unwrap_or_default()));
+        let written_olds = old_inputs(request.old_inputs, &old_state, object);
+        let news = alias::canonical(object, written_news.clone());
+        let olds = without_defaults(alias::canonical(object, written_olds.clone()), &news);
+
+        let mut changes = compare(object, &olds, &news);
+        // A program that begins to name what the cloud has anyway changes nothing; a replacement would give the same.
+        changes.retain(|change| {
+            let key = change.path.first_key().unwrap_or_default();
+            let named_only =
+                change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
+            !(named_only && news.contains_key(key) && news.get(key) == old_state.get(key))
+        });
+        for name in unapplied(&old_state) {
+            let path = Path::property(&name);
+            if object.properties.contains_key(&name)
+                && !changes.iter().any(|change| change.path.first_key() == Some(&name))
+            {
+                changes.push(Change { path, kind: ChangeKind::Update, replace: false });
+            }
+        }
+        let replaces = changes.iter().any(|change| change.replace);
+        let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
+
+        let as_written = |path: &Path| {
+            let name = path.first_key().and_then(|key| {
+                alias::written_name(object, &written_news, key)
+                    .or_else(|| alias::written_name(object, &written_olds, key))
+            });
+            name.map_or_else(|| path.clone(), |name| path.with_first_key(name))
+        };
+        for change in &mut changes {
+            change.path = as_written(&change.path);
+        }
+        Ok(diff_response(&changes, delete_before_replace))
+    }
+
+    pub(crate) fn check_config(
+        &self,
+        request: rpc::CheckRequest,
+        redactor: &Redactor,
+    ) -> Result<rpc::CheckResponse, Failure> {
+        let object = self.config()?;
+        let (mut settings, engines) = split_settings(request.news.unwrap_or_default());
+        let written = settings.clone();
+        read_json_texts(object, &mut settings);
+        let mut findings = Findings::default();
+        let checked = check::check(object, settings, &mut findings);
+        self.provider.check_config(&decode(plain(checked.clone()))?, &mut findings);
+        if findings.failures.is_empty() {
+            self.warn_of_deprecated(object, &checked, &request.urn);
+            for warning in &findings.warnings {
+                self.warn_once(
+                    &request.urn,
+                    redactor.redact(&format!("{}: {}", warning.path, warning.reason)),
+                );
+            }
+        }
+        // The settings go back in the form they came in: SDKs and states hold JSON texts. Secret ones become secret.
+        let mut inputs: Properties = written
+            .into_iter()
+            .map(|(name, value)| {
+                let secret = object.properties.get(&name).is_some_and(|property| property.secret);
+                let wrap = secret && !matches!(value, Value::Secret(_));
+                (name, if wrap { Value::Secret(Box::new(value)) } else { value })
+            })
+            .collect();
+        inputs.extend(engines);
+        Ok(rpc::CheckResponse {
+            inputs: Some(to_struct(inputs)),
+            failures: check_failures(findings, redactor),
+        })
+    }
+
+    pub(crate) fn diff_config(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
+        let object = self.config()?;
+        let read = |wire: prost_types::Struct| {
+            let (settings, _) = split_settings(wire);
+            let mut settings = plain(settings);
+            read_json_texts(object, &mut settings);
+            settings
+        };
+        let olds = read(request.old_inputs.or(request.olds).unwrap_or_default());
+        let news = read(request.news.unwrap_or_default());
+        Ok(diff_response(&compare(object, &olds, &news), false))
+    }
+
+    pub(crate) fn configure(&self, request: rpc::ConfigureRequest) -> Result<(), Status> {
+        let args = request.args.unwrap_or_else(|| prost_types::Struct {
+            fields: request
+                .variables
+                .into_iter()
+                .map(|(key, value)| {
+                    let name = key.rsplit(':').next().unwrap_or(&key).to_owned();
+                    (name, prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(value)) })
+                })
+                .collect(),
+        });
+        let (mut settings, _) = split_settings(args);
+        let redactor = Redactor::of([&settings]);
+        let fail = |failure: Failure| failure.into_status(&redactor);
+        let object = self.config().map_err(fail)?;
+        read_json_texts(object, &mut settings);
+        let mut findings = Findings::default();
+        let checked = check::check(object, settings, &mut findings);
+        if !findings.failures.is_empty() {
+            let texts: Vec<String> = findings
+                .failures
+                .iter()
+                .map(|failure| format!("{}:{}: {}", self.provider.name(), failure.path, failure.reason))
+                .collect();
+            return Err(fail(Failure::Refused(texts.join("; "))));
+        }
+        if Value::Object(checked.clone()).has_unknowns() {
+            // A preview in which settings depend on resources not made yet: nothing here needs a client before then.
+            *lock(&self.client) = None;
+            return Ok(());
+        }
+        let config = decode(plain(checked)).map_err(fail)?;
+        match self.provider.configure(config) {
+            Ok(client) => {
+                *lock(&self.client) = Some(Arc::new(client));
+                Ok(())
+            }
+            Err(ConfigureError::Missing(keys)) => Err(missing_keys(keys)),
+            Err(ConfigureError::Failed(failure)) => Err(fail(failure)),
+        }
+    }
+
+    pub(crate) async fn create(
+        &self,
+        request: rpc::CreateRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::CreateResponse, Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let types = resource.types()?;
+        let inputs = from_struct(request.properties.unwrap_or_default());
+        if request.preview {
+            let state = preview_state(types, Properties::new(), &inputs);
+            return Ok(rpc::CreateResponse {
+                id: String::new(),
+                properties: Some(to_struct(finish(types, state, &inputs, None))),
+                refresh_before_update: false,
+            });
+        }
+        let client = self.client()?;
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let args = alias::canonical(&types.args, plain(inputs.clone()));
+        match resource.create(&client, &context, args).await {
+            Ok((id, state)) => Ok(rpc::CreateResponse {
+                properties: Some(to_struct(finish(types, state, &inputs, Some(&id)))),
+                id,
+                refresh_before_update: false,
+            }),
+            Err(failure) => Err(finish_partial(types, failure, &inputs)),
+        }
+    }
+
+    pub(crate) async fn read(
+        &self,
+        request: rpc::ReadRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::ReadResponse, Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let types = resource.types()?;
+        let client = self.client()?;
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let written = from_struct(request.inputs.unwrap_or_default());
+        let state = from_struct(request.properties.unwrap_or_default());
+        if !written.is_empty() {
+            resource.observe(&request.urn, &request.id, plain(state.clone()));
+        }
+        let old = (!written.is_empty())
+            .then(|| (alias::canonical(&types.args, plain(written.clone())), plain(state.clone())));
+        let Some((args, mut read)) = resource.read(&client, &context, &request.id, old).await? else {
+            return Ok(rpc::ReadResponse::default());
+        };
+        keep_unapplied(&mut read, &state);
+        let inputs = keep_writing(&types.args, args, &written);
+        Ok(rpc::ReadResponse {
+            properties: Some(to_struct(finish(types, read, &inputs, Some(&request.id)))),
+            inputs: Some(to_struct(inputs)),
+            id: request.id,
+            refresh_before_update: false,
+        })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        request: rpc::UpdateRequest,
+        redactor: Redactor,
+    ) -> Result<rpc::UpdateResponse, Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let types = resource.types()?;
+        let inputs = from_struct(request.news.unwrap_or_default());
+        let old_state = from_struct(request.olds.unwrap_or_default());
+        if request.preview {
+            let state = preview_state(types, old_state, &inputs);
+            let state = finish(types, state, &inputs, Some(&request.id));
+            return Ok(rpc::UpdateResponse {
+                properties: Some(to_struct(state)),
+                refresh_before_update: false,
+            });
+        }
+        let client = self.client()?;
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let old_state = plain(old_state);
+        resource.observe(&request.urn, &request.id, old_state.clone());
+        let args = alias::canonical(&types.args, plain(inputs.clone()));
+        let old_args = alias::canonical(&types.args, old_inputs(request.old_inputs, &old_state, &types.args));
+        let mut changed: HashSet<String> =
+            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
+                .iter()
+                .filter_map(|change| change.path.first_key().map(str::to_owned))
+                .collect();
+        let unapplied = unapplied(&old_state);
+        changed.extend(unapplied.iter().cloned());
+        let update = AnyUpdate { id: request.id.clone(), old_args, old_state, args, changed, unapplied };
+        match resource.update(&client, &context, update).await {
+            Ok(state) => Ok(rpc::UpdateResponse {
+                properties: Some(to_struct(finish(types, state, &inputs, Some(&request.id)))),
+                refresh_before_update: false,
+            }),
+            Err(failure) => Err(finish_partial(types, failure, &inputs)),
+        }
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        request: rpc::DeleteRequest,
+        redactor: Redactor,
+    ) -> Result<(), Failure> {
+        let resource = self.resource(&request.r#type, &request.urn)?;
+        let types = resource.types()?;
+        let client = self.client()?;
+        let context =
+            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let state = plain(from_struct(request.properties.unwrap_or_default()));
+        let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
+        resource.delete(&client, &context, &request.id, (args, state)).await
+    }
+}
+
+fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffResponse {
+    use rpc::property_diff::Kind;
+    let keys = |replace_only: bool| -> Vec<String> {
+        let keys: BTreeSet<&str> = changes
+            .iter()
+            .filter(|change| change.replace || !replace_only)
+            .filter_map(|change| change.path.first_key())
+            .collect();
+        keys.into_iter().map(str::to_owned).collect()
+    };
+    let detailed: BTreeMap<String, rpc::PropertyDiff> = changes
+        .iter()
+        .map(|change| {
+            let kind = match (change.kind, change.replace) {
+                (ChangeKind::Add, false) => Kind::Add,
+                (ChangeKind::Add, true) => Kind::AddReplace,
+                (ChangeKind::Delete, false) => Kind::Delete,
+                (ChangeKind::Delete, true) => Kind::DeleteReplace,
+                (ChangeKind::Update, false) => Kind::Update,
+                (ChangeKind::Update, true) => Kind::UpdateReplace,
+            };
+            (change.path.to_string(), rpc::PropertyDiff { kind: i32::from(kind), input_diff: true })
+        })
+        .collect();
+    let some = if changes.is_empty() {
+        rpc::diff_response::DiffChanges::DiffNone
+    } else {
+        rpc::diff_response::DiffChanges::DiffSome
+    };
+    rpc::DiffResponse {
+        replaces: keys(true),
+        stables: Vec::new(),
+        delete_before_replace,
+        changes: i32::from(some),
+        diffs: keys(false),
+        detailed_diff: detailed.into_iter().collect(),
+        has_detailed_diff: true,
+    }
+}
+
+fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFailure> {
+    findings
+        .failures
+        .into_iter()
+        .map(|failure| rpc::CheckFailure {
+            property: failure.path.to_string(),
+            reason: redactor.redact(&failure.reason),
+        })
+        .collect()
+}
+
+/// The provider's settings, and what the engine keeps beside them.
+fn split_settings(wire: prost_types::Struct) -> (Properties, Properties) {
+    let (engines, settings) = from_struct(wire)
+        .into_iter()
+        .partition(|(key, _)| ENGINE_SETTINGS.contains(&key.as_str()) || is_internal(key));
+    (settings, engines)
+}
+
+/// A reason as it may be shown of a secret. By convention what was given comes last, after "got".
+fn without_value(reason: &str) -> String {
+    let (said, _) = reason.split_once(", got ").unwrap_or((reason, ""));
+    format!("{said} (the value is secret)")
+}
+
+fn autonaming(options: Option<&rpc::check_request::AutonamingOptions>) -> Autonaming<'_> {
+    use rpc::check_request::autonaming_options::Mode;
+    match options {
+        None => Autonaming::Default,
+        Some(options) => match options.mode() {
+            Mode::Propose => Autonaming::Propose(&options.proposed_name),
+            Mode::Enforce => Autonaming::Enforce(&options.proposed_name),
+            Mode::Disable => Autonaming::Disable,
+        },
+    }
+}
+
+fn time_limit(seconds: f64, default: Duration) -> Duration {
+    if seconds.is_finite() && seconds > 0.0 {
+        Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
+    } else {
+        default
+    }
+}
+
+/// `urn:pulumi:stack::project::parent$type::name` has the type of the resource after the last `$`.
+fn urn_type(urn: &str) -> &str {
+    let qualified = urn.split("::").nth(2).unwrap_or_default();
+    qualified.rsplit('$').next().unwrap_or_default()
+}
+
+fn urn_name(urn: &str) -> &str {
+    urn.splitn(4, "::").nth(3).unwrap_or_default()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_and_name_are_read_from_a_urn() {
+        let urn = "urn:pulumi:dev::shop::my:index:Group$alicloud:ecs/image:Image::web::blue";
+        assert_eq!(urn_type(urn), "alicloud:ecs/image:Image");
+        assert_eq!(urn_name(urn), "web::blue");
+        assert_eq!(urn_type("nonsense"), "");
+    }
+
+    #[test]
+    fn a_time_out_that_is_no_number_of_seconds_is_the_default() {
+        let default = Duration::from_secs(600);
+        for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(time_limit(seconds, default), default);
+        }
+        assert_eq!(time_limit(1.5, default), Duration::from_millis(1500));
+        assert_eq!(time_limit(1e300, default), LONGEST);
+    }
+}

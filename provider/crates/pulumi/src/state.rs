@@ -1,0 +1,148 @@
+//! The shapes that inputs and states take on their way to and from a resource: previews, old names, secrets, and what an
+//! operation left undone.
+
+use std::collections::HashSet;
+
+use crate::alias;
+use crate::check::is_internal;
+use crate::diff::{compare, without_defaults};
+use crate::failure::Failure;
+use crate::model::ObjectType;
+use crate::provider::Types;
+use crate::value::{Properties, Value, from_struct};
+
+/// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
+const UNAPPLIED: &str = "__unapplied";
+
+/// What a preview shows: the inputs as given, and what the cloud will decide as unknown, unless it was known before.
+pub(crate) fn preview_state(types: &Types, mut state: Properties, inputs: &Properties) -> Properties {
+    let canonical = alias::canonical(&types.args, inputs.clone());
+    let fresh = state.is_empty();
+    for (name, property) in &types.state.properties {
+        let input = types.args.properties.contains_key(name);
+        let known = match canonical.get(name) {
+            // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
+            Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
+            Some(value) => value.clone(),
+            None if property.unreported => Value::Null,
+            // Taken out of the program: what the cloud has then is seen then.
+            None if fresh || input && !state.contains_key(name) => Value::Unknown,
+            None => continue,
+        };
+        state.insert(name.clone(), known);
+    }
+    state.retain(|_, value| !value.is_null());
+    state
+}
+
+/// The state as the engine gets it: old names beside the present ones, secret where the inputs are, with the id.
+pub(crate) fn finish(types: &Types, state: Properties, inputs: &Properties, id: Option<&str>) -> Properties {
+    let (_, secrets) = Value::Object(alias::canonical(&types.args, inputs.clone())).reveal();
+    let mut state = Value::Object(state);
+    for path in &secrets {
+        state.conceal(path);
+    }
+    let mut state = into_properties(state);
+    alias::spread(&types.state, &mut state);
+    if let Some(id) = id {
+        state.insert("id".to_owned(), Value::String(id.to_owned()));
+    }
+    state
+}
+
+pub(crate) fn finish_partial(types: &Types, failure: Failure, inputs: &Properties) -> Failure {
+    match failure {
+        Failure::Partial { id, mut state, unapplied, reasons } => {
+            if !unapplied.is_empty() {
+                let names = unapplied.iter().cloned().map(Value::String).collect();
+                state.insert(UNAPPLIED.to_owned(), Value::Array(names));
+            }
+            Failure::Partial { state: finish(types, state, inputs, Some(&id)), id, unapplied, reasons }
+        }
+        plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
+    }
+}
+
+/// Takes over what a state says is not in effect into one that was read anew.
+pub(crate) fn keep_unapplied(read: &mut Properties, state: &Properties) {
+    if let Some(unapplied) = state.get(UNAPPLIED) {
+        read.insert(UNAPPLIED.to_owned(), unapplied.clone());
+    }
+}
+
+/// The inputs that a state says are not in effect.
+pub(crate) fn unapplied(state: &Properties) -> HashSet<String> {
+    match state.get(UNAPPLIED) {
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        }
+        _ => HashSet::new(),
+    }
+}
+
+/// What was read, in the author's writing: under the names that the state's inputs use, secret where they are, and with
+/// the very value where the cloud's says the same.
+pub(crate) fn keep_writing(object: &ObjectType, read: Properties, written: &Properties) -> Properties {
+    let read = alias::restore(object, read, written);
+    let mut inputs: Properties = written
+        .iter()
+        .filter(|(key, _)| is_internal(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    for (key, value) in read {
+        let value = match written.get(&key) {
+            None => value,
+            Some(old) => {
+                let olds =
+                    without_defaults(Properties::from([(key.clone(), old.clone())]), &Properties::new());
+                let news = Properties::from([(key.clone(), value.clone())]);
+                if compare(object, &olds, &news).is_empty() {
+                    old.clone()
+                } else {
+                    let (_, secrets) = old.clone().reveal();
+                    let mut value = value;
+                    for path in &secrets {
+                        if path.steps().is_empty() {
+                            value = Value::Secret(Box::new(value));
+                        } else {
+                            value.conceal(path);
+                        }
+                    }
+                    value
+                }
+            }
+        };
+        inputs.insert(key, value);
+    }
+    inputs
+}
+
+/// The inputs in a state; where an engine does not send them, as much of the outputs as are inputs.
+pub(crate) fn old_inputs(
+    inputs: Option<prost_types::Struct>,
+    state: &Properties,
+    object: &ObjectType,
+) -> Properties {
+    match inputs {
+        Some(inputs) => plain(from_struct(inputs)),
+        None => state
+            .iter()
+            .filter(|(key, _)| {
+                object.properties.get(*key).is_some_and(|property| property.alias_of.is_none())
+            })
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+pub(crate) fn plain(properties: Properties) -> Properties {
+    into_properties(Value::Object(properties).reveal().0)
+}
+
+pub(crate) fn into_properties(value: Value) -> Properties {
+    match value {
+        Value::Object(map) => map,
+        // Only objects are passed in; an object stays one through every step above.
+        _ => Properties::new(),
+    }
+}

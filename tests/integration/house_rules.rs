@@ -1,0 +1,44 @@
+//! Rules of the house that no lint knows.
+
+use std::path::{Path, PathBuf};
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["target", "generated"].contains(&name.as_str()) {
+            rust_files(&path, found);
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_holds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    rust_files(&root.join("provider"), &mut files);
+    rust_files(&root.join("tests"), &mut files);
+    assert!(files.len() > 80, "{}", files.len());
+    let silent: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| !std::fs::read_to_string(file).unwrap().starts_with("//! "))
+        .collect();
+    assert!(silent.is_empty(), "the first line is no //! comment: {silent:?}");
+}
+
+#[test]
+fn the_crates_know_only_what_they_may() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    for (krate, strangers) in [
+        ("pulumi", &["aliyun", "emulator", "provider"][..]),
+        ("aliyun", &["pulumi", "emulator", "provider"]),
+        ("emulator", &["aliyun", "pulumi", "provider"]),
+    ] {
+        let manifest = std::fs::read_to_string(root.join(krate).join("Cargo.toml")).unwrap();
+        for stranger in strangers {
+            assert!(!manifest.contains(&format!("\n{stranger}")), "{krate} depends on {stranger}");
+        }
+    }
+}

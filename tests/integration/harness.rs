@@ -294,6 +294,26 @@ impl Plugin {
         Ok(from_struct(&response.properties.unwrap_or_default()))
     }
 
+    pub(crate) async fn preview_update(
+        &mut self,
+        name: &str,
+        state: &Json,
+        olds: &Json,
+        news: &Json,
+    ) -> Json {
+        let request = rpc::UpdateRequest {
+            id: text(&state["id"]),
+            urn: urn(name),
+            olds: Some(to_struct(state)),
+            old_inputs: Some(to_struct(olds)),
+            news: Some(to_struct(news)),
+            preview: true,
+            ..rpc::UpdateRequest::default()
+        };
+        let response = self.rpc.update(request).await.expect("a preview succeeds").into_inner();
+        from_struct(&response.properties.unwrap_or_default())
+    }
+
     pub(crate) async fn delete(&mut self, name: &str, state: &Json, inputs: &Json) -> Result<(), Failed> {
         let request = rpc::DeleteRequest {
             id: text(&state["id"]),

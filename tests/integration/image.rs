@@ -194,6 +194,23 @@ async fn a_preview_makes_nothing_and_knows_what_can_be_known() {
 }
 
 #[tokio::test]
+async fn a_preview_of_an_update_knows_what_stays() {
+    let mut world = World::new().await;
+    let mut inputs = from_snapshot();
+    inputs["features"] = json!({ "imdsSupport": "v2" });
+    let (inputs, state) = world.plugin.up("web", inputs).await;
+    let mut news = inputs.clone();
+    news["description"] = "second".into();
+    news.as_object_mut().unwrap().remove("tags");
+    let shown = world.plugin.preview_update("web", &state, &inputs, &news).await;
+    assert_eq!(shown["description"], "second");
+    assert_eq!(shown["tags"], UNKNOWN);
+    for property in ["features", "diskDeviceMappings", "status", "id", "imageName", "name"] {
+        assert_eq!(shown[property], state[property], "{property}");
+    }
+}
+
+#[tokio::test]
 async fn tags_take_numbers_and_booleans_as_their_text() {
     let mut world = World::new().await;
     let inputs =

@@ -100,7 +100,7 @@ async fn forward(mut queue: mpsc::UnboundedReceiver<Line>, gone: Arc<watch::Send
             Line::Attach(address) => {
                 client = connect(&address, Arc::clone(&gone)).await;
                 if client.is_none() {
-                    gone.send_replace(true);
+                    tokio::spawn(watch_parent(Arc::clone(&gone)));
                 }
                 for request in waiting.drain(..) {
                     send(&mut client, request).await;
@@ -113,6 +113,21 @@ async fn forward(mut queue: mpsc::UnboundedReceiver<Line>, gone: Arc<watch::Send
             }
         }
     }
+}
+
+/// Where there is no connection whose end could be seen, the engine's end is that of the process that started this one.
+async fn watch_parent(gone: Arc<watch::Sender<bool>>) {
+    #[cfg(unix)]
+    {
+        const INTERVAL: Duration = Duration::from_secs(1);
+        let parent = std::os::unix::process::parent_id();
+        while std::os::unix::process::parent_id() == parent {
+            tokio::time::sleep(INTERVAL).await;
+        }
+        gone.send_replace(true);
+    }
+    #[cfg(not(unix))]
+    drop(gone);
 }
 
 async fn send(client: &mut Option<EngineClient<Channel>>, request: LogRequest) {

@@ -19,8 +19,8 @@ use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
-    finish, finish_partial, into_properties, keep_unapplied, keep_writing, old_inputs, plain, preview_state,
-    unapplied,
+    finish, finish_partial, into_properties, keep_unapplied, keep_writing, old_inputs, plain, preview_create,
+    preview_update, unapplied,
 };
 use crate::value::{Properties, Value, from_struct, to_struct};
 use crate::{alias, check};
@@ -346,7 +346,7 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let inputs = from_struct(request.properties.unwrap_or_default());
         if request.preview {
-            let state = preview_state(types, Properties::new(), &inputs);
+            let state = preview_create(types, &inputs);
             return Ok(rpc::CreateResponse {
                 id: String::new(),
                 properties: Some(to_struct(finish(types, state, &inputs, None))),
@@ -406,8 +406,19 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let inputs = from_struct(request.news.unwrap_or_default());
         let old_state = from_struct(request.olds.unwrap_or_default());
+        let plain_state = plain(old_state.clone());
+        let args = alias::canonical(&types.args, plain(inputs.clone()));
+        let old_args =
+            alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &types.args));
+        let mut changed: HashSet<String> =
+            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
+                .iter()
+                .filter_map(|change| change.path.first_key().map(str::to_owned))
+                .collect();
+        let unapplied = unapplied(&plain_state);
+        changed.extend(unapplied.iter().cloned());
         if request.preview {
-            let state = preview_state(types, old_state, &inputs);
+            let state = preview_update(types, old_state, &inputs, &changed);
             let state = finish(types, state, &inputs, Some(&request.id));
             return Ok(rpc::UpdateResponse {
                 properties: Some(to_struct(state)),
@@ -417,18 +428,9 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let old_state = plain(old_state);
-        resource.observe(&request.urn, &request.id, old_state.clone());
-        let args = alias::canonical(&types.args, plain(inputs.clone()));
-        let old_args = alias::canonical(&types.args, old_inputs(request.old_inputs, &old_state, &types.args));
-        let mut changed: HashSet<String> =
-            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
-                .iter()
-                .filter_map(|change| change.path.first_key().map(str::to_owned))
-                .collect();
-        let unapplied = unapplied(&old_state);
-        changed.extend(unapplied.iter().cloned());
-        let update = AnyUpdate { id: request.id.clone(), old_args, old_state, args, changed, unapplied };
+        resource.observe(&request.urn, &request.id, plain_state.clone());
+        let update =
+            AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {
             Ok(state) => Ok(rpc::UpdateResponse {
                 properties: Some(to_struct(finish(types, state, &inputs, Some(&request.id)))),

@@ -14,22 +14,39 @@ use crate::value::{Properties, Value, from_struct};
 /// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
 const UNAPPLIED: &str = "__unapplied";
 
-/// What a preview shows: the inputs as given, and what the cloud will decide as unknown, unless it was known before.
-pub(crate) fn preview_state(types: &Types, mut state: Properties, inputs: &Properties) -> Properties {
+/// What a preview shows of a resource to be made: the inputs as given, and what the cloud will decide as unknown.
+pub(crate) fn preview_create(types: &Types, inputs: &Properties) -> Properties {
+    let every = types.state.properties.keys().map(String::as_str);
+    preview(types, Properties::new(), inputs, every)
+}
+
+/// What a preview shows of a resource to be updated: the state it has, with what will change.
+pub(crate) fn preview_update(
+    types: &Types,
+    state: Properties,
+    inputs: &Properties,
+    changed: &HashSet<String>,
+) -> Properties {
+    preview(types, state, inputs, changed.iter().map(String::as_str))
+}
+
+fn preview<'a>(
+    types: &Types,
+    mut state: Properties,
+    inputs: &Properties,
+    changing: impl Iterator<Item = &'a str>,
+) -> Properties {
     let canonical = alias::canonical(&types.args, inputs.clone());
-    let fresh = state.is_empty();
-    for (name, property) in &types.state.properties {
-        let input = types.args.properties.contains_key(name);
+    for name in changing {
+        let Some(property) = types.state.properties.get(name) else { continue };
         let known = match canonical.get(name) {
             // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
             Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
             Some(value) => value.clone(),
             None if property.unreported => Value::Null,
-            // Taken out of the program: what the cloud has then is seen then.
-            None if fresh || input && !state.contains_key(name) => Value::Unknown,
-            None => continue,
+            None => Value::Unknown,
         };
-        state.insert(name.clone(), known);
+        state.insert(name.to_owned(), known);
     }
     state.retain(|_, value| !value.is_null());
     state

@@ -84,6 +84,12 @@ class Emulator:
     def refusals(self):
         return [entry for entry in self.requests() if entry["status"] != 200]
 
+    def fault(self, fault):
+        self.control("POST", "faults", [fault])
+
+    def clear_faults(self):
+        self.control("DELETE", "faults")
+
     def images(self):
         """This account's images, by id."""
         regions = self.control("GET", "state")["regions"]

@@ -66,7 +66,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }
         None => {
             let runtime = runtime()?;
-            let served = runtime.block_on(pulumi::serve(Alicloud::new(), cli.engine.as_deref(), signal()));
+            let served = runtime
+                .block_on(async { pulumi::serve(Alicloud::new(), cli.engine.as_deref(), signal()).await });
             // Whoever still waits, waits in vain: the engine is gone, or its grace is over.
             runtime.shutdown_background();
             served.map_err(|error| anyhow::anyhow!(error))
@@ -78,24 +79,28 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Ends when the process is told to stop.
-async fn signal() {
+/// Ends when the process is told to stop. From this call on, and not only from the first wait, no signal ends the process
+/// by itself. Must be called on a runtime.
+fn signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        async move {
             // Without handlers the default action ends the process just as well.
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            let (Ok(mut interrupt), Ok(mut terminate)) = handlers else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
         }
     }
     #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -251,3 +251,22 @@ async fn handshake_and_plugin_info_say_what_this_is() {
     let mapping = rpc::GetMappingRequest { key: "terraform".to_owned(), provider: "alicloud".to_owned() };
     assert_eq!(plugin.rpc.get_mapping(mapping).await.unwrap().into_inner().provider, "alicloud");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_right_after_the_first_line_ends_the_process_cleanly() {
+    use std::io::BufRead;
+    use std::process::{Command, Stdio};
+
+    for arguments in [&["emulator"][..], &[]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pulumi-resource-alicloud"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(kill.success() && child.wait().unwrap().success(), "{arguments:?}");
+    }
+}

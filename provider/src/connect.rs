@@ -47,7 +47,7 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
         missing.push(missing_region());
     }
     if credentials.is_none() {
-        missing.extend(missing_key());
+        missing.extend(missing_key(config, &environment));
     }
     let (Some(region), Some(credentials)) = (region, credentials) else {
         return Err(ConfigureError::Missing(missing));
@@ -215,16 +215,26 @@ fn credentials(
     if oidc_variables.iter().all(|name| environment.variable(name).is_some()) {
         return Some(Arc::new(credential::EnvironmentOidc));
     }
-    let home = environment.home()?;
-    let given = |variable: &str| environment.variable(variable).is_some();
-    if given("ALIBABA_CLOUD_CONFIG_FILE") || home.join(".aliyun/config.json").exists() {
+    if has_cli_file(environment) {
         return Some(Arc::new(credential::Profile::current()));
     }
-    let ini = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
-    if given("ALIBABA_CLOUD_CREDENTIALS_FILE") || ini.iter().any(|file| home.join(file).exists()) {
-        return Some(Arc::new(credential::Ini::default()));
-    }
-    None
+    has_ini_file(environment).then(|| Arc::new(credential::Ini::default()) as Source)
+}
+
+/// Whether there is a configuration file of the CLI where one is looked for.
+fn has_cli_file(environment: &Environment) -> bool {
+    environment.variable("ALIBABA_CLOUD_CONFIG_FILE").is_some()
+        || has_file(environment, &[".aliyun/config.json"])
+}
+
+/// Whether there is a credentials ini where one is looked for.
+fn has_ini_file(environment: &Environment) -> bool {
+    environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE").is_some()
+        || has_file(environment, &[".alibabacloud/credentials", ".alibabacloud/credentials.ini"])
+}
+
+fn has_file(environment: &Environment, files: &[&str]) -> bool {
+    environment.home().is_some_and(|home| files.iter().any(|file| home.join(file).exists()))
 }
 
 /// The profile that a setting or variable names.
@@ -233,8 +243,11 @@ fn profile(config: &Config, environment: &Environment) -> Option<credential::Pro
     let file =
         text(&config.shared_credentials_file).or_else(|| variable(environment, &CREDENTIALS_FILE_VARIABLES));
     let name = text(&config.profile).or_else(|| variable(environment, &PROFILE_VARIABLES));
+    // The libraries name a section of the ini by the same variable.
+    let of_ini = text(&config.profile).is_none() && file.is_none();
     match (name, file) {
         (None, None) => None,
+        _ if of_ini && !has_cli_file(environment) && has_ini_file(environment) => None,
         (name, file) => Some(credential::Profile::named(name.unwrap_or_else(|| DEFAULT.to_owned()), file)),
     }
 }
@@ -295,12 +308,15 @@ fn missing_region() -> MissingKey {
     }
 }
 
-fn missing_key() -> [MissingKey; 2] {
+/// The parts of a key that neither a setting nor a variable gives.
+fn missing_key(config: &Config, environment: &Environment) -> Vec<MissingKey> {
     [
-        ("accessKey", "the access key's id", credential::ACCESS_KEY_VARIABLES),
-        ("secretKey", "the access key's secret", credential::SECRET_KEY_VARIABLES),
+        ("accessKey", "the access key's id", &config.access_key, credential::ACCESS_KEY_VARIABLES),
+        ("secretKey", "the access key's secret", &config.secret_key, credential::SECRET_KEY_VARIABLES),
     ]
-    .map(|(name, what, variables)| MissingKey {
+    .into_iter()
+    .filter(|(_, _, setting, variables)| part(setting, environment, variables).is_none())
+    .map(|(name, what, _, variables)| MissingKey {
         name: format!("alicloud:{name}"),
         description: format!(
             "{what}; set it with `pulumi config set --secret alicloud:{name}` or one of the environment variables {}; or give \
@@ -308,6 +324,7 @@ fn missing_key() -> [MissingKey; 2] {
             variables.join(", ")
         ),
     })
+    .collect()
 }
 
 /// Whether the environment gives this part of a key pair.

@@ -72,6 +72,9 @@ pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
             "The same request was made before with other parameters. Run the update again: it starts a new request."
                 .to_owned(),
         ),
+        "EntityNotExist.Role" => Some(
+            "Check the role's ARN, acs:ram::<account>:role/<name>: the account and the role's name must be right.".to_owned(),
+        ),
         "InsufficientBalance" | "InvalidAccountStatus.NotEnoughBalance" => {
             Some("Top up the account's balance.".to_owned())
         }

@@ -76,8 +76,8 @@ impl AssumeRole {
             secure: false,
         };
         let keys = Keys::Fixed(&base);
-        let mut credential =
-            context.sts.credentials(context, &place, "AssumeRole", params, keys, None).await?;
+        let answer = context.sts.credentials(context, &place, "AssumeRole", params, keys, None).await;
+        let mut credential = answer.map_err(|error| error.with_note(format_args!("asked for {origin}")))?;
         credential.origin = format!("{origin}, assumed with {}", base.origin);
         Ok(Some(credential))
     }

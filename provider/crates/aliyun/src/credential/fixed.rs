@@ -49,8 +49,10 @@ pub(super) fn check(credential: &Credential) -> Result<(), Error> {
     }
     if credential.access_key_id.starts_with("STS.") && credential.security_token.is_none() {
         return Err(Error::credential(format!(
-            "{origin}: the key {} is a temporary one and comes with a security token, which is missing",
-            credential.masked_id()
+            "{origin}: the key {} is a temporary one and comes with a security token, which is missing: give it as securityToken \
+             or in one of {}",
+            credential.masked_id(),
+            super::SECURITY_TOKEN_VARIABLES.join(", ")
         )));
     }
     Ok(())

@@ -9,6 +9,8 @@ import clients
 import pytest
 from emulator import Emulator
 from plugin import Plugin
+from relay import Relay
+from world import World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -70,3 +72,13 @@ def plug():
     yield start_one
     for plugin in running:
         plugin.stop()
+
+
+@pytest.fixture
+def world(tmp_path, start, plug):
+    home = tmp_path / "home"
+    home.mkdir()
+    emulator = start("--image-ready-after", "0s")
+    relay = Relay(emulator)
+    yield World(home, emulator, relay, plug)
+    relay.stop()

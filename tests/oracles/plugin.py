@@ -1,6 +1,7 @@
 """The built plugin as an engine sees it: a process of its own, spoken to over gRPC by Pulumi's own generated client."""
 
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
@@ -20,11 +21,12 @@ PATIENCE = 120
 
 
 class Failed(Exception):
-    """The plugin refused. The text is everything the engine would show; `partial` is the state that came along."""
+    """The plugin refused: with a message, and details as dicts. The text is all of that."""
 
-    def __init__(self, code, text, partial=None):
-        super().__init__(text)
-        self.code, self.text, self.partial = code, text, partial
+    def __init__(self, message, details):
+        self.message, self.details = message, details
+        self.text = "\n".join([message, *(json.dumps(detail, ensure_ascii=False) for detail in details)])
+        super().__init__(self.text)
 
 
 def command():
@@ -125,11 +127,13 @@ class Plugin:
         answer = self.call("Create", request)
         return answer.id, plain(answer.properties)
 
-    def read(self, image_id, name="read", state=None):
+    def read(self, image_id, name="read", state=None, inputs=None):
         """The state of an image as the cloud has it, or None where there is none."""
         request = provider_pb2.ReadRequest(id=image_id, urn=urn(name), name=name, type=IMAGE)
         if state is not None:
             request.properties.CopyFrom(struct(state))
+        if inputs is not None:
+            request.inputs.CopyFrom(struct(inputs))
         answer = self.call("Read", request)
         return plain(answer.properties) if answer.id else None
 
@@ -158,20 +162,14 @@ def urn(name):
 
 def failed(error):
     """A refusal with its details, which ride along as `google.rpc.Status` where there are any."""
-    texts, partial = [error.details() or ""], None
+    details = []
+    kinds = (provider_pb2.ErrorResourceInitFailed, provider_pb2.ConfigureErrorMissingKeys, errors_pb2.ErrorCause)
     for key, value in error.trailing_metadata() or ():
         if key != "grpc-status-details-bin":
             continue
         for detail in status_pb2.Status.FromString(value).details:
-            for kind in (
-                provider_pb2.ErrorResourceInitFailed,
-                provider_pb2.ConfigureErrorMissingKeys,
-                errors_pb2.ErrorCause,
-            ):
-                message = kind()
-                if detail.Is(kind.DESCRIPTOR):
-                    detail.Unpack(message)
-                    texts.append(json_format.MessageToJson(message, ensure_ascii=False))
-                    if kind is provider_pb2.ErrorResourceInitFailed:
-                        partial = message
-    return Failed(error.code(), "\n".join(texts), partial)
+            (kind,) = [kind for kind in kinds if detail.Is(kind.DESCRIPTOR)]
+            message = kind()
+            detail.Unpack(message)
+            details.append(plain(message))
+    return Failed(error.details() or "", details)

@@ -1,4 +1,6 @@
-"""A relay in front of the emulator that remembers by which keys calls were signed, which the emulator does not tell."""
+"""A relay in front of the emulator that remembers what the emulator does not tell: the keys by which calls were signed,
+and the secrets that were given out.
+"""
 
 import http.client
 import http.server
@@ -9,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 class Relay:
     def __init__(self, emulator):
-        seen = self.seen = []
+        seen, secrets = self.seen, self.secrets = [], set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -22,6 +24,9 @@ class Relay:
                 cloud.request(self.command, self.path, body, dict(self.headers))
                 answer = cloud.getresponse()
                 content = answer.read()
+                secrets.update(re.findall(r'"(?:AccessKeySecret|SecurityToken)": ?"([^"]+)"', content.decode()))
+                if self.path == "/latest/api/token":
+                    secrets.add(content.decode())
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("content-length", "transfer-encoding", "connection"):

@@ -75,16 +75,12 @@ class Source:
 SOURCES = {}
 
 
-def source(*called, params=None, temporary=None, defect=None):
-    """Registers a set-up under its name. `called` is what the key costs; a key that costs something is temporary.
-
-    `defect` says what the plugin does wrong today; once it is mended, the test fails until the word is taken out.
-    """
+def source(*called, params=None, temporary=None):
+    """Registers a set-up under its name. `called` is what the key costs; a key that costs something is temporary."""
 
     def register(set_up):
-        marks = [pytest.mark.xfail(reason=defect, strict=True)] if defect else []
         name = set_up.__name__
-        SOURCES[name] = pytest.param(Source(set_up, called, params, temporary), id=name, marks=marks)
+        SOURCES[name] = pytest.param(Source(set_up, called, params, temporary), id=name)
         return set_up
 
     return register
@@ -218,7 +214,7 @@ def ini_access_key(world):
     world.ini(type="access_key", **KEY_FIELDS)
 
 
-@source(defect="ALIBABA_CLOUD_PROFILE is taken for a profile of the CLI also where there is only an ini file")
+@source()
 def ini_section_by_variable(world):
     text = "".join(f"{key} = {value}\n" for key, value in {"type": "access_key", **KEY_FIELDS}.items())
     world.file(INI, f"[builder]\n{text}")
@@ -367,16 +363,15 @@ def test_the_first_twenty_reads_ask_for_one_key(world):
 BROKEN = {}
 
 
-def broken(*fragments, without=(), defect=None):
+def broken(*fragments, without=()):
     """Registers a set-up that must be refused, with what the refusal has to say, and what not.
 
-    `{home}` stands for the home folder. `defect` is as above.
+    `{home}` stands for the home folder.
     """
 
     def register(set_up):
-        marks = [pytest.mark.xfail(reason=defect, strict=True)] if defect else []
         name = set_up.__name__
-        BROKEN[name] = pytest.param(set_up, fragments, without, id=name, marks=marks)
+        BROKEN[name] = pytest.param(set_up, fragments, without, id=name)
         return set_up
 
     return register
@@ -494,7 +489,6 @@ def an_ini_section_without_a_type(world):
 
 @broken(
     "{home}/.alibabacloud/credentials has no section [builder]; it has [default]",
-    defect="ALIBABA_CLOUD_PROFILE is taken for a profile of the CLI also where there is only an ini file",
 )
 def an_ini_section_that_is_not_there(world):
     """The profile's name is the section's where there is no file of the CLI."""

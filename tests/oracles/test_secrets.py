@@ -38,11 +38,6 @@ def encodings(text):
     yield base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def unmarked(cases):
-    """Set-ups whose own test has a defect to wait for, which is none here."""
-    return [pytest.param(*case.values, id=case.id) for case in cases]
-
-
 def parts(text):
     for encoded in set(encodings(text)):
         for start in range(max(1, len(encoded) - PART + 1)):
@@ -165,7 +160,7 @@ def test_a_source_of_keys_keeps_them_to_itself(session, source):
     assert "got a key" in session.said
 
 
-@pytest.mark.parametrize("set_up, fragments, without", unmarked(BROKEN.values()))
+@pytest.mark.parametrize("set_up, fragments, without", BROKEN.values())
 def test_a_broken_source_keeps_its_keys_to_itself(session, set_up, fragments, without):
     set_up(session.world)
     plugin = from_world(session)

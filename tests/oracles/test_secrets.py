@@ -262,20 +262,11 @@ WRONG_SETTINGS = {
 }
 
 
-NOT_WRAPPED = "an oidcToken that is not wrapped comes back from CheckConfig, and so gets into the state, as plain text"
-QUOTED = "a setting that is no valid JSON is quoted as a whole, with the oidcToken in it"
-LEAKS = {
-    "an OIDC token that is none": NOT_WRAPPED,
-    "an OIDC token in JSON": NOT_WRAPPED,
-    "JSON that is cut short": QUOTED,
-}
-"""What the plugin does wrong today with settings that are not wrapped; once mended, the test fails until it is told."""
 WRONG = [
     pytest.param(
         settings,
         wrapped,
         id=f"{name}-{'wrapped' if wrapped else 'plain'}",
-        marks=[pytest.mark.xfail(reason=LEAKS[name], strict=True)] if name in LEAKS and not wrapped else [],
     )
     for name, settings in WRONG_SETTINGS.items()
     for wrapped in (True, False)

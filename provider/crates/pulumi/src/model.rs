@@ -166,7 +166,22 @@ impl ObjectType {
     }
 }
 
+impl Property {
+    /// Whether it is secret, or anything in it.
+    pub fn holds_secret(&self) -> bool {
+        self.secret || self.kind.holds_secret()
+    }
+}
+
 impl Kind {
+    fn holds_secret(&self) -> bool {
+        match self {
+            Kind::String { .. } | Kind::Integer { .. } | Kind::Boolean => false,
+            Kind::List { item, .. } | Kind::Map { item, .. } => item.holds_secret(),
+            Kind::Object(object) => object.properties.values().any(Property::holds_secret),
+        }
+    }
+
     fn collect(&self, found: &mut Vec<Arc<ObjectType>>) {
         match self {
             Kind::String { .. } | Kind::Integer { .. } | Kind::Boolean => {}

@@ -13,7 +13,7 @@ use crate::diff::{Change, ChangeKind, compare, without_defaults};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
-use crate::model::ObjectType;
+use crate::model::{ObjectType, Property};
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider};
 use crate::redact::Redactor;
@@ -251,8 +251,12 @@ impl<P: Provider> Operations<P> {
         redactor: &Redactor,
     ) -> Result<rpc::CheckResponse, Failure> {
         let object = self.config()?;
-        let (mut settings, engines) = split_settings(request.news.unwrap_or_default());
-        let written = settings.clone();
+        let (settings, engines) = split_settings(request.news.unwrap_or_default());
+        // From here on secret, whether the program says so or not, so that no message quotes them either.
+        let written = with_secrets(object, settings);
+        let own = Redactor::of([&written]);
+        let shown = |text: &str| own.redact(&redactor.redact(text));
+        let mut settings = written.clone();
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
@@ -260,21 +264,14 @@ impl<P: Provider> Operations<P> {
         if findings.failures.is_empty() {
             self.warn_of_deprecated(object, &checked, &request.urn);
             for warning in &findings.warnings {
-                self.warn_once(
-                    &request.urn,
-                    redactor.redact(&format!("{}: {}", warning.path, warning.reason)),
-                );
+                self.warn_once(&request.urn, shown(&format!("{}: {}", warning.path, warning.reason)));
             }
         }
-        // The settings go back in the form they came in: SDKs and states hold JSON texts. Secret ones become secret.
-        let mut inputs: Properties = written
-            .into_iter()
-            .map(|(name, value)| {
-                let secret = object.properties.get(&name).is_some_and(|property| property.secret);
-                let wrap = secret && !matches!(value, Value::Secret(_));
-                (name, if wrap { Value::Secret(Box::new(value)) } else { value })
-            })
-            .collect();
+        for failure in &mut findings.failures {
+            failure.reason = shown(&failure.reason);
+        }
+        // The settings go back in the form they came in: SDKs and states hold JSON texts.
+        let mut inputs = written;
         inputs.extend(engines);
         Ok(rpc::CheckResponse {
             inputs: Some(to_struct(inputs)),
@@ -306,10 +303,11 @@ impl<P: Provider> Operations<P> {
                 })
                 .collect(),
         });
-        let (mut settings, _) = split_settings(args);
+        let object = self.config().map_err(|failure| failure.into_status(&Redactor::default()))?;
+        let (settings, _) = split_settings(args);
+        let mut settings = with_secrets(object, settings);
         let redactor = Redactor::of([&settings]);
         let fail = |failure: Failure| failure.into_status(&redactor);
-        let object = self.config().map_err(fail)?;
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
@@ -513,6 +511,18 @@ fn split_settings(wire: prost_types::Struct) -> (Properties, Properties) {
         .into_iter()
         .partition(|(key, _)| ENGINE_SETTINGS.contains(&key.as_str()) || is_internal(key));
     (settings, engines)
+}
+
+/// The same settings, with those that are or hold secrets as secrets.
+fn with_secrets(object: &ObjectType, settings: Properties) -> Properties {
+    settings
+        .into_iter()
+        .map(|(name, value)| {
+            let secret = object.properties.get(&name).is_some_and(Property::holds_secret);
+            let wrap = secret && !matches!(value, Value::Secret(_));
+            (name, if wrap { Value::Secret(Box::new(value)) } else { value })
+        })
+        .collect()
 }
 
 /// A reason as it may be shown of a secret. By convention what was given comes last, after "got".

@@ -10,6 +10,7 @@ use pulumi::{ConfigureError, Input, MissingKey, known};
 
 use crate::client::{Client, Pace};
 use crate::config::{Config, ProviderEndpoint};
+use crate::ecs::image_look::Looker;
 use crate::failure;
 
 const REGION_VARIABLES: [&str; 2] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"];
@@ -128,7 +129,9 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     let pace = pace(&environment);
     settings.environment = environment;
     let every_status = if flavour.is_some() { STACK_STATUSES } else { "ALL" };
-    Ok(Client { api: aliyun::Client::new(settings).map_err(failed)?, every_status, pace })
+    let api = aliyun::Client::new(settings).map_err(failed)?;
+    let looker = Looker::new(api.clone(), every_status);
+    Ok(Client { api, every_status, pace, looker })
 }
 
 /// The same settings, with what the variables of a private cloud say of those that are not given.
@@ -400,10 +403,10 @@ fn milliseconds(setting: &Option<Input<i64>>, environment: &Environment, variabl
 
 fn pace(environment: &Environment) -> Pace {
     match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
-        None => Pace::CLOUD,
+        None => Pace::cloud(),
         Some(milliseconds) => {
             let interval = Duration::from_millis(milliseconds);
-            Pace { first: interval, most: interval, ..Pace::CLOUD }
+            Pace { first: interval, most: interval, ..Pace::cloud() }
         }
     }
 }

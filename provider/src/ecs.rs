@@ -2,5 +2,10 @@
 
 pub(crate) mod image;
 mod image_create;
+mod image_delete;
 mod image_lifecycle;
+pub(crate) mod image_look;
 mod image_rules;
+mod image_state;
+mod image_update;
+mod image_wait;

@@ -12,5 +12,6 @@ mod harness;
 mod house_rules;
 mod image;
 mod image_faults;
+mod image_looks;
 mod provider;
 mod stack;

@@ -1,5 +1,5 @@
-//! `alicloud:ecs/image:Image`: what it takes, what it reports, and which step does what. The steps themselves are in
-//! `image_create.rs` (one image and no more) and `image_lifecycle.rs` (wait, read, apply, delete).
+//! `alicloud:ecs/image:Image`: what it takes, what it reports, and which step does what. The steps themselves are in the
+//! files beside this one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::ecs::image_lifecycle as lifecycle;
-use crate::ecs::{image_create, image_rules};
+use crate::ecs::{image_create, image_delete, image_lifecycle, image_rules, image_update};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -317,7 +316,7 @@ impl Resource<Client> for Image {
     ) -> Result<(String, ImageState), Failure> {
         let made = image_create::create(self, client, context, &args).await?;
         let (id, recovered) = (made.id.clone(), made.recovered.clone());
-        let state = lifecycle::settle(client, context, made, &args).await?;
+        let state = image_lifecycle::settle(client, context, made, &args).await?;
         self.hold(context.urn(), &id, recovered);
         Ok((id, state))
     }
@@ -329,7 +328,7 @@ impl Resource<Client> for Image {
         id: &str,
         old: Option<Old<ImageArgs, ImageState>>,
     ) -> Result<Option<Read<ImageArgs, ImageState>>, Failure> {
-        lifecycle::read(client, context, id, old).await
+        image_lifecycle::read(client, context, id, old).await
     }
 
     async fn update(
@@ -338,7 +337,7 @@ impl Resource<Client> for Image {
         context: &Context,
         update: Update<ImageArgs, ImageState>,
     ) -> Result<ImageState, Failure> {
-        lifecycle::update(client, context, update).await
+        image_update::update(client, context, update).await
     }
 
     /// Where a program keeps the image's name and the user has a replacement made all the same (`--replace`), the
@@ -362,7 +361,7 @@ impl Resource<Client> for Image {
             ));
             return Ok(());
         }
-        lifecycle::delete(client, context, id, &old).await?;
+        image_delete::delete(client, context, id, &old).await?;
         self.memory().deleted.insert(id.to_owned());
         Ok(())
     }

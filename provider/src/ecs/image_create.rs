@@ -23,8 +23,10 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image::{Image, ImageArgs};
-use crate::ecs::image_lifecycle as lifecycle;
+use crate::ecs::image_lifecycle::partial_without_state;
+use crate::ecs::image_look::describe;
 use crate::ecs::image_rules;
+use crate::ecs::image_wait::{Wait, unless_cancelled};
 use crate::failure;
 
 /// Codes that say: this token has been used with another request. Source: the action's error table and the common one.
@@ -74,20 +76,16 @@ pub(crate) async fn create(
 
     let first = first_token(context.urn(), &request, autonamed);
     match attempt.send(&request, &first).await? {
-        Answer::Id(id) => attempt.follow(&request, first, id).await,
-        Answer::NameTaken(error) => Err(attempt.name_taken(&name, error).await),
-        Answer::OtherRequest(_) => {
-            if autonamed && let Some(id) = attempt.find_lost(&request, &first).await? {
-                return Ok(attempt.recovered(id, None));
-            }
-            let second = derived_token(&first, &name);
-            match attempt.send(&request, &second).await? {
-                Answer::Id(id) => attempt.follow(&request, second, id).await,
-                Answer::NameTaken(error) => Err(attempt.name_taken(&name, error).await),
-                Answer::OtherRequest(error) => Err(failure::cloud(error)),
-            }
-        }
+        Answer::Id(id) => return attempt.follow(&request, first, id).await,
+        Answer::NameTaken(error) => return Err(attempt.name_taken(&name, error).await),
+        Answer::OtherRequest(_) => {}
     }
+    if autonamed && let Some(id) = attempt.find_lost(&request, &first).await? {
+        return Ok(attempt.recovered(id, None));
+    }
+    let second = derived_token(&first, &name);
+    let id = attempt.insist(&request, &second).await?;
+    attempt.follow(&request, second, id).await
 }
 
 /// What the cloud says to CreateImage.
@@ -132,6 +130,17 @@ impl Attempt<'_> {
         }
     }
 
+    /// Sends a request whose refusal is final, and returns the id.
+    async fn insist(&self, request: &CreateImageRequest, token: &str) -> Result<String, Failure> {
+        match self.send(request, token).await? {
+            Answer::Id(id) => Ok(id),
+            Answer::NameTaken(error) => {
+                Err(self.name_taken(request.image_name.as_deref().unwrap_or_default(), error).await)
+            }
+            Answer::OtherRequest(error) => Err(failure::cloud(error)),
+        }
+    }
+
     /// From the id that a token was answered with to an image that is there.
     async fn follow(
         &self,
@@ -145,11 +154,7 @@ impl Attempt<'_> {
             if self.image.held(self.context.urn()).as_deref() == Some(id.as_str()) && !self.is_deleted(&id) {
                 // The state has this image: what is wanted is another one.
                 token = derived_token(&token, &uuid::Uuid::new_v4().to_string());
-                return match self.send(request, &token).await? {
-                    Answer::Id(id) => Ok(Made::unseen(id)),
-                    Answer::NameTaken(error) => Err(self.name_taken(name, error).await),
-                    Answer::OtherRequest(error) => Err(failure::cloud(error)),
-                };
+                return self.insist(request, &token).await.map(Made::unseen);
             }
             if !self.is_deleted(&id) {
                 // After a stale answer the next one is most likely new, and only not visible yet.
@@ -186,15 +191,14 @@ impl Attempt<'_> {
 
     /// The image, as soon as it is visible, or `None` if it is not within `patience`.
     async fn look(&self, id: &str, patience: Duration) -> Result<Option<Described>, Failure> {
-        let started = Instant::now();
-        for looks in 1.. {
-            lifecycle::pause(self.context, self.client.pace.delay(looks).min(patience)).await?;
-            let seen = lifecycle::describe(self.client, self.context, id).await?;
-            if seen.is_some() || started.elapsed() >= patience {
+        let wait = Wait::begin(self.client, self.context);
+        loop {
+            wait.pause_within(patience).await?;
+            let seen = describe(self.client, self.context, id).await?;
+            if seen.is_some() || wait.elapsed() >= patience {
                 return Ok(seen);
             }
         }
-        Ok(None)
     }
 
     /// Whether an image was made before this operation began, by the cloud's clock.
@@ -219,8 +223,7 @@ impl Attempt<'_> {
                 ..DescribeImagesRequest::default()
             };
             let call = self.client.api.describe_images(&query, self.context.deadline());
-            let found =
-                lifecycle::unless_cancelled(self.context, call).await?.map_err(failure::cloud)?.images;
+            let found = unless_cancelled(self.context, call).await?.map_err(failure::cloud)?.images;
             let full = found.len() == 100;
             candidates.extend(found);
             if !full {
@@ -265,7 +268,7 @@ impl Attempt<'_> {
 
     /// The id is known, so no failure may lose it.
     fn partial(&self, id: &str, request: &CreateImageRequest, failure: Failure) -> Failure {
-        lifecycle::partial_without_state(id, request, failure)
+        partial_without_state(id, request, failure)
     }
 
     async fn name_taken(&self, name: &str, error: aliyun::Error) -> Failure {

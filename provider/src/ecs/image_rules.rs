@@ -15,7 +15,8 @@ const NAME_LENGTH: usize = 128;
 /// Random hexadecimal digits at the end of an automatic name.
 const RANDOM_DIGITS: usize = 7;
 const WEB_PREFIXES: [&str; 2] = ["http://", "https://"];
-const RESERVED_PREFIXES: [&str; 2] = ["aliyun", "acs:"];
+/// What the cloud keeps for itself: no program can give such names and tags.
+pub(crate) const RESERVED_PREFIXES: [&str; 2] = ["aliyun", "acs:"];
 
 /// Checks everything that is known.
 pub(crate) fn check(args: &ImageArgs, findings: &mut Findings) {

@@ -1,0 +1,83 @@
+//! Deleting an image, and with it the snapshots that it names.
+
+use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest};
+use pulumi::{Context, Failure, Input, Old, known};
+
+use crate::client::Client;
+use crate::ecs::image::{ImageArgs, ImageState};
+use crate::ecs::image_wait::{unless_cancelled, wait_until_gone};
+use crate::failure;
+
+/// Deletes an image, waits until it is gone, then deletes the snapshots that it named where the program wants that.
+pub(crate) async fn delete(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    old: &Old<ImageArgs, ImageState>,
+) -> Result<(), Failure> {
+    let option = |state: &Option<Input<bool>>, args: &Option<Input<bool>>| {
+        known(state).or_else(|| known(args)).copied().unwrap_or(false)
+    };
+    let force = option(&old.state.args.force, &old.args.force);
+    let request = DeleteImageRequest { image_id: id.to_owned(), force: force.then_some(true) };
+    let call = client.api.delete_image(&request, context.deadline());
+    match unless_cancelled(context, call).await? {
+        Ok(_) => wait_until_gone(client, context, id).await?,
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(refused_deletion(id, error)),
+    }
+    if option(&old.state.args.delete_auto_snapshot, &old.args.delete_auto_snapshot) {
+        delete_snapshots(client, context, id, &old.state).await?;
+    }
+    Ok(())
+}
+
+fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
+    let advice = match error.code() {
+        Some("ImageUsingByInstance") => {
+            "set force: true and run `pulumi up` before deleting, to delete it all the same"
+        }
+        Some("ImageUseShared") => "stop sharing it with other accounts first",
+        Some("OperationDenied.ImageCopying") => "wait until copying has ended, or cancel it",
+        Some("ImageIsPublic") => "withdraw it from the community images first",
+        _ => return failure::cloud(error),
+    };
+    let text = failure::text(&error);
+    Failure::Refused(format!("{text}\nimage {id}: {advice}"))
+}
+
+/// The snapshots cannot go before their image. One that is gone already is as wanted.
+async fn delete_snapshots(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    state: &ImageState,
+) -> Result<(), Failure> {
+    let snapshots: Vec<String> = known(&state.args.disk_device_mappings)
+        .into_iter()
+        .flatten()
+        .filter_map(Input::known)
+        .filter_map(|mapping| known(&mapping.snapshot_id))
+        .filter(|snapshot| !snapshot.is_empty())
+        .cloned()
+        .collect();
+    let mut failed = Vec::new();
+    for snapshot in snapshots {
+        context.status(&format!("image {id}: deleting snapshot {snapshot}"));
+        let request = DeleteSnapshotRequest { snapshot_id: snapshot.clone(), force: Some(true) };
+        let call = client.api.delete_snapshot(&request, context.deadline());
+        match unless_cancelled(context, call).await? {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => failed.push(format!("{snapshot}: {}", failure::text(&error))),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!(
+        "image {id} is deleted, but of its snapshots (deleteAutoSnapshot) these are not; run the command again to try once \
+         more, or delete them by hand and then run it again:\n{}",
+        failed.join("\n")
+    )))
+}

@@ -1,0 +1,279 @@
+//! Looks at images: all looks that are wanted within a few milliseconds go out as one DescribeImages.
+//!
+//! That `ImageId` takes several ids is documented by an older help page only. So nothing is concluded from an image's
+//! absence from such an answer: that image is asked for alone. Where the cloud refuses lists, or answers about one id of
+//! a list only, every image is asked for alone from then on.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aliyun::ErrorKind;
+use aliyun::ecs::{DescribeImagesRequest, Image as Described};
+use pulumi::{Context, Failure};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{Instrument, Span};
+
+use crate::client::Client;
+use crate::ecs::image_wait::unless_cancelled;
+use crate::failure;
+
+/// The most images that one DescribeImages answers about: its largest page.
+const MOST_IDS: usize = 100;
+/// For how long a look waits for others to go with it.
+const GATHER: Duration = Duration::from_millis(4);
+/// By how much an answer about several images may outlast the time of one of them.
+const GRACE: Duration = Duration::from_millis(50);
+/// How many answers in a row must leave out images that are there until lists are no longer sent: one alone may be about
+/// an image that became visible only just then.
+const DOUBTFUL_LISTS: u32 = 2;
+
+/// The image as DescribeImages has it, or `None` where the answer is that there is none.
+pub(crate) async fn describe(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Described>, Failure> {
+    let look = client.looker.look(id, context.deadline());
+    match unless_cancelled(context, look).await? {
+        Ok(seen) => Ok(seen),
+        Err(Unseen::Error(error)) => Err(failure::cloud(error)),
+        Err(Unseen::Others) => {
+            Err(Failure::Refused(format!("DescribeImages was asked for image {id} and answered with others")))
+        }
+        Err(Unseen::Late) => Err(Failure::Refused(format!(
+            "DescribeImages did not answer about image {id} within the {} s of this operation",
+            context.time_limit().as_secs()
+        ))),
+    }
+}
+
+/// What all looks of a client share. Clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct Looker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    api: aliyun::Client,
+    every_status: &'static str,
+    queue: Mutex<Vec<Wanted>>,
+    /// Whether the cloud is known not to take lists.
+    one_by_one: AtomicBool,
+    doubtful_lists: AtomicU32,
+    waiting: AtomicUsize,
+}
+
+/// A look that is wanted.
+#[derive(Debug)]
+struct Wanted {
+    id: String,
+    deadline: Instant,
+    answer: oneshot::Sender<Look>,
+}
+
+type Look = Result<Option<Described>, Unseen>;
+
+/// Why a look says nothing about the image.
+#[derive(Debug, Clone)]
+enum Unseen {
+    Error(aliyun::Error),
+    /// The answer is about other images.
+    Others,
+    /// There was no answer in time.
+    Late,
+}
+
+/// One operation that waits for an image, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting(Arc<Inner>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Looker {
+    /// Looks through `api`, at images in `every_status`.
+    pub(crate) fn new(api: aliyun::Client, every_status: &'static str) -> Looker {
+        Looker(Arc::new(Inner {
+            api,
+            every_status,
+            queue: Mutex::default(),
+            one_by_one: AtomicBool::new(false),
+            doubtful_lists: AtomicU32::new(0),
+            waiting: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Notes that one more operation waits.
+    pub(crate) fn wait(&self) -> Waiting {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(Arc::clone(&self.0))
+    }
+
+    /// How many calls it takes to look at everything that is waited for.
+    pub(crate) fn calls(&self) -> usize {
+        let images = self.0.waiting.load(Ordering::Relaxed);
+        if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) }
+    }
+
+    async fn look(&self, id: &str, deadline: Instant) -> Look {
+        let (answer, answered) = oneshot::channel();
+        let queued = {
+            let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.push(Wanted { id: id.to_owned(), deadline, answer });
+            queue.len()
+        };
+        // The first look of a round sends the round, in the span of its resource; the last that fits hastens it.
+        if queued == 1 || queued == MOST_IDS {
+            let gather = if queued == 1 { GATHER } else { Duration::ZERO };
+            let inner = Arc::clone(&self.0);
+            let round = async move {
+                sleep(gather).await;
+                inner.answer_queue().await;
+            };
+            tokio::spawn(round.instrument(Span::current()));
+        }
+        match timeout_at(deadline + GRACE, answered).await {
+            Ok(Ok(look)) => look,
+            Ok(Err(_)) | Err(_) => Err(Unseen::Late),
+        }
+    }
+}
+
+impl Inner {
+    async fn answer_queue(&self) {
+        let round = std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
+        for look in round {
+            wanted.entry(look.id.clone()).or_default().push(look);
+        }
+        while !wanted.is_empty() {
+            let rest = match wanted.keys().nth(MOST_IDS).cloned() {
+                Some(first) => wanted.split_off(&first),
+                None => BTreeMap::new(),
+            };
+            self.answer(std::mem::replace(&mut wanted, rest)).await;
+        }
+    }
+
+    async fn answer(&self, mut wanted: BTreeMap<String, Vec<Wanted>>) {
+        let listed = match wanted.len() {
+            2.. if !self.one_by_one.load(Ordering::Relaxed) => self.answer_by_list(&mut wanted).await,
+            _ => Listed::NotAsked,
+        };
+        let alone = wanted.into_iter().map(async |(id, looks)| {
+            let look = self.look_alone(&id, latest(&looks)).await;
+            let seen = matches!(look, Ok(Some(_)));
+            let answered = look.is_ok();
+            reply(looks, &look);
+            (seen, answered)
+        });
+        let alone = futures::future::join_all(alone).await;
+        self.judge(&listed, &alone);
+    }
+
+    /// Answers what one call for all of them shows. What is left in `wanted` is to be asked for alone.
+    async fn answer_by_list(&self, wanted: &mut BTreeMap<String, Vec<Wanted>>) -> Listed {
+        let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
+        let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
+        match self.ask(ids.join(","), deadline).await {
+            Ok(images) => {
+                let mut found = 0;
+                for image in images {
+                    if let Some(looks) = image.image_id.as_ref().and_then(|id| wanted.remove(id)) {
+                        found += 1;
+                        reply(looks, &Ok(Some(image)));
+                    }
+                }
+                Listed::Found(found)
+            }
+            Err(error) if may_be_the_list_s(&error) => Listed::Refused,
+            Err(error) => {
+                for looks in std::mem::take(wanted).into_values() {
+                    reply(looks, &Err(Unseen::Error(error.clone())));
+                }
+                Listed::NotAsked
+            }
+        }
+    }
+
+    async fn look_alone(&self, id: &str, deadline: Instant) -> Look {
+        match self.ask(id.to_owned(), deadline).await {
+            Ok(images) if images.is_empty() => Ok(None),
+            Ok(images) => {
+                let image = images.into_iter().find(|image| image.image_id.as_deref() == Some(id));
+                // An answer about other images says nothing about this one.
+                image.map(Some).ok_or(Unseen::Others)
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(Unseen::Error(error)),
+        }
+    }
+
+    async fn ask(&self, ids: String, deadline: Instant) -> Result<Vec<Described>, aliyun::Error> {
+        let request = DescribeImagesRequest {
+            image_id: Some(ids),
+            status: Some(self.every_status.to_owned()),
+            page_size: Some(100),
+            ..DescribeImagesRequest::default()
+        };
+        self.api.describe_images(&request, deadline).await.map(|answer| answer.images)
+    }
+
+    /// Decides from a list's answer, and from what its images' own answers were (seen, answered at all), whether the
+    /// cloud takes lists.
+    fn judge(&self, listed: &Listed, alone: &[(bool, bool)]) {
+        let doubtful = match listed {
+            Listed::NotAsked => return,
+            Listed::Refused if alone.iter().any(|(_, answered)| *answered) => DOUBTFUL_LISTS,
+            Listed::Refused => return,
+            Listed::Found(0 | 1) if alone.iter().any(|(seen, _)| *seen) => {
+                self.doubtful_lists.fetch_add(1, Ordering::Relaxed) + 1
+            }
+            Listed::Found(_) => {
+                self.doubtful_lists.store(0, Ordering::Relaxed);
+                return;
+            }
+        };
+        if doubtful >= DOUBTFUL_LISTS && !self.one_by_one.swap(true, Ordering::Relaxed) {
+            tracing::debug!(
+                "DescribeImages takes one ImageId at a time here: images are looked at one by one"
+            );
+        }
+    }
+}
+
+/// What came of asking for several images at once.
+enum Listed {
+    NotAsked,
+    /// So many of them were in the answer.
+    Found(usize),
+    Refused,
+}
+
+/// Whether an error may be about there being several ids, or about one of them, rather than about any call.
+fn may_be_the_list_s(error: &aliyun::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::InvalidRequest
+            | ErrorKind::Denied
+            | ErrorKind::UnexpectedResponse
+    )
+}
+
+fn latest(looks: &[Wanted]) -> Instant {
+    looks.iter().map(|look| look.deadline).max().unwrap_or_else(Instant::now)
+}
+
+fn reply(looks: Vec<Wanted>, look: &Look) {
+    for wanted in looks {
+        // Who has been interrupted no longer listens.
+        let _ = wanted.answer.send(look.clone());
+    }
+}

@@ -1,0 +1,178 @@
+//! What DescribeImages reports, as a state and as inputs.
+
+use std::collections::BTreeMap;
+
+use aliyun::ecs::Image as Described;
+use pulumi::{Input, known};
+
+use crate::ecs::image::{ImageArgs, ImageDiskDeviceMapping, ImageFeatures, ImageState};
+use crate::ecs::image_rules::RESERVED_PREFIXES;
+use crate::ecs::image_wait::is_usable;
+
+/// The inputs of a resource as the cloud now has them. What the program does not give is not invented; what is gone in the
+/// cloud stays as an empty text, so that it is remembered as given.
+pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
+    let text = |old: Option<Input<String>>, now: &Option<Input<String>>| {
+        old.map(|_| Input::Known(known(now).cloned().unwrap_or_default()))
+    };
+    let now = &state.args;
+    ImageArgs {
+        architecture: reported(old.architecture, &now.architecture),
+        boot_mode: reported(old.boot_mode, &now.boot_mode),
+        description: text(old.description, &now.description),
+        features: old.features.map(|features| match (features, known(&now.features)) {
+            (Input::Known(features), Some(now)) => Input::Known(ImageFeatures {
+                imds_support: reported(features.imds_support, &now.imds_support),
+                nvme_support: reported(features.nvme_support, &now.nvme_support),
+            }),
+            (features, _) => features,
+        }),
+        image_family: text(old.image_family, &now.image_family),
+        image_name: reported(old.image_name, &now.image_name),
+        image_version: text(old.image_version, &now.image_version),
+        license_type: reported(old.license_type, &now.license_type),
+        platform: reported(old.platform, &now.platform),
+        resource_group_id: reported(old.resource_group_id, &now.resource_group_id),
+        tags: old.tags.map(|_| now.tags.clone().unwrap_or(Input::Known(BTreeMap::new()))),
+        ..old
+    }
+}
+
+/// What the cloud reports in place of what the program gave; where the cloud reports nothing, what the program gave.
+fn reported(old: Option<Input<String>>, now: &Option<Input<String>>) -> Option<Input<String>> {
+    let now = known(now).filter(|now| !now.is_empty()).cloned();
+    old.map(|old| now.map_or(old, Input::Known))
+}
+
+/// The inputs of an image that no program has described yet. Only what a program may say is said.
+pub(crate) fn imported_args(state: &ImageState) -> ImageArgs {
+    let given = |value: &Option<Input<String>>| {
+        value.clone().filter(|value| value.known().is_some_and(|text| !text.is_empty()))
+    };
+    let now = &state.args;
+    let mappings = known(&now.disk_device_mappings).map(|mappings| {
+        let inputs = mappings.iter().filter_map(Input::known).map(|mapping| {
+            Input::Known(ImageDiskDeviceMapping {
+                device: given(&mapping.device),
+                disk_type: given(&mapping.disk_type),
+                size: mapping.size.clone(),
+                snapshot_id: given(&mapping.snapshot_id),
+                ..ImageDiskDeviceMapping::default()
+            })
+        });
+        Input::Known(inputs.collect())
+    });
+    ImageArgs {
+        architecture: given(&now.architecture),
+        boot_mode: given(&now.boot_mode),
+        description: given(&now.description),
+        disk_device_mappings: mappings,
+        features: now.features.clone(),
+        image_family: given(&now.image_family),
+        image_name: given(&now.image_name),
+        image_version: given(&now.image_version),
+        license_type: given(&now.license_type),
+        platform: given(&now.platform),
+        resource_group_id: given(&now.resource_group_id),
+        tags: now.tags.clone().filter(|tags| tags.known().is_some_and(|tags| !tags.is_empty())),
+        ..ImageArgs::default()
+    }
+}
+
+/// The state of an image: what the cloud reports, and of `args` what it never does.
+pub(crate) fn state_of(seen: &Described, args: &ImageArgs, recovered: Option<String>) -> ImageState {
+    let text = |value: &Option<String>| value.clone().map(Input::Known);
+    let tags: BTreeMap<String, Input<String>> = seen
+        .tags
+        .iter()
+        .filter(|tag| !RESERVED_PREFIXES.iter().any(|prefix| tag.key.starts_with(prefix)))
+        .map(|tag| (tag.key.clone(), Input::Known(tag.value.clone())))
+        .collect();
+    let mappings = seen.disk_device_mappings.iter().map(|mapping| {
+        Input::Known(ImageDiskDeviceMapping {
+            device: text(&mapping.device),
+            disk_type: text(&mapping.disk_type),
+            format: text(&mapping.format),
+            import_oss_bucket: text(&mapping.import_oss_bucket),
+            import_oss_object: text(&mapping.import_oss_object),
+            progress: text(&mapping.progress),
+            remain_time: mapping.remain_time.map(Input::Known),
+            size: mapping.size.map(Input::Known),
+            snapshot_id: text(&mapping.snapshot_id),
+        })
+    });
+    ImageState {
+        args: ImageArgs {
+            architecture: text(&seen.architecture),
+            boot_mode: text(&seen.boot_mode),
+            delete_auto_snapshot: args.delete_auto_snapshot.clone(),
+            description: text(&seen.description),
+            detection_strategy: args.detection_strategy.clone(),
+            disk_device_mappings: Some(Input::Known(mappings.collect())),
+            features: seen.features.as_ref().map(|features| {
+                Input::Known(ImageFeatures {
+                    imds_support: text(&features.imds_support),
+                    nvme_support: text(&features.nvme_support),
+                })
+            }),
+            force: args.force.clone(),
+            image_family: text(&seen.image_family),
+            image_name: text(&seen.image_name),
+            image_version: text(&seen.image_version),
+            instance_id: args.instance_id.clone(),
+            license_type: text(&seen.license_type),
+            name: None,
+            platform: text(&seen.platform),
+            resource_group_id: text(&seen.resource_group_id),
+            snapshot_id: args.snapshot_id.clone(),
+            tags: Some(Input::Known(tags)),
+        },
+        create_time: seen.creation_time.clone(),
+        image_owner_alias: seen.image_owner_alias.clone(),
+        is_copied: seen.is_copied,
+        is_self_shared: seen.is_self_shared.clone(),
+        is_subscribed: seen.is_subscribed,
+        is_support_cloudinit: seen.is_support_cloudinit,
+        is_support_io_optimized: seen.is_support_io_optimized,
+        os_name: seen.os_name.clone(),
+        os_name_en: seen.os_name_en.clone(),
+        os_type: seen.os_type.clone(),
+        product_code: seen.product_code.clone(),
+        progress: seen.progress.clone(),
+        size: seen.size,
+        status: seen.status.clone(),
+        usable: Some(is_usable(seen)),
+        recovered,
+    }
+}
+
+/// Whether the cloud reports of a property what the program says. What it does not report at all counts as in effect.
+pub(crate) fn is_in_effect(property: &str, args: &ImageArgs, state: &ImageState) -> bool {
+    let now = &state.args;
+    let same = |wanted: &Option<Input<String>>, now: &Option<Input<String>>| match (known(wanted), known(now))
+    {
+        (Some(wanted), Some(now)) => wanted == now,
+        (Some(wanted), None) => wanted.is_empty(),
+        (None, _) => true,
+    };
+    let cleared = |wanted: &Option<Input<String>>, now: &Option<Input<String>>| {
+        same(wanted, now) && (wanted.is_some() || known(now).is_none_or(String::is_empty))
+    };
+    match property {
+        "imageName" => same(&args.image_name, &now.image_name),
+        "imageFamily" => cleared(&args.image_family, &now.image_family),
+        "description" => cleared(&args.description, &now.description),
+        "bootMode" => now.boot_mode.is_none() || same(&args.boot_mode, &now.boot_mode),
+        "licenseType" => now.license_type.is_none() || same(&args.license_type, &now.license_type),
+        "resourceGroupId" => same(&args.resource_group_id, &now.resource_group_id),
+        "tags" => known(&args.tags).is_none_or(|tags| Some(tags) == known(&now.tags)),
+        "features" => match (known(&args.features), known(&now.features)) {
+            (Some(wanted), Some(now)) => {
+                (now.imds_support.is_none() || same(&wanted.imds_support, &now.imds_support))
+                    && (now.nvme_support.is_none() || same(&wanted.nvme_support, &now.nvme_support))
+            }
+            _ => true,
+        },
+        _ => true,
+    }
+}

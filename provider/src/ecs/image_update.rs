@@ -1,0 +1,306 @@
+//! Bringing an image that exists to what the program wants: only what differs is sent, then it is read back.
+
+use std::collections::{BTreeMap, HashSet};
+
+use aliyun::ecs::{
+    JoinResourceGroupRequest, ModifyImageAttributeRequest, Tag, TagResourcesRequest, UntagResourcesRequest,
+};
+use pulumi::{Context, Failure, Input, Update, known};
+use tokio::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::ecs::image::{ImageArgs, ImageState};
+use crate::ecs::image_lifecycle::partial;
+use crate::ecs::image_look::describe;
+use crate::ecs::image_state::{is_in_effect, state_of};
+use crate::ecs::image_wait::{Unusable, Wait, unless_cancelled, wait_until_usable};
+use crate::failure;
+
+/// The type of resource in tag and resource group actions. Case matters.
+const RESOURCE_TYPE: &str = "image";
+/// How long a changed attribute may take to be reported.
+const READ_BACK: Duration = Duration::from_secs(15);
+/// The properties that ModifyImageAttribute sets.
+const ATTRIBUTES: [&str; 6] =
+    ["imageName", "imageFamily", "description", "bootMode", "licenseType", "features"];
+
+/// Brings an image from what the state holds to what the program wants.
+pub(crate) async fn update(
+    client: &Client,
+    context: &Context,
+    update: Update<ImageArgs, ImageState>,
+) -> Result<ImageState, Failure> {
+    let Update { id, old, args, changed, unapplied } = update;
+    let mut state = old.state;
+    if !is_settled(&state) {
+        // An earlier operation ended before the image did.
+        state = match wait_until_usable(client, context, &id, None).await {
+            Ok(seen) => state_of(&seen, &args, state.recovered),
+            Err(Unusable::Failed { message, seen }) => {
+                let state = state_of(&seen, &args, state.recovered);
+                let text = format!("{message}. Replace it: pulumi up --replace '{}'", context.urn());
+                return Err(partial(&id, state, changed.into_iter().collect(), Failure::Refused(text)));
+            }
+            Err(Unusable::Gone) => return Err(Failure::Refused(gone(&id))),
+            Err(Unusable::Stopped { failure, seen }) => {
+                if let Some(seen) = seen {
+                    state = state_of(&seen, &args, state.recovered);
+                }
+                return Err(partial(&id, state, changed.into_iter().collect(), failure));
+            }
+        };
+    }
+    // What the cloud never reports is recorded, and that is all.
+    state.args.delete_auto_snapshot = args.delete_auto_snapshot.clone();
+    state.args.detection_strategy = args.detection_strategy.clone();
+    state.args.force = args.force.clone();
+    let mut from = state.clone();
+    if !unapplied.contains("tags") {
+        // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
+        from.args.tags = old.args.tags;
+    }
+    let applied = apply(client, context, &id, &args, &from, &changed, Kept::OldState).await?;
+    Ok(applied.unwrap_or(state))
+}
+
+/// Whether the state is of an image that was usable. Older providers do not keep `usable`.
+fn is_settled(state: &ImageState) -> bool {
+    state.usable.unwrap_or(state.status.as_deref() == Some("Available"))
+}
+
+/// Sends what `changed` names, group by group, then reads the image back. `None` where there was nothing to send. A
+/// failure after the first group keeps what the groups before it did.
+pub(crate) async fn apply(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    args: &ImageArgs,
+    state: &ImageState,
+    changed: &HashSet<String>,
+    kept: Kept,
+) -> Result<Option<ImageState>, Failure> {
+    let mut pending: Vec<String> = changed.iter().cloned().collect();
+    pending.sort_unstable();
+    let mut sent = false;
+    for group in [Group::Attributes, Group::Membership, Group::Tags] {
+        let outcome = group.send(client, context, id, args, state, changed).await;
+        match outcome {
+            Ok(did) => sent |= did,
+            // Before anything was sent the old state is the true one, where there is an old state.
+            Err(failure) if !sent && kept == Kept::OldState => return Err(failure),
+            Err(failure) => return Err(partial(id, state.clone(), pending, failure)),
+        }
+        pending.retain(|property| !group.has(property));
+    }
+    if !sent {
+        return Ok(None);
+    }
+    read_back(client, context, id, args, state, changed).await.map(Some)
+}
+
+/// What the engine keeps of a resource whose operation fails plainly.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kept {
+    /// Nothing: a plain failure of a create would lose the image.
+    Nothing,
+    /// The state before the update.
+    OldState,
+}
+
+/// What one or two calls change together.
+#[derive(Clone, Copy)]
+enum Group {
+    Attributes,
+    Membership,
+    Tags,
+}
+
+impl Group {
+    fn has(self, property: &str) -> bool {
+        match self {
+            Group::Attributes => ATTRIBUTES.contains(&property),
+            Group::Membership => property == "resourceGroupId",
+            Group::Tags => property == "tags",
+        }
+    }
+
+    /// Whether anything was sent.
+    async fn send(
+        self,
+        client: &Client,
+        context: &Context,
+        id: &str,
+        args: &ImageArgs,
+        state: &ImageState,
+        changed: &HashSet<String>,
+    ) -> Result<bool, Failure> {
+        if !changed.iter().any(|property| self.has(property)) {
+            return Ok(false);
+        }
+        let deadline = context.deadline();
+        match self {
+            Group::Attributes => {
+                let request = modify_request(id, args, state, changed);
+                let unchanged = ModifyImageAttributeRequest { image_id: id.to_owned(), ..Default::default() };
+                if request == unchanged {
+                    return Ok(false);
+                }
+                send(context, id, client.api.modify_image_attribute(&request, deadline)).await?;
+                Ok(true)
+            }
+            Group::Membership => {
+                let Some(group) = known(&args.resource_group_id) else { return Ok(false) };
+                let request = JoinResourceGroupRequest {
+                    resource_group_id: group.clone(),
+                    resource_id: id.to_owned(),
+                    resource_type: RESOURCE_TYPE.to_owned(),
+                };
+                send(context, id, client.api.join_resource_group(&request, deadline)).await?;
+                Ok(true)
+            }
+            Group::Tags => send_tags(client, context, id, args, state).await,
+        }
+    }
+}
+
+async fn send_tags(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    args: &ImageArgs,
+    state: &ImageState,
+) -> Result<bool, Failure> {
+    let texts = |args: &ImageArgs| -> BTreeMap<String, String> {
+        known(&args.tags)
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| value.known().map(|value| (key.clone(), value.clone())))
+            .collect()
+    };
+    let (old, new) = (texts(&state.args), texts(args));
+    let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
+    let added: Vec<Tag> = new
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(value))
+        .map(|(key, value)| Tag::new(key, value))
+        .collect();
+    let mut sent = false;
+    if !removed.is_empty() {
+        let request = UntagResourcesRequest {
+            resource_type: RESOURCE_TYPE.to_owned(),
+            resource_ids: vec![id.to_owned()],
+            tag_keys: removed,
+            ..Default::default()
+        };
+        send(context, id, client.api.untag_resources(&request, context.deadline())).await?;
+        sent = true;
+    }
+    if !added.is_empty() {
+        let request = TagResourcesRequest {
+            resource_type: RESOURCE_TYPE.to_owned(),
+            resource_ids: vec![id.to_owned()],
+            tags: added,
+        };
+        send(context, id, client.api.tag_resources(&request, context.deadline())).await?;
+        sent = true;
+    }
+    Ok(sent)
+}
+
+/// Only what changed. An empty text clears a description or a family.
+fn modify_request(
+    id: &str,
+    args: &ImageArgs,
+    state: &ImageState,
+    changed: &HashSet<String>,
+) -> ModifyImageAttributeRequest {
+    let has = |property: &str| changed.contains(property);
+    let given =
+        |property: &str, value: &Option<Input<String>>| known(value).filter(|_| has(property)).cloned();
+    let cleared = |property: &str, value: &Option<Input<String>>, old: &Option<Input<String>>| {
+        if !has(property) {
+            return None;
+        }
+        match known(value) {
+            Some(value) => Some(value.clone()),
+            None => known(old).filter(|old| !old.is_empty()).map(|_| String::new()),
+        }
+    };
+    let features = known(&args.features).filter(|_| has("features"));
+    let old_features = known(&state.args.features);
+    let differing = |new: &Option<Input<String>>, old: Option<&String>| {
+        known(new).filter(|new| Some(*new) != old).cloned()
+    };
+    ModifyImageAttributeRequest {
+        image_id: id.to_owned(),
+        image_name: given("imageName", &args.image_name),
+        image_family: cleared("imageFamily", &args.image_family, &state.args.image_family),
+        description: cleared("description", &args.description, &state.args.description),
+        boot_mode: given("bootMode", &args.boot_mode),
+        license_type: given("licenseType", &args.license_type),
+        features_imds_support: features.and_then(|features| {
+            differing(&features.imds_support, old_features.and_then(|old| known(&old.imds_support)))
+        }),
+        features_nvme_support: features.and_then(|features| {
+            differing(&features.nvme_support, old_features.and_then(|old| known(&old.nvme_support)))
+        }),
+        ..Default::default()
+    }
+}
+
+fn gone(id: &str) -> String {
+    format!("image {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew")
+}
+
+/// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
+async fn send<T>(
+    context: &Context,
+    id: &str,
+    call: impl Future<Output = Result<T, aliyun::Error>>,
+) -> Result<(), Failure> {
+    match unless_cancelled(context, call).await? {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => {
+            Err(Failure::Refused(format!("{}\n{}", failure::text(&error), gone(id))))
+        }
+        Err(error) => Err(failure::cloud(error)),
+    }
+}
+
+/// Reads until the changes are reported. A value that the cloud took and does not report is no failure.
+async fn read_back(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    args: &ImageArgs,
+    state: &ImageState,
+    changed: &HashSet<String>,
+) -> Result<ImageState, Failure> {
+    let wait = Wait::begin(client, context);
+    let until = (Instant::now() + READ_BACK).min(context.deadline());
+    loop {
+        let now = match describe(client, context, id).await {
+            Ok(Some(seen)) => state_of(&seen, args, state.recovered.clone()),
+            Ok(None) => {
+                return Err(partial(id, state.clone(), Vec::new(), Failure::Refused(gone(id))));
+            }
+            Err(failure) => return Err(partial(id, state.clone(), Vec::new(), failure)),
+        };
+        let late: Vec<&String> =
+            changed.iter().filter(|property| !is_in_effect(property, args, &now)).collect();
+        if late.is_empty() {
+            return Ok(now);
+        }
+        if Instant::now() >= until {
+            for property in late {
+                context.warn(&format!(
+                    "the cloud accepted the change of {property} of image {id}, but does not report it"
+                ));
+            }
+            return Ok(now);
+        }
+        if let Err(failure) = wait.pause(None).await {
+            return Err(partial(id, now, Vec::new(), failure));
+        }
+    }
+}

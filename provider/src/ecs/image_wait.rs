@@ -1,0 +1,182 @@
+//! Waits: until an image is usable, until it is gone, until the next look.
+
+use std::time::Duration;
+
+use aliyun::ecs::Image as Described;
+use pulumi::{Context, Failure};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::ecs::image_look::{Waiting, describe};
+
+/// How long a new image may be missing from DescribeImages before the wait for it ends.
+const INVISIBLE: Duration = Duration::from_secs(60);
+/// After how many looks without it an image that was there is gone.
+const ABSENCES: u32 = 3;
+
+/// What a call answers, unless the user interrupts the deployment first.
+pub(crate) async fn unless_cancelled<T>(
+    context: &Context,
+    call: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        answer = call => Ok(answer),
+        () = context.cancelled() => Err(Failure::Cancelled("interrupted".to_owned())),
+    }
+}
+
+/// A wait for one image, counted among those that share their looks until it is dropped.
+pub(crate) struct Wait<'a> {
+    client: &'a Client,
+    context: &'a Context,
+    began: Instant,
+    _counted: Waiting,
+}
+
+impl Wait<'_> {
+    pub(crate) fn begin<'a>(client: &'a Client, context: &'a Context) -> Wait<'a> {
+        Wait { client, context, began: Instant::now(), _counted: client.looker.wait() }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Pauses until the next look is due, unless the user interrupts the deployment or its time is up first.
+    pub(crate) async fn pause(&self, left: Option<Duration>) -> Result<(), Failure> {
+        self.pause_until(self.next(left)).await
+    }
+
+    /// As [`pause`](Self::pause), where the last look is due after so long a wait.
+    pub(crate) async fn pause_within(&self, patience: Duration) -> Result<(), Failure> {
+        self.pause_until(self.next(None).min(self.began + patience)).await
+    }
+
+    fn next(&self, left: Option<Duration>) -> Instant {
+        self.client.pace.next(self.elapsed(), left, self.client.looker.calls())
+    }
+
+    async fn pause_until(&self, next: Instant) -> Result<(), Failure> {
+        let until = next.min(self.context.deadline());
+        unless_cancelled(self.context, tokio::time::sleep_until(until)).await
+    }
+}
+
+/// Why an image that was waited for is not usable.
+pub(crate) enum Unusable {
+    /// The cloud could not make the image.
+    Failed { message: String, seen: Box<Described> },
+    /// The image was there, and somebody has deleted it.
+    Gone,
+    /// The wait ended for a reason that says nothing about the image.
+    Stopped { failure: Failure, seen: Option<Box<Described>> },
+}
+
+/// Waits until instances can be made from an image. `seen` is what a look just before has shown.
+pub(crate) async fn wait_until_usable(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    seen: Option<Described>,
+) -> Result<Described, Unusable> {
+    let wait = Wait::begin(client, context);
+    let mut seen = seen.map(Box::new);
+    let mut shown = String::new();
+    let mut absences = 0;
+    loop {
+        let mut left = None;
+        if let Some(image) = &seen {
+            let text = progress(image);
+            if text != shown {
+                context.status(&format!("image {id}: {text}"));
+                shown = text;
+            }
+            if image.status.as_deref() == Some("CreateFailed") {
+                let message = format!("the cloud could not make image {id}: its status is CreateFailed");
+                return Err(Unusable::Failed { message, seen: image.clone() });
+            }
+            if is_usable(image) {
+                return Ok(image.as_ref().clone());
+            }
+            left = time_left(image, wait.elapsed());
+        }
+        let stopped = |failure| Unusable::Stopped { failure, seen: seen.clone() };
+        wait.pause(left).await.map_err(stopped)?;
+        let late = Instant::now() >= context.deadline();
+        let look = if late { Ok(None) } else { describe(client, context, id).await };
+        match look {
+            Ok(Some(image)) => {
+                absences = 0;
+                seen = Some(Box::new(image));
+            }
+            Ok(None) if !late => {
+                absences += 1;
+                if seen.is_some() && absences >= ABSENCES {
+                    return Err(Unusable::Gone);
+                }
+                if seen.is_none() && wait.elapsed() >= INVISIBLE {
+                    let text = format!(
+                        "the cloud answered with image {id}, but DescribeImages has not shown it for {} s. `pulumi refresh` tells \
+                         whether it exists",
+                        INVISIBLE.as_secs()
+                    );
+                    return Err(stopped(Failure::Refused(text)));
+                }
+            }
+            _ if Instant::now() >= context.deadline() => {
+                let limit = context.time_limit().as_secs();
+                let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
+                return Err(stopped(Failure::Refused(format!(
+                    "image {id} is not usable after {limit} s: it is {state}. `pulumi up` waits on; \
+                     customTimeouts.create allows more time"
+                ))));
+            }
+            Ok(None) => {}
+            Err(failure) => return Err(stopped(failure)),
+        }
+    }
+}
+
+/// Older installations do not report `Usable`; there the status has to do.
+pub(crate) fn is_usable(image: &Described) -> bool {
+    let done = matches!(image.status.as_deref(), Some("Available" | "Deprecated"));
+    image.usable.unwrap_or(done)
+}
+
+fn progress(image: &Described) -> String {
+    let status = image.status.as_deref().unwrap_or("in an unknown state");
+    match image.progress.as_deref() {
+        Some(progress) if !progress.is_empty() => format!("{status} ({progress})"),
+        _ => status.to_owned(),
+    }
+}
+
+/// How long an image will still take if it goes on as it did so far.
+fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
+    let percent: u32 = image.progress.as_deref()?.trim_end_matches('%').parse().ok()?;
+    match percent {
+        0 => None,
+        1..100 => Some(waited * (100 - percent) / percent),
+        _ => Some(Duration::ZERO),
+    }
+}
+
+/// Waits until an image that is being deleted is gone.
+pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
+    let wait = Wait::begin(client, context);
+    loop {
+        if describe(client, context, id).await?.is_none() {
+            return Ok(());
+        }
+        if Instant::now() >= context.deadline() {
+            let limit = context.time_limit().as_secs();
+            return Err(Failure::Refused(format!(
+                "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to wait \
+                 on; customTimeouts.delete allows more time"
+            )));
+        }
+        context.status(&format!("image {id}: being deleted"));
+        wait.pause(None).await?;
+    }
+}

@@ -1,0 +1,202 @@
+//! Looking at many images: few calls where the cloud takes lists of ids, and nothing concluded that a list leaves open.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use emulator::{ImageIds, Options};
+use pulumi::pulumirpc as rpc;
+use serde_json::{Value as Json, json};
+use tokio::task::JoinSet;
+
+use crate::harness::{Plugin, World, from_struct, settings, text, to_struct, urn};
+
+const EVERY_CLOUD: [ImageIds; 3] = [ImageIds::Many, ImageIds::Refuse, ImageIds::First];
+
+fn inputs(name: &str) -> Json {
+    json!({ "imageName": name, "snapshotId": "s-system" })
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("web-{number:03}")).collect()
+}
+
+/// Creates them all at once; what each answers, in the order of the names.
+async fn create_all(world: &World, names: &[String]) -> Vec<Result<Json, tonic::Status>> {
+    let creates = names.iter().map(|name| {
+        let mut client = world.plugin.rpc.clone();
+        let request = rpc::CreateRequest {
+            urn: urn(name),
+            properties: Some(to_struct(&inputs(name))),
+            ..rpc::CreateRequest::default()
+        };
+        async move {
+            let response = client.create(request).await?.into_inner();
+            Ok(from_struct(&response.properties.unwrap_or_default()))
+        }
+    });
+    in_order(creates).await
+}
+
+/// Reads them all at once; each with its state, or `None` where it is gone.
+async fn read_all(world: &World, states: &[Json]) -> Vec<Option<Json>> {
+    let reads = states.iter().map(|state| {
+        let mut client = world.plugin.rpc.clone();
+        let name = text(&state["imageName"]);
+        let request = rpc::ReadRequest {
+            id: text(&state["id"]),
+            urn: urn(&name),
+            inputs: Some(to_struct(&inputs(&name))),
+            properties: Some(to_struct(state)),
+            ..rpc::ReadRequest::default()
+        };
+        async move {
+            let response = client.read(request).await.expect("a read answers").into_inner();
+            (!response.id.is_empty()).then(|| from_struct(&response.properties.unwrap_or_default()))
+        }
+    });
+    in_order(reads).await
+}
+
+async fn delete_all(world: &World, states: &[Json]) {
+    let deletes = states.iter().map(|state| {
+        let mut client = world.plugin.rpc.clone();
+        let request = rpc::DeleteRequest {
+            id: text(&state["id"]),
+            urn: urn(&text(&state["imageName"])),
+            properties: Some(to_struct(state)),
+            ..rpc::DeleteRequest::default()
+        };
+        async move { client.delete(request).await.map(drop) }
+    });
+    for deleted in in_order(deletes).await {
+        deleted.expect("an image is deleted");
+    }
+}
+
+async fn in_order<T: Send + 'static>(
+    calls: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let mut running = JoinSet::new();
+    for (number, call) in calls.enumerate() {
+        running.spawn(async move { (number, call.await) });
+    }
+    let mut answers = running.join_all().await;
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// How many ids each DescribeImages since the last call asked for.
+async fn ids_of_looks(world: &World) -> Vec<usize> {
+    let requests = world.take_requests().await;
+    requests
+        .iter()
+        .filter(|request| request["action"] == "DescribeImages")
+        .map(|request| text(&request["params"]["ImageId"]).split(',').count())
+        .collect()
+}
+
+async fn world(image_ids: ImageIds, ready_after: Duration) -> World {
+    World::with(Options { image_ids, image_ready_after: ready_after, ..Options::default() }).await
+}
+
+#[tokio::test]
+async fn waits_share_their_looks() {
+    let mut world = world(ImageIds::Many, Duration::from_secs(2)).await;
+    world.plugin = Plugin::start_with(&[("PULUMI_ALICLOUD_POLL_MS", "250")]).await;
+    world.plugin.configure(settings(&world.cloud)).await.expect("Configure succeeds");
+    for created in create_all(&world, &names(100)).await {
+        assert_eq!(created.expect("an image is made")["usable"], true);
+    }
+    let looks = ids_of_looks(&world).await;
+    let ids: usize = looks.iter().sum();
+    assert!(ids >= 10 * looks.len(), "{ids} looks in {} calls: {looks:?}", looks.len());
+}
+
+#[tokio::test]
+async fn a_refresh_of_many_takes_few_calls() {
+    let world = world(ImageIds::Many, Duration::ZERO).await;
+    let created = create_all(&world, &names(100)).await;
+    let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
+    world.take_requests().await;
+    let read = read_all(&world, &states).await;
+    assert_eq!(read.into_iter().flatten().collect::<Vec<_>>(), states);
+    let looks = ids_of_looks(&world).await;
+    assert_eq!(looks.iter().sum::<usize>(), 100);
+    assert!(looks.len() <= 10, "{looks:?}");
+}
+
+#[tokio::test]
+async fn an_image_missing_from_a_list_is_asked_for_alone() {
+    let world = world(ImageIds::Many, Duration::ZERO).await;
+    let created = create_all(&world, &names(10)).await;
+    let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
+    let gone = text(&states[4]["id"]);
+    world.change(&gone, json!({ "gone": true })).await;
+    world.take_requests().await;
+    let read = read_all(&world, &states).await;
+    let absent: Vec<usize> = (0..10).filter(|number| read[*number].is_none()).collect();
+    assert_eq!(absent, [4]);
+    let requests = world.take_requests().await;
+    assert_eq!(requests.last().map(|request| text(&request["params"]["ImageId"])), Some(gone));
+}
+
+#[tokio::test]
+async fn whether_the_cloud_takes_lists_or_not_nothing_is_lost() {
+    for image_ids in EVERY_CLOUD {
+        let world = world(image_ids, Duration::from_millis(300)).await;
+        world.faults(json!([{ "action": "CreateImage", "do": "fail_later", "times": 2 }])).await;
+        let (made, failed): (Vec<_>, Vec<_>) =
+            create_all(&world, &names(12)).await.into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), failed.len()), (10, 2), "{image_ids:?}: {failed:?}");
+        let states: Vec<Json> = made.into_iter().flatten().collect();
+        assert!(states.iter().all(|state| state["usable"] == true), "{image_ids:?}");
+        let ids: HashSet<String> = states.iter().map(|state| text(&state["id"])).collect();
+        let there: HashSet<String> = world.images().await.iter().map(|image| text(&image["id"])).collect();
+        assert_eq!(ids, there, "{image_ids:?}");
+
+        assert!(read_all(&world, &states).await.iter().all(Option::is_some), "{image_ids:?}");
+        delete_all(&world, &states).await;
+        assert!(world.images().await.is_empty(), "{image_ids:?}");
+        assert!(read_all(&world, &states).await.iter().all(Option::is_none), "{image_ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cloud_that_takes_no_lists_is_sent_none_once_that_is_known() {
+    for image_ids in [ImageIds::Refuse, ImageIds::First] {
+        let world = world(image_ids, Duration::ZERO).await;
+        let created = create_all(&world, &names(20)).await;
+        let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
+        // Two answers at the most are needed to find out.
+        read_all(&world, &states).await;
+        read_all(&world, &states).await;
+        world.take_requests().await;
+        assert!(read_all(&world, &states).await.iter().all(Option::is_some), "{image_ids:?}");
+        assert_eq!(ids_of_looks(&world).await, [1; 20], "{image_ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_answered_fails_each_of_its_looks() {
+    let world = world(ImageIds::Many, Duration::ZERO).await;
+    let created = create_all(&world, &names(5)).await;
+    let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
+    let denied = json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403, "times": 100 }]);
+    world.faults(denied).await;
+    let reads = states.iter().map(|state| {
+        let mut client = world.plugin.rpc.clone();
+        let name = text(&state["imageName"]);
+        let request = rpc::ReadRequest {
+            id: text(&state["id"]),
+            urn: urn(&name),
+            inputs: Some(to_struct(&inputs(&name))),
+            properties: Some(to_struct(state)),
+            ..rpc::ReadRequest::default()
+        };
+        async move { client.read(request).await }
+    });
+    for read in in_order(reads).await {
+        let status = read.expect_err("access is denied");
+        assert!(status.message().contains("Forbidden.RAM"), "{}", status.message());
+    }
+}

@@ -297,9 +297,8 @@ impl Resource<Client> for Image {
 
     /// Names are unique, so a name that the program keeps must be free before the replacement can have it.
     fn delete_before_replace(&self, urn: &str, olds: &ImageArgs, news: &ImageArgs) -> bool {
-        let resource_name = urn.splitn(4, "::").nth(3).unwrap_or_default();
         match (known(&olds.image_name), known(&news.image_name)) {
-            (Some(old), Some(new)) => old == new && !self.is_autonamed(urn, resource_name, new),
+            (Some(old), Some(new)) => old == new && !self.is_autonamed(urn, pulumi::urn_name(urn), new),
             _ => false,
         }
     }

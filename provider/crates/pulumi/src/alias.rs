@@ -48,15 +48,18 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
 }
 
 /// The name under which `inputs` give a property, where they give it.
-pub(crate) fn written_name<'a>(
-    object: &'a ObjectType,
-    inputs: &Properties,
-    target: &'a str,
-) -> Option<&'a str> {
+fn written_name<'a>(object: &'a ObjectType, inputs: &Properties, target: &'a str) -> Option<&'a str> {
     if inputs.contains_key(target) {
         return Some(target);
     }
     pairs(object).find(|(alias, of)| *of == target && inputs.contains_key(*alias)).map(|(alias, _)| alias)
+}
+
+/// The path under the name by which the program gives its property: the one in the first of `written` that has any.
+pub(crate) fn as_written(object: &ObjectType, path: &Path, written: &[&Properties]) -> Path {
+    path.first_key()
+        .and_then(|key| written.iter().find_map(|inputs| written_name(object, inputs, key)))
+        .map_or_else(|| path.clone(), |name| path.with_first_key(name))
 }
 
 /// Gives present inputs back under the names that `written` uses.

@@ -93,7 +93,7 @@ impl<P: Provider> Operations<P> {
         let started = Instant::now();
         Context {
             urn: urn.to_owned(),
-            name: if name.is_empty() { urn_name(urn) } else { name }.to_owned(),
+            name: name_or_urn_s(name, urn).to_owned(),
             started,
             deadline: started + time_limit(timeout, default),
             engine: self.engine.clone(),
@@ -137,7 +137,7 @@ impl<P: Provider> Operations<P> {
         let mut rules = Findings::default();
         let context = CheckContext {
             urn: &request.urn,
-            name: if request.name.is_empty() { urn_name(&request.urn) } else { &request.name },
+            name: name_or_urn_s(&request.name, &request.urn),
             olds: olds.as_ref(),
             random_seed: &request.random_seed,
             autonaming: autonaming(request.autonaming.as_ref()),
@@ -151,11 +151,7 @@ impl<P: Provider> Operations<P> {
             }
         }
         // The rules know the present names only; the user is told the name that the program uses.
-        let as_written = |path: &Path| {
-            path.first_key()
-                .and_then(|key| alias::written_name(&types.args, &checked, key))
-                .map_or_else(|| path.clone(), |name| path.with_first_key(name))
-        };
+        let as_written = |path: &Path| alias::as_written(&types.args, path, &[&checked]);
         let shown = |path: &Path, reason: String| {
             let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
             if secret { without_value(&reason) } else { reason }
@@ -178,10 +174,7 @@ impl<P: Provider> Operations<P> {
                 failures: check_failures(findings, redactor),
             });
         }
-        self.warn_of_deprecated(&types.args, &checked, &request.urn);
-        for warning in &findings.warnings {
-            self.warn_once(&request.urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
-        }
+        self.warn_of(&findings, &types.args, &checked, &request.urn, redactor);
         let mut inputs = Value::Object(checked.into_iter().chain(filled).collect());
         for path in &secrets {
             inputs.conceal(path);
@@ -189,11 +182,22 @@ impl<P: Provider> Operations<P> {
         Ok(rpc::CheckResponse { inputs: Some(to_struct(into_properties(inputs))), failures: Vec::new() })
     }
 
-    fn warn_of_deprecated(&self, object: &ObjectType, inputs: &Properties, urn: &str) {
+    /// Warns of deprecated properties among `inputs`, and of what a check of them found.
+    fn warn_of(
+        &self,
+        findings: &Findings,
+        object: &ObjectType,
+        inputs: &Properties,
+        urn: &str,
+        redactor: &Redactor,
+    ) {
         for (name, property) in &object.properties {
             if let (Some(text), true) = (&property.deprecated, inputs.contains_key(name)) {
                 self.warn_once(urn, format!("{name} is deprecated: {text}"));
             }
+        }
+        for warning in &findings.warnings {
+            self.warn_once(urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
         }
     }
 
@@ -232,15 +236,8 @@ impl<P: Provider> Operations<P> {
         let replaces = changes.iter().any(|change| change.replace);
         let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
 
-        let as_written = |path: &Path| {
-            let name = path.first_key().and_then(|key| {
-                alias::written_name(object, &written_news, key)
-                    .or_else(|| alias::written_name(object, &written_olds, key))
-            });
-            name.map_or_else(|| path.clone(), |name| path.with_first_key(name))
-        };
         for change in &mut changes {
-            change.path = as_written(&change.path);
+            change.path = alias::as_written(object, &change.path, &[&written_news, &written_olds]);
         }
         Ok(diff_response(&changes, delete_before_replace))
     }
@@ -254,28 +251,21 @@ impl<P: Provider> Operations<P> {
         let (settings, engines) = split_settings(request.news.unwrap_or_default());
         // From here on secret, whether the program says so or not, so that no message quotes them either.
         let written = with_secrets(object, settings);
-        let own = Redactor::of([&written]);
-        let shown = |text: &str| own.redact(&redactor.redact(text));
+        let redactor = redactor.and(Redactor::of([&written]));
         let mut settings = written.clone();
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
         self.provider.check_config(&decode(plain(checked.clone()))?, &mut findings);
         if findings.failures.is_empty() {
-            self.warn_of_deprecated(object, &checked, &request.urn);
-            for warning in &findings.warnings {
-                self.warn_once(&request.urn, shown(&format!("{}: {}", warning.path, warning.reason)));
-            }
-        }
-        for failure in &mut findings.failures {
-            failure.reason = shown(&failure.reason);
+            self.warn_of(&findings, object, &checked, &request.urn, &redactor);
         }
         // The settings go back in the form they came in: SDKs and states hold JSON texts.
         let mut inputs = written;
         inputs.extend(engines);
         Ok(rpc::CheckResponse {
             inputs: Some(to_struct(inputs)),
-            failures: check_failures(findings, redactor),
+            failures: check_failures(findings, &redactor),
         })
     }
 
@@ -557,8 +547,14 @@ fn urn_type(urn: &str) -> &str {
     qualified.rsplit('$').next().unwrap_or_default()
 }
 
-fn urn_name(urn: &str) -> &str {
+/// The name that a program gives a resource, from its URN.
+pub fn urn_name(urn: &str) -> &str {
     urn.splitn(4, "::").nth(3).unwrap_or_default()
+}
+
+/// The resource's name, also where an older engine leaves it to be read from the URN.
+fn name_or_urn_s<'a>(name: &'a str, urn: &'a str) -> &'a str {
+    if name.is_empty() { urn_name(urn) } else { name }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

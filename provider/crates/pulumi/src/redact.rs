@@ -26,8 +26,17 @@ impl Redactor {
                 collect(value, false, &mut secrets);
             }
         }
-        // The longest first, so that a secret that contains another goes as a whole.
-        secrets.sort_by_key(|secret: &String| std::cmp::Reverse(secret.len()));
+        Redactor::of_texts(secrets)
+    }
+
+    /// What strikes out the secrets of both.
+    pub(crate) fn and(&self, other: Redactor) -> Self {
+        Redactor::of_texts([self.secrets.clone(), other.secrets].concat())
+    }
+
+    /// The longest first, so that a secret that contains another goes as a whole.
+    fn of_texts(mut secrets: Vec<String>) -> Self {
+        secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         secrets.dedup();
         Redactor { secrets }
     }

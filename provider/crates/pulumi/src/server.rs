@@ -14,7 +14,7 @@ use crate::generated::pulumirpc::resource_provider_server::ResourceProvider;
 use crate::operations::Operations;
 use crate::provider::{Provider, package_schema};
 use crate::redact::Redactor;
-use crate::value::{Properties, from_struct};
+use crate::value::{Properties, from_struct, may_hold_secrets};
 
 /// The service of one plugin process.
 pub struct Server<P: Provider> {
@@ -84,7 +84,12 @@ macro_rules! about_resource {
 
             fn redactor(&self) -> Redactor {
                 let all = [$(&self.$properties),+];
-                let all: Vec<Properties> = all.into_iter().flatten().map(|wire| from_struct(wire.clone())).collect();
+                let all: Vec<Properties> = all
+                    .into_iter()
+                    .flatten()
+                    .filter(|wire| may_hold_secrets(wire))
+                    .map(|wire| from_struct(wire.clone()))
+                    .collect();
                 Redactor::of(&all)
             }
         }

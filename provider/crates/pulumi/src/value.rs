@@ -240,6 +240,18 @@ pub fn to_struct(properties: Properties) -> Struct {
     Struct { fields: properties.into_iter().map(|(key, value)| (key, to_wire(value))).collect() }
 }
 
+/// Whether there may be a secret in properties on the wire, told without reading them.
+pub(crate) fn may_hold_secrets(wire: &Struct) -> bool {
+    fn holds(value: &prost_types::Value) -> bool {
+        match &value.kind {
+            Some(Kind::StructValue(fields)) => may_hold_secrets(fields),
+            Some(Kind::ListValue(list)) => list.values.iter().any(holds),
+            _ => false,
+        }
+    }
+    wire.fields.contains_key(SIGNATURE_KEY) || wire.fields.values().any(holds)
+}
+
 fn from_wire(wire: prost_types::Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Foreign("a value nested too deeply", Properties::new());

@@ -7,12 +7,18 @@ pub(crate) fn cloud(error: aliyun::Error) -> Failure {
     Failure::cloud(Advised(error))
 }
 
-/// The whole text of an error: what happened, then what to do.
+/// The whole text of an error: what happened, on one line, then what to do, then what is too long for the first line.
 pub(crate) fn text(error: &aliyun::Error) -> String {
-    match error.advice() {
-        Some(advice) => format!("{}\n{advice}", pulumi::chain(error)),
-        None => pulumi::chain(error),
+    let mut text = pulumi::chain(error);
+    if let Some(advice) = error.advice() {
+        text.push('\n');
+        text.push_str(&advice);
     }
+    if let Some(message) = error.long_message() {
+        text.push_str("\nThe whole message: ");
+        text.push_str(message);
+    }
+    text
 }
 
 /// An error that says what to do below what happened.

@@ -46,8 +46,12 @@ impl Endpoint {
     /// A host, host:port or URL as a user gives it. `origin` names the setting or variable.
     pub(crate) fn parse(text: &str, protocol: Protocol, origin: &str) -> Result<Endpoint, Error> {
         let refuse = |why: &str| {
-            // Never the text itself where it may hold a password.
-            let shown = if text.contains('@') { "the value".to_owned() } else { format!("\"{text}\"") };
+            // Never the text itself where it may hold a password, nor a query, which may hold a key.
+            let shown = match text.split_once(['?', '#']) {
+                _ if text.contains('@') => "the value".to_owned(),
+                Some((address, _)) => format!("\"{address}…\""),
+                None => format!("\"{text}\""),
+            };
             Err(Error::settings(format!(
                 "{origin}: {shown} is no endpoint: {why}; give a host, host:port, or http(s)://host[:port]"
             )))
@@ -451,7 +455,7 @@ mod tests {
             ("", "host is missing"),
             ("https://", "host is missing"),
             ("ecs.test/path", "a path"),
-            ("ecs.test?x=1", "a path"),
+            ("ecs.test?AccessKeySecret=password", "a path"),
             ("ecs test", "a blank"),
             ("user:password@ecs.test", "a user name"),
             ("ftp://ecs.test", "http or https"),

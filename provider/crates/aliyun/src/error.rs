@@ -11,8 +11,11 @@ use std::time::Duration;
 
 pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// A failed call. [`Display`](fmt::Display) is one line and leaves out the source, which
-/// [`source`](std::error::Error::source) gives.
+/// The most characters of a message that [`Display`](fmt::Display) shows: the cloud puts whole requests into some.
+const SHOWN: usize = 240;
+
+/// A failed call. [`Display`](fmt::Display) is one line; it leaves out the source, which
+/// [`source`](std::error::Error::source) gives, and the rest of a long message, which [`message`](Error::message) gives.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -362,6 +365,16 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
+    /// The whole message where [`Display`](fmt::Display) shows only its beginning.
+    pub fn long_message(&self) -> Option<&str> {
+        (self.shown_message().len() < self.0.message.len()).then_some(&self.0.message)
+    }
+
+    fn shown_message(&self) -> &str {
+        let message = &self.0.message;
+        message.char_indices().nth(SHOWN).map_or(message, |(end, _)| &message[..end])
+    }
+
     /// The HTTP status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
         self.0.status
@@ -418,11 +431,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         write!(f, "{}: ", inner.action)?;
-        match (&inner.code, inner.kind) {
-            // A time-out's message names the last answer's code already.
-            (Some(_), ErrorKind::TimedOut) | (None, _) => write!(f, "{}", inner.message)?,
-            (Some(code), _) => write!(f, "{code}: {}", inner.message)?,
+        // A time-out's message names the last answer's code already.
+        if let Some(code) = inner.code.as_ref().filter(|_| inner.kind != ErrorKind::TimedOut) {
+            write!(f, "{code}: ")?;
         }
+        let cut = if self.long_message().is_some() { "…" } else { "" };
+        write!(f, "{}{cut}", self.shown_message())?;
         if let Some(request_id) = &inner.request_id {
             write!(f, " (request id {request_id})")?;
         }
@@ -513,6 +527,16 @@ mod tests {
             .with_request_id(Some("4C46".to_owned()))
             .with_source(Arc::new(Error::settings("inner")));
         assert_eq!(error.to_string(), "CreateImage: Forbidden.RAM: not authorized (request id 4C46)");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_kept() {
+        let said = format!("not matched; server string to sign is: {}", "POST&%2F&".repeat(100));
+        let error = Error::new(ErrorKind::Credential, Class::Fatal, "CreateImage", said.clone());
+        let line = error.to_string();
+        assert!(line.starts_with("CreateImage: not matched; server string") && line.ends_with('…'), "{line}");
+        assert_eq!(line.chars().count(), "CreateImage: ".len() + SHOWN + 1);
+        assert_eq!(error.long_message(), Some(said.as_str()));
     }
 
     #[test]

@@ -35,12 +35,16 @@ class Call:
 
 
 class Emulator:
-    def __init__(self, binary, log, image_ready_after="200ms"):
+    """`place` and `headers` are what a private cloud wants in every call besides."""
+
+    def __init__(self, binary, log, *options, place=None, headers=None):
         self.log = log
+        self.place = place or {}
+        self.headers = headers or {}
         self.process = subprocess.Popen(
             [
-                binary, "emulator", "--image-ready-after", image_ready_after,
-                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
+                binary, "emulator", "--image-ready-after", "200ms",
+                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET, *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -103,7 +107,8 @@ class Emulator:
 
     def call(self, action, **params):
         """What someone does behind Pulumi's back: a call with signature version 1."""
-        params = params | {
+        params |= {
+            **self.place,
             "AccessKeyId": KEY_ID,
             "Action": action,
             "Format": "JSON",
@@ -117,8 +122,9 @@ class Emulator:
         query = "&".join(f"{escape(name)}={escape(value)}" for name, value in sorted(params.items()))
         digest = hmac.new(f"{KEY_SECRET}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
         signature = escape(base64.b64encode(digest).decode())
+        request = urllib.request.Request(f"{self.url}/?{query}&Signature={signature}", headers=self.headers)
         try:
-            with urllib.request.urlopen(f"{self.url}/?{query}&Signature={signature}", timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as refusal:
             raise AssertionError(f"{action} was refused: {refusal.read().decode()}") from None

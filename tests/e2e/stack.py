@@ -11,6 +11,9 @@ import emulator
 
 # An image that the program only looks at is read, and left out while its id is not known.
 READS = ("same", "read", "discard")
+CLOUD_VARIABLES = (
+    "ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALIBABACLOUDSTACK_", "APSARASTACK_", "PULUMI_",
+)  # fmt: skip
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -30,11 +33,7 @@ class Stack:
         wrapper = self.home / "plugin" / "pulumi-resource-alicloud"
         wrapper.write_text(f"#!/bin/sh\nexec '{plugin}' \"$@\" 2>>'{self.plugin_stderr}'\n")
         wrapper.chmod(0o755)
-        outside = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "PULUMI_"))
-        }
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(CLOUD_VARIABLES)}
         path = os.pathsep.join([str(wrapper.parent), env.get("PATH", ""), outside["PATH"]])
         self.env = (
             outside

@@ -608,3 +608,30 @@ async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
         check_detailed(&diff, &[]);
     }
 }
+
+#[tokio::test]
+async fn snapshots_that_an_older_provider_did_not_record_go_with_their_image_too() {
+    let mut world = World::new().await;
+    let (inputs, mut state) = world
+        .plugin
+        .up("web", json!({ "imageName": "web", "instanceId": "i-running", "deleteAutoSnapshot": true }))
+        .await;
+    let snapshot = text(&state["diskDeviceMappings"][0]["snapshotId"]);
+    state.as_object_mut().unwrap().remove("diskDeviceMappings");
+    world.take_actions().await;
+    world.plugin.delete("web", &state, &inputs).await.unwrap();
+    let deleted: Vec<String> = world
+        .take_requests()
+        .await
+        .iter()
+        .filter(|request| request["action"] == "DeleteSnapshot")
+        .map(|request| text(&request["params"]["SnapshotId"]))
+        .collect();
+    assert!(deleted.contains(&snapshot), "{deleted:?}");
+    assert_eq!(world.plugin.engine.warnings(), [""; 0]);
+
+    // Where the image is gone, nobody knows them any more, and the user is told so.
+    world.plugin.delete("web", &state, &inputs).await.unwrap();
+    let warnings = world.plugin.engine.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("gone already"), "{warnings:?}");
+}

@@ -79,3 +79,27 @@ async fn a_name_that_is_not_there_is_an_error_that_names_it() {
     assert!(failed.message.contains("rs-absent"), "{}", failed.message);
     assert!(world.images().await.is_empty());
 }
+
+#[tokio::test]
+async fn what_a_stack_does_not_report_stays_as_the_program_says() {
+    let mut world = world(
+        Flavour::AlibabaCloudStack,
+        "alibabacloudstack",
+        json!({ "department": "37", "resourceGroup": "71" }),
+    )
+    .await;
+    let (inputs, state) = world
+        .plugin
+        .up(
+            "web",
+            json!({ "imageName": "web", "snapshotId": "s-system", "imageFamily": "family", "bootMode": "UEFI",
+                "licenseType": "BYOL", "features": { "nvmeSupport": "supported" } }),
+        )
+        .await;
+    let (read, _) = world.plugin.read("web", &text(&state["id"]), &inputs, &state).await.unwrap().unwrap();
+    assert_eq!(read, inputs);
+    let mut news = inputs.clone();
+    news["imageFamily"] = "other".into();
+    world.plugin.update("web", &state, &inputs, &news).await.unwrap();
+    assert_eq!(world.plugin.engine.warnings(), [""; 0]);
+}

@@ -5,6 +5,8 @@ use pulumi::{Context, Failure, Input, Old, known};
 
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
+use crate::ecs::image_look::describe;
+use crate::ecs::image_state::state_of;
 use crate::ecs::image_wait::{unless_cancelled, wait_until_gone};
 use crate::failure;
 
@@ -19,6 +21,10 @@ pub(crate) async fn delete(
         known(state).or_else(|| known(args)).copied().unwrap_or(false)
     };
     let force = option(&old.state.args.force, &old.args.force);
+    let snapshots = match option(&old.state.args.delete_auto_snapshot, &old.args.delete_auto_snapshot) {
+        true => snapshots_of(client, context, id, &old.state).await?,
+        false => Vec::new(),
+    };
     let request = DeleteImageRequest { image_id: id.to_owned(), force: force.then_some(true) };
     let call = client.api.delete_image(&request, context.deadline());
     match unless_cancelled(context, call).await? {
@@ -26,10 +32,34 @@ pub(crate) async fn delete(
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(refused_deletion(id, error)),
     }
-    if option(&old.state.args.delete_auto_snapshot, &old.args.delete_auto_snapshot) {
-        delete_snapshots(client, context, id, &old.state).await?;
+    delete_snapshots(client, context, id, snapshots).await
+}
+
+/// The snapshots that an image names. Older providers do not record those of an image made of an instance; then the image
+/// itself tells, while it is there.
+async fn snapshots_of(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    state: &ImageState,
+) -> Result<Vec<String>, Failure> {
+    let mut mappings = state.args.disk_device_mappings.clone();
+    if mappings.is_none() {
+        match describe(client, context, id).await? {
+            Some(seen) => mappings = state_of(&seen, &state.args, None).args.disk_device_mappings,
+            None => context.warn(&format!(
+                "image {id} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes none"
+            )),
+        }
     }
-    Ok(())
+    Ok(known(&mappings)
+        .into_iter()
+        .flatten()
+        .filter_map(Input::known)
+        .filter_map(|mapping| known(&mapping.snapshot_id))
+        .filter(|snapshot| !snapshot.is_empty())
+        .cloned()
+        .collect())
 }
 
 fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
@@ -51,16 +81,8 @@ async fn delete_snapshots(
     client: &Client,
     context: &Context,
     id: &str,
-    state: &ImageState,
+    snapshots: Vec<String>,
 ) -> Result<(), Failure> {
-    let snapshots: Vec<String> = known(&state.args.disk_device_mappings)
-        .into_iter()
-        .flatten()
-        .filter_map(Input::known)
-        .filter_map(|mapping| known(&mapping.snapshot_id))
-        .filter(|snapshot| !snapshot.is_empty())
-        .cloned()
-        .collect();
     let mut failed = Vec::new();
     for snapshot in snapshots {
         context.status(&format!("image {id}: deleting snapshot {snapshot}"));

@@ -15,6 +15,9 @@ pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
     let text = |old: Option<Input<String>>, now: &Option<Input<String>>| {
         old.map(|_| Input::Known(known(now).cloned().unwrap_or_default()))
     };
+    // What a stack does not know, it does not report either, not even as an empty text.
+    let newer =
+        |old: Option<Input<String>>, now: &Option<Input<String>>| old.map(|old| now.clone().unwrap_or(old));
     let now = &state.args;
     ImageArgs {
         architecture: reported(old.architecture, &now.architecture),
@@ -27,9 +30,9 @@ pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
             }),
             (features, _) => features,
         }),
-        image_family: text(old.image_family, &now.image_family),
+        image_family: newer(old.image_family, &now.image_family),
         image_name: reported(old.image_name, &now.image_name),
-        image_version: text(old.image_version, &now.image_version),
+        image_version: newer(old.image_version, &now.image_version),
         license_type: reported(old.license_type, &now.license_type),
         platform: reported(old.platform, &now.platform),
         resource_group_id: reported(old.resource_group_id, &now.resource_group_id),
@@ -160,7 +163,7 @@ pub(crate) fn is_in_effect(property: &str, args: &ImageArgs, state: &ImageState)
     };
     match property {
         "imageName" => same(&args.image_name, &now.image_name),
-        "imageFamily" => cleared(&args.image_family, &now.image_family),
+        "imageFamily" => now.image_family.is_none() || cleared(&args.image_family, &now.image_family),
         "description" => cleared(&args.description, &now.description),
         "bootMode" => now.boot_mode.is_none() || same(&args.boot_mode, &now.boot_mode),
         "licenseType" => now.license_type.is_none() || same(&args.license_type, &now.license_type),

@@ -160,6 +160,42 @@ async fn what_could_not_be_set_is_set_by_the_next_up() {
 }
 
 #[tokio::test]
+async fn a_create_whose_first_look_fails_is_finished_by_the_next_up() {
+    let mut world = World::new().await;
+    let inputs = json!({ "imageName": "web", "snapshotId": "s-system", "licenseType": "BYOL",
+        "features": { "nvmeSupport": "supported" } });
+    world
+        .faults(
+            json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]),
+        )
+        .await;
+    let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+    let (_, state) = failed.partial.expect("the image exists");
+    let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
+    assert_eq!(
+        (&updated["licenseType"], &updated["features"]["nvmeSupport"]),
+        (&json!("BYOL"), &json!("supported"))
+    );
+}
+
+#[tokio::test]
+async fn an_update_that_could_not_look_at_what_it_did_is_looked_at_by_the_next_up() {
+    let mut world = World::new().await;
+    let (inputs, state) = world.plugin.up("web", named()).await;
+    let mut news = inputs.clone();
+    news["description"] = "second".into();
+    world
+        .faults(
+            json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]),
+        )
+        .await;
+    let failed = world.plugin.update("web", &state, &inputs, &news).await.unwrap_err();
+    let (_, state) = failed.partial.expect("part of it was done");
+    let updated = world.plugin.update("web", &state, &news, &news).await.unwrap();
+    assert_eq!(updated["description"], "second");
+}
+
+#[tokio::test]
 async fn an_update_that_stops_half_way_keeps_what_it_did() {
     let mut world = World::new().await;
     let (inputs, state) = world.plugin.up("web", named()).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use aliyun::ecs::{
-    CreateImageRequest, DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Image as Described,
+    DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Image as Described,
     JoinResourceGroupRequest, ModifyImageAttributeRequest, Tag, TagResourcesRequest, UntagResourcesRequest,
 };
 use pulumi::{Context, Failure, Input, Old, Read, Update, known};
@@ -249,9 +249,9 @@ fn partial(id: &str, state: ImageState, unapplied: Vec<String>, failure: Failure
 }
 
 /// As [`partial`], where nothing is known of the image but what was asked for.
-pub(crate) fn partial_without_state(id: &str, request: &CreateImageRequest, failure: Failure) -> Failure {
-    let args = ImageArgs { image_name: request.image_name.clone().map(Input::Known), ..ImageArgs::default() };
-    partial(id, ImageState { args, ..ImageState::default() }, Vec::new(), failure)
+pub(crate) fn partial_without_state(id: &str, args: &ImageArgs, failure: Failure) -> Failure {
+    let state = ImageState { args: args.clone(), ..ImageState::default() };
+    partial(id, state, late_attributes(args), failure)
 }
 
 /// Reads an image for a refresh, an import or a lookup.
@@ -687,7 +687,10 @@ async fn read_back(
                 );
                 return Err(partial(id, state.clone(), Vec::new(), Failure::Refused(text)));
             }
-            Err(failure) => return Err(partial(id, state.clone(), Vec::new(), failure)),
+            // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
+            Err(failure) => {
+                return Err(partial(id, state.clone(), changed.iter().cloned().collect(), failure));
+            }
         };
         let late: Vec<&String> =
             changed.iter().filter(|property| !is_in_effect(property, args, &now)).collect();
@@ -703,7 +706,7 @@ async fn read_back(
             return Ok(now);
         }
         if let Err(failure) = pause(context, client.pace.delay(looks)).await {
-            return Err(partial(id, now, Vec::new(), failure));
+            return Err(partial(id, now, late.into_iter().cloned().collect(), failure));
         }
     }
     Err(Failure::Bug("endless reading ended".to_owned()))

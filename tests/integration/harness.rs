@@ -122,6 +122,8 @@ pub(crate) struct Plugin {
     pub(crate) rpc: ResourceProviderClient<Channel>,
     pub(crate) child: Child,
     pub(crate) engine: FakeEngine,
+    /// In seconds, for each operation; 0 is the plugin's own.
+    pub(crate) time_limit: f64,
 }
 
 impl Plugin {
@@ -146,12 +148,16 @@ impl Plugin {
         let port: u16 = line.trim().parse().expect("a port");
         let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
         let rpc = ResourceProviderClient::new(endpoint.connect().await.expect("the plugin serves"));
-        Plugin { rpc, child, engine }
+        Plugin { rpc, child, engine, time_limit: 0.0 }
     }
 
     pub(crate) async fn configured(cloud: &Emulator) -> Plugin {
+        Plugin::configured_with(settings(cloud)).await
+    }
+
+    pub(crate) async fn configured_with(settings: Json) -> Plugin {
         let mut plugin = Plugin::start().await;
-        plugin.configure(settings(cloud)).await.expect("Configure succeeds");
+        plugin.configure(settings).await.expect("Configure succeeds");
         plugin
     }
 
@@ -216,19 +222,10 @@ impl Plugin {
     }
 
     pub(crate) async fn create(&mut self, name: &str, inputs: &Json) -> Result<(String, Json), Failed> {
-        self.create_within(name, inputs, 0.0).await
-    }
-
-    pub(crate) async fn create_within(
-        &mut self,
-        name: &str,
-        inputs: &Json,
-        timeout: f64,
-    ) -> Result<(String, Json), Failed> {
         let request = rpc::CreateRequest {
             urn: urn(name),
             properties: Some(to_struct(inputs)),
-            timeout,
+            timeout: self.time_limit,
             ..rpc::CreateRequest::default()
         };
         match self.rpc.create(request).await {
@@ -265,6 +262,7 @@ impl Plugin {
             urn: urn(name),
             inputs: Some(to_struct(inputs)),
             properties: Some(to_struct(state)),
+            timeout: self.time_limit,
             ..rpc::ReadRequest::default()
         };
         let response = self.rpc.read(request).await.map_err(Failed::from)?.into_inner();
@@ -288,6 +286,7 @@ impl Plugin {
             olds: Some(to_struct(state)),
             old_inputs: Some(to_struct(olds)),
             news: Some(to_struct(news)),
+            timeout: self.time_limit,
             ..rpc::UpdateRequest::default()
         };
         let response = self.rpc.update(request).await.map_err(Failed::from)?.into_inner();
@@ -320,6 +319,7 @@ impl Plugin {
             urn: urn(name),
             properties: Some(to_struct(state)),
             old_inputs: Some(to_struct(inputs)),
+            timeout: self.time_limit,
             ..rpc::DeleteRequest::default()
         };
         self.rpc.delete(request).await.map(drop).map_err(Failed::from)
@@ -372,6 +372,127 @@ pub(crate) struct Diff {
     pub(crate) detailed: Vec<String>,
     pub(crate) replaces: Vec<String>,
     pub(crate) delete_before_replace: bool,
+}
+
+/// What an engine keeps of one resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) inputs: Json,
+    pub(crate) state: Json,
+    /// The last operation failed after the resource was there.
+    pub(crate) incomplete: bool,
+}
+
+/// A stack of one image: what an engine keeps of it and how it goes from call to call.
+#[derive(Debug, Default)]
+pub(crate) struct Stack {
+    pub(crate) name: String,
+    pub(crate) kept: Option<Kept>,
+}
+
+/// What an engine would do for a program.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Plan {
+    Create,
+    Same,
+    Update(Diff),
+    Replace(Diff),
+    /// Check refuses the program, with these failures.
+    Refused(Vec<String>),
+}
+
+impl Stack {
+    pub(crate) fn new(name: &str) -> Stack {
+        Stack { name: name.to_owned(), kept: None }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.kept.as_ref().map(|kept| text(&kept.state["id"])).unwrap_or_default()
+    }
+
+    /// The plan for a program, and the inputs that it is made from.
+    pub(crate) async fn preview(&self, plugin: &mut Plugin, program: &Json) -> (Plan, Json) {
+        let olds = self.kept.as_ref().map(|kept| kept.inputs.clone());
+        let inputs = match plugin.check_against(&self.name, olds, program.clone()).await {
+            Ok(inputs) => inputs,
+            Err(failures) => return (Plan::Refused(failures), Json::Null),
+        };
+        let Some(kept) = &self.kept else { return (Plan::Create, inputs) };
+        let diff = plugin.diff(&self.name, &kept.state, &kept.inputs, &inputs).await;
+        if !diff.replaces.is_empty() {
+            // The replacement is a new resource, so what was filled in for the old one is filled in anew.
+            let inputs = plugin.check(&self.name, program.clone()).await.expect("good inputs stay good");
+            return (Plan::Replace(diff), inputs);
+        }
+        let same = diff.detailed.is_empty() && !kept.incomplete;
+        (if same { Plan::Same } else { Plan::Update(diff) }, inputs)
+    }
+
+    /// What was done, unless it failed; what is kept then is what an engine would keep.
+    pub(crate) async fn up(&mut self, plugin: &mut Plugin, program: &Json) -> Result<Plan, Failed> {
+        let (plan, inputs) = self.preview(plugin, program).await;
+        match (&plan, self.kept.clone()) {
+            (Plan::Create, _) | (_, None) => self.create(plugin, inputs).await?,
+            (Plan::Refused(failures), _) => panic!("Check refuses {program}: {failures:?}"),
+            // Inputs that say the same in other words are kept all the same.
+            (Plan::Same, Some(kept)) => self.kept = Some(Kept { inputs, ..kept }),
+            (Plan::Update(_), Some(kept)) => {
+                let updated = plugin.update(&self.name, &kept.state, &kept.inputs, &inputs).await;
+                let (state, failed) = match updated {
+                    Ok(state) => (state, None),
+                    Err(Failed { message, partial: Some((id, state)) }) => {
+                        (state.clone(), Some(Failed { message, partial: Some((id, state)) }))
+                    }
+                    Err(failed) => return Err(failed),
+                };
+                self.kept = Some(Kept { inputs, state, incomplete: failed.is_some() });
+                if let Some(failed) = failed {
+                    return Err(failed);
+                }
+            }
+            (Plan::Replace(diff), Some(old)) => {
+                if diff.delete_before_replace {
+                    self.destroy(plugin).await?;
+                    self.create(plugin, inputs).await?;
+                } else {
+                    self.create(plugin, inputs).await?;
+                    plugin.delete(&self.name, &old.state, &old.inputs).await?;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn create(&mut self, plugin: &mut Plugin, inputs: Json) -> Result<(), Failed> {
+        match plugin.create(&self.name, &inputs).await {
+            Ok((_, state)) => {
+                self.kept = Some(Kept { inputs, state, incomplete: false });
+                Ok(())
+            }
+            Err(failed) => {
+                if let Some((_, state)) = failed.partial.clone() {
+                    self.kept = Some(Kept { inputs, state, incomplete: true });
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    /// Whether the resource is still there.
+    pub(crate) async fn refresh(&mut self, plugin: &mut Plugin) -> Result<bool, Failed> {
+        let Some(kept) = self.kept.clone() else { return Ok(false) };
+        let read = plugin.read(&self.name, &self.id(), &kept.inputs, &kept.state).await?;
+        self.kept = read.map(|(inputs, state)| Kept { inputs, state, incomplete: false });
+        Ok(self.kept.is_some())
+    }
+
+    pub(crate) async fn destroy(&mut self, plugin: &mut Plugin) -> Result<(), Failed> {
+        if let Some(kept) = &self.kept {
+            plugin.delete(&self.name, &kept.state, &kept.inputs).await?;
+            self.kept = None;
+        }
+        Ok(())
+    }
 }
 
 /// A failure as an engine sees it.

@@ -3,8 +3,7 @@
 
 use std::collections::HashSet;
 
-use aliyun::ecs::CreateImageRequest;
-use pulumi::{Context, Failure, Input, Old, Read, known};
+use pulumi::{Context, Failure, Old, Read, known};
 
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
@@ -97,9 +96,9 @@ pub(crate) fn partial(id: &str, state: ImageState, unapplied: Vec<String>, failu
 }
 
 /// As [`partial`], where nothing is known of the image but what was asked for.
-pub(crate) fn partial_without_state(id: &str, request: &CreateImageRequest, failure: Failure) -> Failure {
-    let args = ImageArgs { image_name: request.image_name.clone().map(Input::Known), ..ImageArgs::default() };
-    partial(id, ImageState { args, ..ImageState::default() }, Vec::new(), failure)
+pub(crate) fn partial_without_state(id: &str, args: &ImageArgs, failure: Failure) -> Failure {
+    let state = ImageState { args: args.clone(), ..ImageState::default() };
+    partial(id, state, late_attributes(args), failure)
 }
 
 /// Reads an image for a refresh, an import or a lookup.

@@ -284,7 +284,10 @@ async fn read_back(
             Ok(None) => {
                 return Err(partial(id, state.clone(), Vec::new(), Failure::Refused(gone(id))));
             }
-            Err(failure) => return Err(partial(id, state.clone(), Vec::new(), failure)),
+            // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
+            Err(failure) => {
+                return Err(partial(id, state.clone(), changed.iter().cloned().collect(), failure));
+            }
         };
         let late: Vec<&String> =
             changed.iter().filter(|property| !is_in_effect(property, args, &now)).collect();
@@ -300,7 +303,7 @@ async fn read_back(
             return Ok(now);
         }
         if let Err(failure) = wait.pause(None).await {
-            return Err(partial(id, now, Vec::new(), failure));
+            return Err(partial(id, now, late.into_iter().cloned().collect(), failure));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What goes wrong on demand.
 //!
 //! `POST /_emulator/faults` takes a list of objects: `action` (a name, `*` for any, or `METHOD /path` for what is not
-//! RPC), `match` (parameters that must have these values), `times` (default 1), `do`, and what that needs:
+//! RPC), `match` (parameters that must have these values), `after` (how many calls to let through first, default 0), `times`
+//! (default 1), `do`, and what that needs:
 //!
 //! | `do` | what the caller sees |
 //! |---|---|
@@ -31,6 +32,8 @@ pub(crate) struct Fault {
     action: String,
     #[serde(default, rename = "match", skip_serializing_if = "BTreeMap::is_empty")]
     wanted: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    after: u32,
     #[serde(default = "once")]
     times: u32,
     #[serde(rename = "do")]
@@ -63,6 +66,11 @@ pub(crate) enum Kind {
 
 fn once() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Fault {
@@ -130,9 +138,16 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The first that concerns the call, used up by one.
+    /// The first that concerns the call and does not let it through, used up by one.
     pub(crate) fn take(&mut self, action: &str, params: &Params) -> Option<Fault> {
-        let at = self.0.iter().position(|fault| fault.concerns(action, params))?;
+        let at = self.0.iter_mut().position(|fault| {
+            let concerns = fault.concerns(action, params);
+            let strikes = concerns && fault.after == 0;
+            if concerns && !strikes {
+                fault.after -= 1;
+            }
+            strikes
+        })?;
         let taken = self.0[at].clone();
         self.0[at].times -= 1;
         if self.0[at].times == 0 {
@@ -167,6 +182,15 @@ mod tests {
         check(json!([{"action": "A", "do": "hang"}]), calls, &[true, false, false, false]);
         check(json!([{"action": "A", "do": "hang", "times": 2}]), calls, &[true, false, true, false]);
         check(json!([{"action": "*", "do": "hang", "times": 9}]), calls, &[true, true, true, true]);
+    }
+
+    #[test]
+    fn a_fault_lets_as_many_calls_through_as_it_says() {
+        let calls: &[(&str, &[(&str, &str)])] = &[("A", &[]), ("B", &[]), ("A", &[]), ("A", &[])];
+        check(json!([{"action": "A", "do": "hang", "after": 1}]), calls, &[false, false, true, false]);
+        let (first, second) =
+            (json!({"action": "A", "do": "hang"}), json!({"action": "A", "do": "hang", "after": 1}));
+        check(json!([second, first]), calls, &[true, false, true, false]);
     }
 
     #[test]

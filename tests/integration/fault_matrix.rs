@@ -1,0 +1,402 @@
+//! Each fault at each place where an image's life calls the cloud. What passes changes nothing; what lasts ends in an error
+//! that says so, loses nothing, and the same commands put everything right once it is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::{Emulator, Options};
+use serde_json::{Value as Json, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, settings, text};
+
+/// How many cells run at a time: they wait more than they work.
+const AT_A_TIME: usize = 32;
+/// Of an operation that meets a fault which lasts, in seconds.
+const TIME_LIMIT: f64 = 4.0;
+/// For one attempt, in milliseconds: what ends a call that is never answered.
+const PATIENCE: u32 = 1000;
+/// More often than any call is repeated.
+const ALWAYS: u32 = 100_000;
+
+/// The operation during which the fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum During {
+    Create,
+    Update,
+    Refresh,
+    Delete,
+}
+
+/// A call of a life: which operation makes it, and how many of its like the operation makes before.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    what: &'static str,
+    during: During,
+    action: &'static str,
+    after: u32,
+    /// Whether the image is still being made when the operation looks at it.
+    slow: bool,
+}
+
+impl Place {
+    const fn new(what: &'static str, during: During, action: &'static str, after: u32) -> Place {
+        Place { what, during, action, after, slow: false }
+    }
+}
+
+const PLACES: [Place; 14] = [
+    Place::new("CreateImage", During::Create, "CreateImage", 0),
+    Place::new("first look", During::Create, "DescribeImages", 0),
+    Place { slow: true, ..Place::new("look while waiting", During::Create, "DescribeImages", 1) },
+    Place::new("ModifyImageAttribute after creation", During::Create, "ModifyImageAttribute", 0),
+    Place::new("read-back after creation", During::Create, "DescribeImages", 1),
+    Place::new("ModifyImageAttribute", During::Update, "ModifyImageAttribute", 0),
+    Place::new("JoinResourceGroup", During::Update, "JoinResourceGroup", 0),
+    Place::new("UntagResources", During::Update, "UntagResources", 0),
+    Place::new("TagResources", During::Update, "TagResources", 0),
+    Place::new("read-back", During::Update, "DescribeImages", 0),
+    Place::new("refresh", During::Refresh, "DescribeImages", 0),
+    Place::new("DeleteImage", During::Delete, "DeleteImage", 0),
+    Place::new("look until gone", During::Delete, "DescribeImages", 0),
+    Place::new("DeleteSnapshot", During::Delete, "DeleteSnapshot", 0),
+];
+
+/// Where the plugin's key comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Keys {
+    Fixed,
+    /// A temporary key among the settings.
+    Temporary,
+    /// An address that answers with the next temporary key.
+    Renewable,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    what: &'static str,
+    fault: fn() -> Json,
+    keys: Keys,
+    /// What the error says beside the action or the image, where the fault lasts.
+    error: Option<&'static str>,
+}
+
+impl Fault {
+    const fn passing(what: &'static str, fault: fn() -> Json) -> Fault {
+        Fault { what, fault, keys: Keys::Fixed, error: None }
+    }
+
+    const fn lasting(what: &'static str, fault: fn() -> Json, error: &'static str) -> Fault {
+        Fault { what, fault, keys: Keys::Fixed, error: Some(error) }
+    }
+}
+
+const FAULTS: [Fault; 13] = [
+    Fault::passing("throttled three times", || json!({ "do": "throttle", "times": 3 })),
+    Fault::passing("status 500", || json!({ "do": "error", "code": "InternalError", "status": 500 })),
+    Fault::passing("status 503", || json!({ "do": "http", "status": 503 })),
+    Fault::passing("cut before it is carried out", || json!({ "do": "reset_before" })),
+    Fault::passing("cut after it was carried out", || json!({ "do": "reset_after" })),
+    Fault::passing("no answer once", || json!({ "do": "hang" })),
+    Fault::passing("HTML once", || json!({ "do": "garbage" })),
+    Fault {
+        keys: Keys::Renewable,
+        ..Fault::passing(
+            "expired token, the next is good",
+            || json!({ "do": "error", "code": "InvalidSecurityToken.Expired", "status": 400 }),
+        )
+    },
+    Fault::lasting("no answer ever", || json!({ "do": "hang", "times": ALWAYS }), " s"),
+    Fault::lasting(
+        "always cut after it was carried out",
+        || json!({ "do": "reset_after", "times": ALWAYS }),
+        " s",
+    ),
+    Fault::lasting("HTML always", || json!({ "do": "garbage", "times": ALWAYS }), "instead of JSON"),
+    Fault {
+        keys: Keys::Temporary,
+        ..Fault::lasting(
+            "expired token, the only one",
+            || json!({ "do": "error", "code": "InvalidSecurityToken.Expired", "status": 400, "times": ALWAYS }),
+            "InvalidSecurityToken.Expired",
+        )
+    },
+    Fault::lasting(
+        "denied",
+        || json!({ "do": "error", "code": "Forbidden.RAM", "status": 403, "times": ALWAYS }),
+        "Forbidden.RAM",
+    ),
+];
+
+fn first_program() -> Json {
+    json!({ "imageName": "web", "instanceId": "i-running", "description": "first", "licenseType": "BYOL",
+        "tags": { "old": "1", "kept": "1" }, "deleteAutoSnapshot": true })
+}
+
+fn second_program() -> Json {
+    json!({ "imageName": "web", "instanceId": "i-running", "description": "second", "licenseType": "BYOL",
+        "tags": { "new": "1", "kept": "2" }, "deleteAutoSnapshot": true, "resourceGroupId": "rg-other" })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_at_every_place_ends_well_or_in_an_error_that_loses_nothing() {
+    let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut cells = JoinSet::new();
+    for (row, place) in PLACES.into_iter().enumerate() {
+        for (column, fault) in FAULTS.into_iter().enumerate() {
+            let turns = Arc::clone(&turns);
+            cells.spawn(async move {
+                let _turn = turns.acquire_owned().await.expect("the semaphore stays open");
+                // In a task of its own, so that a panic is this cell's failure and no more.
+                let outcome = tokio::spawn(live_through(place, fault)).await;
+                (row, column, outcome.unwrap_or_else(|panic| Err(panic.to_string())))
+            });
+        }
+    }
+    let outcomes = cells.join_all().await;
+    let failed: Vec<String> = outcomes
+        .iter()
+        .filter_map(|(row, column, outcome)| {
+            let reason = outcome.as_ref().err()?;
+            Some(format!("{} × {}: {reason}", PLACES[*row].what, FAULTS[*column].what))
+        })
+        .collect();
+    for (row, place) in PLACES.iter().enumerate() {
+        let mut marks = [b'?'; FAULTS.len()];
+        for (_, column, outcome) in outcomes.iter().filter(|(of, ..)| *of == row) {
+            marks[*column] = if outcome.is_ok() { b'.' } else { b'X' };
+        }
+        eprintln!("{} {}", String::from_utf8_lossy(&marks), place.what);
+    }
+    let count = PLACES.len() * FAULTS.len();
+    eprintln!("{} of {count} cells", count - failed.len());
+    assert!(failed.is_empty() && outcomes.len() == count, "{}", failed.join("\n"));
+}
+
+/// Fails the cell, not the test.
+macro_rules! ensure {
+    ($holds:expr, $($said:tt)+) => {
+        if !$holds {
+            return Err(format!($($said)+));
+        }
+    };
+}
+
+struct Cell {
+    world: World,
+    stack: Stack,
+    place: Place,
+    fault: Fault,
+}
+
+async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
+    let options = Options {
+        manual_clock: place.slow,
+        // So short that the image is visible at once.
+        image_ready_after: Duration::from_millis(if place.slow { 9 } else { 0 }),
+        ..Options::default()
+    };
+    let cloud = Emulator::start(options).await.expect("the emulator starts");
+    let plugin = Plugin::configured_with(keyed(&cloud, fault.keys).await).await;
+    let mut cell = Cell { world: World { cloud, plugin }, stack: Stack::new("web"), place, fault };
+    let snapshots = cell.snapshots().await;
+
+    cell.step(During::Create, &first_program()).await?;
+    cell.check_image("first").await?;
+    cell.step(During::Update, &second_program()).await?;
+    cell.check_image("second").await?;
+    cell.step(During::Refresh, &Json::Null).await?;
+    cell.check_image("second").await?;
+    let (plan, _) = cell.stack.preview(&mut cell.world.plugin, &second_program()).await;
+    ensure!(plan == Plan::Same, "the last preview is {plan:?}");
+    cell.step(During::Delete, &Json::Null).await?;
+    ensure!(cell.world.images().await.is_empty(), "an image is left");
+    ensure!(cell.snapshots().await == snapshots, "the image's snapshots are left");
+    Ok(())
+}
+
+async fn keyed(cloud: &Emulator, keys: Keys) -> Json {
+    let mut settings = settings(cloud);
+    settings["clientReadTimeout"] = PATIENCE.into();
+    if keys == Keys::Fixed {
+        return settings;
+    }
+    let address = format!("{}/_emulator/credentials", cloud.url());
+    if keys == Keys::Renewable {
+        let given = settings.as_object_mut().expect("an object");
+        given.retain(|name, _| !["accessKey", "secretKey"].contains(&name.as_str()));
+        settings["credentialsUri"] = address.into();
+        return settings;
+    }
+    let key = crate::harness::control(cloud.address(), "GET", "/_emulator/credentials", Json::Null).await;
+    settings["accessKey"] = key["AccessKeyId"].clone();
+    settings["secretKey"] = key["AccessKeySecret"].clone();
+    settings["securityToken"] = key["SecurityToken"].clone();
+    settings
+}
+
+impl Cell {
+    /// One command of the user's; where the fault strikes in it and lasts, a second time after it is over.
+    async fn step(&mut self, during: During, program: &Json) -> Result<(), String> {
+        if during != self.place.during {
+            return self.run(during, program).await.map_err(|failed| failed.message);
+        }
+        self.arm().await;
+        if self.fault.error.is_some() {
+            self.world.plugin.time_limit = TIME_LIMIT;
+        }
+        let address = self.world.cloud.address();
+        let wakes_up = async {
+            while self.place.slow && !is_over(address).await {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            if self.place.slow {
+                advance(address).await;
+            }
+            std::future::pending().await
+        };
+        let before = self.stack.kept.clone();
+        let outcome = tokio::select! {
+            outcome = operate(&mut self.stack, &mut self.world.plugin, during, program) => outcome,
+            () = wakes_up => unreachable!("it never ends"),
+        };
+        let left = self.world.control("GET", "/_emulator/faults", Json::Null).await;
+        let Some(said) = self.fault.error else {
+            ensure!(left == json!([]), "the fault did not strike: {left}");
+            if self.fault.keys == Keys::Renewable {
+                self.check_repeated_with_another_key().await?;
+            }
+            return outcome.map_err(|failed| format!("it failed: {}", failed.message));
+        };
+        ensure!(left[0]["times"] != ALWAYS, "the fault did not strike: {left}");
+        let failed = outcome.err().ok_or("it succeeded in spite of the fault")?;
+        self.check_failure(&failed, before.is_some(), said).await?;
+
+        self.world.control("DELETE", "/_emulator/faults", Json::Null).await;
+        if self.place.slow {
+            advance(address).await;
+        }
+        self.world.restart_plugin().await;
+        self.run(during, program).await.map_err(|failed| format!("not repaired: {}", failed.message))
+    }
+
+    async fn run(&mut self, during: During, program: &Json) -> Result<(), Failed> {
+        operate(&mut self.stack, &mut self.world.plugin, during, program).await
+    }
+
+    async fn arm(&mut self) {
+        if self.fault.keys == Keys::Renewable {
+            // The plugin has a key, and the address will answer with another.
+            let read = self.world.plugin.read("other", "m-system", &json!({}), &json!({})).await;
+            read.expect("the system's image is read").expect("it is there");
+            self.world.control("POST", "/_emulator/metadata", json!({})).await;
+            self.world.take_requests().await;
+        }
+        let mut fault = (self.fault.fault)();
+        fault["action"] = self.place.action.into();
+        fault["after"] = self.place.after.into();
+        self.world.faults(json!([fault])).await;
+    }
+
+    async fn check_failure(&self, failed: &Failed, existed: bool, said: &str) -> Result<(), String> {
+        let message = &failed.message;
+        ensure!(message.contains(said), "{said:?} is not in: {message}");
+        let images = self.world.images().await;
+        let id = images.first().map(|image| text(&image["id"])).unwrap_or_else(|| self.stack.id());
+        let named =
+            [self.place.action, id.as_str()].iter().any(|name| !name.is_empty() && message.contains(name));
+        ensure!(named, "neither {} nor the image is named: {message}", self.place.action);
+        if self.fault.what == "denied" {
+            let permission = format!("ecs:{}", self.place.action);
+            ensure!(message.contains(&permission), "{permission} is not in: {message}");
+        }
+        ensure!(images.len() <= 1, "there are {} images", images.len());
+        match (self.place.during, self.place.action) {
+            // Nobody knows an id.
+            (During::Create, "CreateImage") => {
+                ensure!(failed.partial.is_none(), "an id came from nowhere: {failed:?}");
+            }
+            (During::Create, _) => {
+                let kept = failed.partial.as_ref().map(|(id, _)| id.clone());
+                ensure!(kept == Some(id.clone()) && self.stack.id() == id, "the id is lost: {failed:?}");
+            }
+            (During::Update | During::Refresh | During::Delete, _) => {
+                ensure!(existed && self.stack.kept.is_some(), "the state is lost");
+            }
+        }
+        Ok(())
+    }
+
+    /// The refused call was repeated once, after another key had been fetched.
+    async fn check_repeated_with_another_key(&self) -> Result<(), String> {
+        let requests = self.world.take_requests().await;
+        let refused = requests.iter().position(|request| request["code"] == "InvalidSecurityToken.Expired");
+        let actions: Vec<String> = requests[refused.unwrap_or_default()..]
+            .iter()
+            .take(3)
+            .map(|request| text(&request["action"]))
+            .collect();
+        let wanted = [self.place.action, "GET /_emulator/credentials", self.place.action];
+        ensure!(actions == wanted, "from the refusal on, the calls are {actions:?}");
+        Ok(())
+    }
+
+    async fn check_image(&self, description: &str) -> Result<(), String> {
+        let program = if description == "first" { first_program() } else { second_program() };
+        let images = self.world.images().await;
+        ensure!(images.len() == 1, "there are {} images", images.len());
+        let image = &images[0];
+        ensure!(text(&image["id"]) == self.stack.id(), "the state holds another image");
+        let state = self.stack.kept.as_ref().map(|kept| kept.state.clone()).unwrap_or_default();
+        for (property, there) in [
+            ("description", "description"),
+            ("imageName", "name"),
+            ("licenseType", "license_type"),
+            ("tags", "tags"),
+            ("resourceGroupId", "resource_group"),
+        ] {
+            let Some(wanted) = program.get(property) else { continue };
+            ensure!(image[there] == *wanted, "{property} is {} in the cloud", image[there]);
+            ensure!(state[property] == *wanted, "{property} is {} in the state", state[property]);
+        }
+        ensure!(state["usable"] == true, "the image is not usable: {state}");
+        Ok(())
+    }
+
+    async fn snapshots(&self) -> Vec<String> {
+        let state = self.world.control("GET", "/_emulator/state", Json::Null).await;
+        let snapshots = state["regions"].as_object().into_iter().flatten();
+        snapshots
+            .flat_map(|(_, region)| region["snapshots"].as_array().cloned().unwrap_or_default())
+            .map(|snapshot| text(&snapshot["id"]))
+            .filter(|id| !["s-system", "s-data", "s-2013"].contains(&id.as_str()))
+            .collect()
+    }
+}
+
+async fn operate(
+    stack: &mut Stack,
+    plugin: &mut Plugin,
+    during: During,
+    program: &Json,
+) -> Result<(), Failed> {
+    match during {
+        During::Create | During::Update => stack.up(plugin, program).await.map(drop),
+        During::Refresh => {
+            assert!(stack.refresh(plugin).await?, "{IMAGE} was taken for gone");
+            Ok(())
+        }
+        During::Delete => stack.destroy(plugin).await,
+    }
+}
+
+/// Whether the fault has struck as often as it will, or lasts.
+async fn is_over(address: std::net::SocketAddr) -> bool {
+    let faults = crate::harness::control(address, "GET", "/_emulator/faults", Json::Null).await;
+    faults == json!([])
+}
+
+async fn advance(address: std::net::SocketAddr) {
+    crate::harness::control(address, "POST", "/_emulator/clock", json!({ "advance_ms": 60_000 })).await;
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pulumi::value::Properties;
+use pulumi::value::{Properties, Value};
 use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -231,9 +231,12 @@ pub(crate) struct ImageState {
 
     /// Marks the state of an image that an interrupted deployment had made and a later one took over. See
     /// [`Image::delete`].
+    /// Named [`RECOVERED`].
     #[serde(rename = "__recovered", skip_serializing_if = "Option::is_none")]
     pub(crate) recovered: Option<String>,
 }
+
+const RECOVERED: &str = "__recovered";
 
 /// The resource. What it remembers is only of this process, and only of resources by their URN.
 #[derive(Debug, Default)]
@@ -303,8 +306,8 @@ impl Resource<Client> for Image {
         }
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &ImageState) {
-        self.hold(urn, id, state.recovered.clone());
+    fn observe(&self, urn: &str, id: &str, state: &Properties) {
+        self.hold(urn, id, state.get(RECOVERED).and_then(Value::as_str).map(str::to_owned));
     }
 
     async fn create(

@@ -47,19 +47,24 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
     inputs
 }
 
-/// The name under which `inputs` give a property, where they give it.
-fn written_name<'a>(object: &'a ObjectType, inputs: &Properties, target: &'a str) -> Option<&'a str> {
-    if inputs.contains_key(target) {
-        return Some(target);
-    }
-    pairs(object).find(|(alias, of)| *of == target && inputs.contains_key(*alias)).map(|(alias, _)| alias)
-}
+/// Which properties a program gives under their old names.
+pub(crate) struct Writing<'a>(Vec<(&'a str, &'a str)>);
 
-/// The path under the name by which the program gives its property: the one in the first of `written` that has any.
-pub(crate) fn as_written(object: &ObjectType, path: &Path, written: &[&Properties]) -> Path {
-    path.first_key()
-        .and_then(|key| written.iter().find_map(|inputs| written_name(object, inputs, key)))
-        .map_or_else(|| path.clone(), |name| path.with_first_key(name))
+impl<'a> Writing<'a> {
+    /// The writing of the first of `all` that gives a property, for each property that has an old name.
+    pub(crate) fn of(object: &'a ObjectType, all: &[&Properties]) -> Self {
+        let used = pairs(object).filter(|(alias, target)| {
+            let given = |inputs: &&&Properties| inputs.contains_key(*target) || inputs.contains_key(*alias);
+            all.iter().find(given).is_some_and(|inputs| !inputs.contains_key(*target))
+        });
+        Writing(used.collect())
+    }
+
+    /// The path under the name that the program uses.
+    pub(crate) fn path(&self, path: &Path) -> Path {
+        let old = self.0.iter().find(|(_, target)| path.first_key() == Some(target));
+        old.map_or_else(|| path.clone(), |(alias, _)| path.with_first_key(alias))
+    }
 }
 
 /// Gives present inputs back under the names that `written` uses.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::model::{Kind, ObjectType, Property, Range};
-use crate::path::Path;
+use crate::path::{Path, Trail};
 use crate::value::{Properties, Value, quote};
 
 /// One mistake in a program's inputs.
@@ -40,7 +40,7 @@ impl Findings {
 /// Checks `inputs` against their declaration. What comes back has scalars in their declared form; a value with a mistake
 /// in it is unknown there, so that rules that come after neither trip over it nor take it for absent.
 pub fn check(object: &ObjectType, inputs: Properties, findings: &mut Findings) -> Properties {
-    check_object(object, inputs, &Path::root(), findings)
+    check_object(object, inputs, Trail::ROOT, findings)
 }
 
 /// Whether a key is the engine's or a provider's own, and no property.
@@ -70,34 +70,39 @@ pub fn read_json_texts(object: &ObjectType, settings: &mut Properties) {
     }
 }
 
-fn check_object(object: &ObjectType, inputs: Properties, path: &Path, findings: &mut Findings) -> Properties {
+fn check_object(
+    object: &ObjectType,
+    inputs: Properties,
+    at: Trail<'_>,
+    findings: &mut Findings,
+) -> Properties {
     let mut checked = Properties::new();
     for (key, value) in inputs {
-        let path = path.key(&key);
+        let here = at.key(&key);
         match object.properties.get(&key) {
             _ if is_internal(&key) => {
                 checked.insert(key, value);
             }
             _ if value.is_null() => {}
             None => match &object.others {
-                Some(text) => findings.warn(path, text.clone()),
-                None => findings.fail(path, unknown_property(object, &key)),
+                Some(text) => findings.warn(here.path(), text.clone()),
+                None => findings.fail(here.path(), unknown_property(object, &key)),
             },
             Some(property) if property.output_only => {
-                findings.fail(path, "is set by the cloud and cannot be given")
+                findings.fail(here.path(), "is set by the cloud and cannot be given")
             }
             Some(property) => {
                 if let Some(text) = &property.unused {
-                    findings.warn(path.clone(), text.clone());
+                    findings.warn(here.path(), text.clone());
                 }
-                let value = check_value(&property.kind, value, &path, findings);
+                let value = check_value(&property.kind, value, here, findings);
                 checked.insert(key, value);
             }
         }
     }
     for (key, property) in &object.properties {
         if property.required && !checked.contains_key(key) {
-            findings.fail(path.key(key), "is required");
+            findings.fail(at.key(key).path(), "is required");
         }
     }
     checked
@@ -131,12 +136,12 @@ pub fn nearest<'a>(given: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-fn check_value(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) -> Value {
+fn check_value(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings) -> Value {
     match value {
         Value::Unknown => Value::Unknown,
         Value::Secret(inner) => {
             let mut inside = Findings::default();
-            let checked = check_value(kind, *inner, path, &mut inside);
+            let checked = check_value(kind, *inner, at, &mut inside);
             // The reason would quote what was given.
             let secret = |found: CheckFailure| CheckFailure {
                 reason: format!("{} (the value is secret)", expectation(kind)),
@@ -146,21 +151,21 @@ fn check_value(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
             findings.warnings.extend(inside.warnings.into_iter().map(secret));
             Value::Secret(Box::new(checked))
         }
-        known => check_known(kind, known, path, findings),
+        known => check_known(kind, known, at, findings),
     }
 }
 
-fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) -> Value {
+fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings) -> Value {
     match (kind, value) {
         (Kind::String { length, allowed, known }, Value::String(text)) => {
             let characters = text.chars().count();
             if !allowed.is_empty() && !allowed.contains(&text) {
-                findings.fail(path.clone(), format!("{}, got {}", expectation(kind), quote(&text)));
+                findings.fail(at.path(), format!("{}, got {}", expectation(kind), quote(&text)));
                 return Value::Unknown;
             }
             if !length.contains(i64::try_from(characters).unwrap_or(i64::MAX)) {
                 findings
-                    .fail(path.clone(), format!("{}, got {characters}: {}", expectation(kind), quote(&text)));
+                    .fail(at.path(), format!("{}, got {characters}: {}", expectation(kind), quote(&text)));
                 return Value::Unknown;
             }
             if !known.is_empty() && !known.contains(&text) {
@@ -168,7 +173,7 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
                 let meant = nearest(&text, &known)
                     .map_or_else(String::new, |name| format!(" (did you mean {}?)", quote(name)));
                 findings.warn(
-                    path.clone(),
+                    at.path(),
                     format!(
                         "{} is not one of the values known here{meant}; it is sent as it is",
                         quote(&text)
@@ -181,7 +186,7 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
             #[expect(clippy::cast_possible_truncation, reason = "saturates, and a fraction is refused")]
             let whole = number as i64;
             if number.fract() != 0.0 || !number.is_finite() || !range.contains(whole) {
-                findings.fail(path.clone(), format!("{}, got {number}", expectation(kind)));
+                findings.fail(at.path(), format!("{}, got {number}", expectation(kind)));
                 return Value::Unknown;
             }
             Value::Number(number)
@@ -189,13 +194,13 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
         (Kind::Boolean, Value::Bool(value)) => Value::Bool(value),
         (Kind::List { item, count }, Value::Array(items)) => {
             if !count.contains(i64::try_from(items.len()).unwrap_or(i64::MAX)) {
-                findings.fail(path.clone(), format!("{}, got {}", expectation(kind), items.len()));
+                findings.fail(at.path(), format!("{}, got {}", expectation(kind), items.len()));
             }
             Value::Array(
                 items
                     .into_iter()
                     .enumerate()
-                    .map(|(index, value)| check_value(item, value, &path.index(index), findings))
+                    .map(|(index, value)| check_value(item, value, at.index(index), findings))
                     .collect(),
             )
         }
@@ -205,20 +210,20 @@ fn check_known(kind: &Kind, value: Value, path: &Path, findings: &mut Findings) 
                 .filter(|(key, value)| !value.is_null() && !is_internal(key))
                 .map(|(key, value)| {
                     let value = if *scalars_as_text { scalar_as_text(value) } else { value };
-                    let value = check_value(item, value, &path.key(&key), findings);
+                    let value = check_value(item, value, at.key(&key), findings);
                     (key, value)
                 })
                 .collect();
             if !count.contains(i64::try_from(entries.len()).unwrap_or(i64::MAX)) {
-                findings.fail(path.clone(), format!("{}, got {}", expectation(kind), entries.len()));
+                findings.fail(at.path(), format!("{}, got {}", expectation(kind), entries.len()));
             }
             Value::Object(entries)
         }
         (Kind::Object(object), Value::Object(map)) => {
-            Value::Object(check_object(&Arc::clone(object), map, path, findings))
+            Value::Object(check_object(&Arc::clone(object), map, at, findings))
         }
         (_, value) => {
-            findings.fail(path.clone(), format!("expected {}, got {}", type_name(kind), value.describe()));
+            findings.fail(at.path(), format!("expected {}, got {}", type_name(kind), value.describe()));
             Value::Unknown
         }
     }

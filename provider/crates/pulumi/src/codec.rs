@@ -10,8 +10,8 @@ use crate::value::{Properties, Value, from_json, to_json};
 ///
 /// # Errors
 /// [`Failure::Bug`]: what passed the check fits the type.
-pub fn decode<T: DeserializeOwned>(properties: Properties) -> Result<T, Failure> {
-    serde_json::from_value(to_json(&Value::Object(properties)))
+pub fn decode<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure> {
+    serde_json::from_value(to_json(properties))
         .map_err(|error| Failure::Bug(format!("cannot read properties: {error}")))
 }
 
@@ -21,11 +21,11 @@ pub fn decode<T: DeserializeOwned>(properties: Properties) -> Result<T, Failure>
 /// # Errors
 /// [`Failure::Bug`], where the type does not take absent fields.
 pub(crate) fn decode_old<T: DeserializeOwned>(mut properties: Properties) -> Result<T, Failure> {
-    if let Ok(decoded) = decode(properties.clone()) {
+    if let Ok(decoded) = decode(&properties) {
         return Ok(decoded);
     }
-    properties.retain(|key, value| decode::<T>(Properties::from([(key.clone(), value.clone())])).is_ok());
-    decode(properties)
+    properties.retain(|key, value| decode::<T>(&Properties::from([(key.clone(), value.clone())])).is_ok());
+    decode(&properties)
 }
 
 /// Writes a Rust type as properties; what is `None` is absent.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::check::is_internal;
 use crate::model::ObjectType;
-use crate::path::Path;
-use crate::value::{Properties, Value, from_json};
+use crate::path::{Path, Trail};
+use crate::value::{Properties, Value, from_json, reveal};
 
 /// The key under which older providers list the inputs that they filled in themselves.
 const DEFAULTS: &str = "__defaults";
@@ -42,65 +42,62 @@ pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec
         let default = property.default.clone().map(from_json);
         let old = olds.get(key).or(default.as_ref());
         let new = news.get(key).or(default.as_ref());
-        compare_values(old, new, &Path::property(key), property.replace, &mut changes);
+        compare_values(old, new, Trail::ROOT.key(key), property.replace, &mut changes);
     }
     changes
 }
 
 /// The same inputs without their secret wrappings, and without what an older provider filled in and `news` leaves out.
 pub fn without_defaults(olds: Properties, news: &Properties) -> Properties {
-    let (plain, _) = Value::Object(olds).reveal();
-    match strip(plain, Some(&Value::Object(news.clone()))) {
-        Value::Object(map) => map,
-        _ => Properties::new(),
+    let olds = reveal(olds);
+    if olds.iter().any(|(key, value)| is_internal(key) || has_internal(value)) {
+        return strip(olds, Some(news));
+    }
+    olds
+}
+
+fn has_internal(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, value)| is_internal(key) || has_internal(value)),
+        Value::Array(items) => items.iter().any(has_internal),
+        _ => false,
     }
 }
 
-fn strip(old: Value, new: Option<&Value>) -> Value {
-    match old {
-        Value::Object(map) => {
-            let filled: Vec<String> = match map.get(DEFAULTS) {
-                Some(Value::Array(names)) => {
-                    names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-                }
-                _ => Vec::new(),
-            };
-            let new = match new.map(Value::plain) {
-                Some(Value::Object(new)) => Some(new),
-                _ => None,
-            };
-            Value::Object(
-                map.into_iter()
-                    .filter(|(key, _)| !is_internal(key))
-                    .filter(|(key, _)| !filled.contains(key) || new.is_none_or(|new| new.contains_key(key)))
-                    .map(|(key, value)| {
-                        let value = strip(value, new.and_then(|new| new.get(&key)));
-                        (key, value)
-                    })
-                    .collect(),
-            )
+fn strip(olds: Properties, news: Option<&Properties>) -> Properties {
+    let filled: Vec<String> = match olds.get(DEFAULTS) {
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
         }
-        Value::Array(items) => Value::Array(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| {
-                    let new = match new.map(Value::plain) {
-                        Some(Value::Array(new)) => new.get(index),
-                        _ => None,
-                    };
-                    strip(item, new)
-                })
-                .collect(),
-        ),
-        other => other,
+        _ => Vec::new(),
+    };
+    olds.into_iter()
+        .filter(|(key, _)| !is_internal(key))
+        .filter(|(key, _)| !filled.contains(key) || news.is_none_or(|news| news.contains_key(key)))
+        .map(|(key, value)| {
+            let value = strip_value(value, news.and_then(|news| news.get(&key)));
+            (key, value)
+        })
+        .collect()
+}
+
+fn strip_value(old: Value, new: Option<&Value>) -> Value {
+    match (old, new.map(Value::plain)) {
+        (Value::Object(old), Some(Value::Object(new))) => Value::Object(strip(old, Some(new))),
+        (Value::Object(old), _) => Value::Object(strip(old, None)),
+        (Value::Array(olds), new) => {
+            let news: &[Value] = if let Some(Value::Array(news)) = new { news } else { &[] };
+            let stripped = olds.into_iter().enumerate().map(|(index, old)| strip_value(old, news.get(index)));
+            Value::Array(stripped.collect())
+        }
+        (other, _) => other,
     }
 }
 
 fn compare_values(
     old: Option<&Value>,
     new: Option<&Value>,
-    path: &Path,
+    at: Trail<'_>,
     replace: bool,
     changes: &mut Vec<Change>,
 ) {
@@ -110,29 +107,29 @@ fn compare_values(
         (None, None) => return,
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
             for key in keys(old, new) {
-                compare_values(old.get(key), new.get(key), &path.key(key), replace, changes);
+                compare_values(old.get(key), new.get(key), at.key(key), replace, changes);
             }
             return;
         }
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
             for index in 0..old.len().max(new.len()) {
-                compare_values(old.get(index), new.get(index), &path.index(index), replace, changes);
+                compare_values(old.get(index), new.get(index), at.index(index), replace, changes);
             }
             return;
         }
         // An empty map, list or top-level text says no more than an absent one.
-        (Some(value), None) | (None, Some(value)) if is_empty(value, path) => return,
+        (Some(value), None) | (None, Some(value)) if is_empty(value, at) => return,
         (Some(old), Some(new)) if old == new && !new.has_unknowns() => return,
         (None, Some(_)) => ChangeKind::Add,
         (Some(_), None) => ChangeKind::Delete,
         (Some(_), Some(_)) => ChangeKind::Update,
     };
-    changes.push(Change { path: path.clone(), kind, replace });
+    changes.push(Change { path: at.path(), kind, replace });
 }
 
-fn is_empty(value: &Value, path: &Path) -> bool {
+fn is_empty(value: &Value, at: Trail<'_>) -> bool {
     match value {
-        Value::String(text) => text.is_empty() && path.steps().len() == 1,
+        Value::String(text) => text.is_empty() && at.is_property(),
         Value::Object(map) => map.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 use tonic::Status;
 
+use crate::alias::Writing;
 use crate::check::{Findings, is_internal, read_json_texts};
 use crate::codec::decode;
 use crate::diff::{Change, ChangeKind, compare, without_defaults};
@@ -19,10 +20,10 @@ use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
-    finish, finish_partial, into_properties, keep_unapplied, keep_writing, old_inputs, plain, preview_create,
-    preview_update, unapplied,
+    finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create, preview_update,
+    unapplied,
 };
-use crate::value::{Properties, Value, from_struct, to_struct};
+use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths, to_struct};
 use crate::{alias, check};
 
 /// Provider inputs that are the engine's own.
@@ -111,29 +112,26 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let news = request.news.unwrap_or_default();
         let written = from_struct(news.clone());
-        let (_, secrets) = Value::Object(written.clone()).reveal();
+        let secrets = secret_paths(&written);
 
         // For a new resource engines send nothing, or no properties.
         let olds = request.olds.map(from_struct).filter(|olds| !olds.is_empty());
-        let olds = olds.map(|olds| alias::canonical(&types.args, plain(olds)));
+        let olds = olds.map(|olds| alias::canonical(&types.args, reveal(olds)));
         // What the state holds the cloud has accepted, under whatever rules it had then.
-        let (accepted, fresh): (Properties, Properties) = written.into_iter().partition(|(name, value)| {
-            let present = types
-                .args
-                .properties
-                .get(name)
-                .and_then(|property| property.alias_of.as_ref())
-                .unwrap_or(name);
-            types.args.properties.contains_key(name)
-                && olds.as_ref().and_then(|olds| olds.get(present)) == Some(&value.clone().reveal().0)
-        });
-        let is_accepted = |path: &Path| path.first_key().is_some_and(|name| accepted.contains_key(name));
+        let is_held = |name: &String, value: &Value| {
+            let Some(property) = types.args.properties.get(name) else { return false };
+            let held = olds.as_ref().and_then(|olds| olds.get(property.alias_of.as_ref().unwrap_or(name)));
+            held.is_some_and(|held| *held == value.clone().reveal())
+        };
+        let (held, fresh): (Properties, Properties) =
+            written.into_iter().partition(|(name, value)| is_held(name, value));
+        let accepted: HashSet<String> = held.keys().cloned().collect();
 
         let mut findings = Findings::default();
         let mut checked = check::check(&types.args, fresh, &mut findings);
-        checked.extend(accepted.clone());
+        checked.extend(held);
         alias::check(&types.args, &checked, &mut findings);
-        let canonical = alias::canonical(&types.args, plain(checked.clone()));
+        let canonical = alias::canonical(&types.args, reveal(checked.clone()));
         let mut rules = Findings::default();
         let context = CheckContext {
             urn: &request.urn,
@@ -142,28 +140,28 @@ impl<P: Provider> Operations<P> {
             random_seed: &request.random_seed,
             autonaming: autonaming(request.autonaming.as_ref()),
         };
-        let filled = resource.check(canonical.clone(), &context, &mut rules)?;
-        if let Some(olds) = &olds {
-            let olds = without_defaults(olds.clone(), &canonical);
+        let filled = resource.check(&canonical, &context, &mut rules)?;
+        if let Some(olds) = olds {
+            let olds = without_defaults(olds, &canonical);
             // A replacement starts anew, so what an update may not do does not bind it.
             if !compare(&types.args, &olds, &canonical).iter().any(|change| change.replace) {
-                resource.check_update(olds, canonical, &mut rules)?;
+                resource.check_update(olds, &canonical, &mut rules)?;
             }
         }
         // The rules know the present names only; the user is told the name that the program uses.
-        let as_written = |path: &Path| alias::as_written(&types.args, path, &[&checked]);
+        let writing = Writing::of(&types.args, &[&checked]);
         let shown = |path: &Path, reason: String| {
             let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
             if secret { without_value(&reason) } else { reason }
         };
         for found in rules.failures {
-            let path = as_written(&found.path);
-            if !is_accepted(&path) {
+            let path = writing.path(&found.path);
+            if !path.first_key().is_some_and(|name| accepted.contains(name)) {
                 findings.fail(path.clone(), shown(&path, found.reason));
             }
         }
         for found in rules.warnings {
-            let path = as_written(&found.path);
+            let path = writing.path(&found.path);
             findings.warn(path.clone(), shown(&path, found.reason));
         }
 
@@ -175,11 +173,12 @@ impl<P: Provider> Operations<P> {
             });
         }
         self.warn_of(&findings, &types.args, &checked, &request.urn, redactor);
-        let mut inputs = Value::Object(checked.into_iter().chain(filled).collect());
+        let mut inputs = checked;
+        inputs.extend(filled);
         for path in &secrets {
-            inputs.conceal(path);
+            conceal(&mut inputs, path);
         }
-        Ok(rpc::CheckResponse { inputs: Some(to_struct(into_properties(inputs))), failures: Vec::new() })
+        Ok(rpc::CheckResponse { inputs: Some(to_struct(inputs)), failures: Vec::new() })
     }
 
     /// Warns of deprecated properties among `inputs`, and of what a check of them found.
@@ -210,12 +209,13 @@ impl<P: Provider> Operations<P> {
     pub(crate) fn diff(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
-        let old_state = plain(from_struct(request.olds.unwrap_or_default()));
-        resource.observe(&request.urn, &request.id, old_state.clone());
-        let written_news = plain(from_struct(request.news.unwrap_or_default()));
-        let written_olds = old_inputs(request.old_inputs, &old_state, object);
-        let news = alias::canonical(object, written_news.clone());
-        let olds = without_defaults(alias::canonical(object, written_olds.clone()), &news);
+        let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
+        resource.observe(&request.urn, &request.id, &old_state);
+        let news = reveal(from_struct(request.news.unwrap_or_default()));
+        let olds = old_inputs(request.old_inputs, &old_state, object);
+        let writing = Writing::of(object, &[&news, &olds]);
+        let news = alias::canonical(object, news);
+        let olds = without_defaults(alias::canonical(object, olds), &news);
 
         let mut changes = compare(object, &olds, &news);
         // A program that begins to name what the cloud has anyway changes nothing; a replacement would give the same.
@@ -234,10 +234,10 @@ impl<P: Provider> Operations<P> {
             }
         }
         let replaces = changes.iter().any(|change| change.replace);
-        let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, news)?;
+        let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, &news)?;
 
         for change in &mut changes {
-            change.path = alias::as_written(object, &change.path, &[&written_news, &written_olds]);
+            change.path = writing.path(&change.path);
         }
         Ok(diff_response(&changes, delete_before_replace))
     }
@@ -256,7 +256,7 @@ impl<P: Provider> Operations<P> {
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
-        self.provider.check_config(&decode(plain(checked.clone()))?, &mut findings);
+        self.provider.check_config(&decode(&reveal(checked.clone()))?, &mut findings);
         if findings.failures.is_empty() {
             self.warn_of(&findings, object, &checked, &request.urn, &redactor);
         }
@@ -273,7 +273,7 @@ impl<P: Provider> Operations<P> {
         let object = self.config()?;
         let read = |wire: prost_types::Struct| {
             let (settings, _) = split_settings(wire);
-            let mut settings = plain(settings);
+            let mut settings = reveal(settings);
             read_json_texts(object, &mut settings);
             settings
         };
@@ -314,7 +314,7 @@ impl<P: Provider> Operations<P> {
             *lock(&self.client) = None;
             return Ok(());
         }
-        let config = decode(plain(checked)).map_err(fail)?;
+        let config = decode(&reveal(checked)).map_err(fail)?;
         match self.provider.configure(config) {
             Ok(client) => {
                 *lock(&self.client) = Some(Arc::new(client));
@@ -344,7 +344,7 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let args = alias::canonical(&types.args, plain(inputs.clone()));
+        let args = alias::canonical(&types.args, reveal(inputs.clone()));
         match resource.create(&client, &context, args).await {
             Ok((id, state)) => Ok(rpc::CreateResponse {
                 properties: Some(to_struct(finish(types, state, &inputs, Some(&id)))),
@@ -368,10 +368,10 @@ impl<P: Provider> Operations<P> {
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
         if !written.is_empty() {
-            resource.observe(&request.urn, &request.id, plain(state.clone()));
+            resource.observe(&request.urn, &request.id, &reveal(state.clone()));
         }
         let old = (!written.is_empty())
-            .then(|| (alias::canonical(&types.args, plain(written.clone())), plain(state.clone())));
+            .then(|| (alias::canonical(&types.args, reveal(written.clone())), reveal(state.clone())));
         let Some((args, mut read)) = resource.read(&client, &context, &request.id, old).await? else {
             return Ok(rpc::ReadResponse::default());
         };
@@ -394,8 +394,8 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let inputs = from_struct(request.news.unwrap_or_default());
         let old_state = from_struct(request.olds.unwrap_or_default());
-        let plain_state = plain(old_state.clone());
-        let args = alias::canonical(&types.args, plain(inputs.clone()));
+        let plain_state = reveal(old_state.clone());
+        let args = alias::canonical(&types.args, reveal(inputs.clone()));
         let old_args =
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &types.args));
         let mut changed: HashSet<String> =
@@ -416,7 +416,7 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        resource.observe(&request.urn, &request.id, plain_state.clone());
+        resource.observe(&request.urn, &request.id, &plain_state);
         let update =
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {
@@ -438,7 +438,7 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let state = plain(from_struct(request.properties.unwrap_or_default()));
+        let state = reveal(from_struct(request.properties.unwrap_or_default()));
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
     }

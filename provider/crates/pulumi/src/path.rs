@@ -87,6 +87,56 @@ impl fmt::Display for Path {
     }
 }
 
+/// A path on the way down into a value. Nothing is copied until [`path`](Self::path) is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trail<'a> {
+    behind: Option<&'a Trail<'a>>,
+    last: Last<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Last<'a> {
+    Nothing,
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Trail<'a> {
+    /// The properties as a whole.
+    pub(crate) const ROOT: Trail<'static> = Trail { behind: None, last: Last::Nothing };
+
+    /// One step further, into a property or key.
+    pub(crate) fn key(&'a self, key: &'a str) -> Trail<'a> {
+        Trail { behind: Some(self), last: Last::Key(key) }
+    }
+
+    /// One step further, into a list's element.
+    pub(crate) fn index(&'a self, index: usize) -> Trail<'a> {
+        Trail { behind: Some(self), last: Last::Index(index) }
+    }
+
+    /// Whether it leads to a property of the resource, and not into one.
+    pub(crate) fn is_property(&self) -> bool {
+        matches!(self.behind, Some(Trail { behind: None, last: Last::Nothing }))
+    }
+
+    /// The path.
+    pub(crate) fn path(&self) -> Path {
+        let mut steps = Vec::new();
+        let mut trail = Some(self);
+        while let Some(Trail { behind, last }) = trail {
+            match last {
+                Last::Nothing => {}
+                Last::Key(key) => steps.push(Step::Key((*key).to_owned())),
+                Last::Index(index) => steps.push(Step::Index(*index)),
+            }
+            trail = *behind;
+        }
+        steps.reverse();
+        Path(steps)
+    }
+}
+
 /// Whether a key can follow a dot.
 fn is_simple(key: &str) -> bool {
     let mut characters = key.chars();
@@ -101,6 +151,13 @@ mod tests {
     #[track_caller]
     fn check(path: Path, expected: &str) {
         assert_eq!(path.to_string(), expected);
+    }
+
+    #[test]
+    fn a_trail_ends_in_its_path() {
+        let disks = Trail::ROOT.key("diskDeviceMappings");
+        assert_eq!(disks.index(1).key("size").path().to_string(), "diskDeviceMappings[1].size");
+        assert_eq!(Trail::ROOT.path(), Path::root());
     }
 
     #[test]

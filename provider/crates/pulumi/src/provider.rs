@@ -104,7 +104,7 @@ pub trait AnyResource<C>: Send + Sync {
     /// See [`Resource::check`].
     fn check(
         &self,
-        args: Properties,
+        args: &Properties,
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> Result<Properties, Failure>;
@@ -112,13 +112,13 @@ pub trait AnyResource<C>: Send + Sync {
     fn check_update(
         &self,
         olds: Properties,
-        news: Properties,
+        news: &Properties,
         findings: &mut Findings,
     ) -> Result<(), Failure>;
     /// See [`Resource::delete_before_replace`].
-    fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure>;
+    fn delete_before_replace(&self, urn: &str, olds: Properties, news: &Properties) -> Result<bool, Failure>;
     /// See [`Resource::observe`].
-    fn observe(&self, urn: &str, id: &str, state: Properties);
+    fn observe(&self, urn: &str, id: &str, state: &Properties);
     /// See [`Resource::create`].
     fn create<'a>(
         &'a self,
@@ -211,7 +211,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
 
     fn check(
         &self,
-        args: Properties,
+        args: &Properties,
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> Result<Properties, Failure> {
@@ -221,21 +221,19 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
     fn check_update(
         &self,
         olds: Properties,
-        news: Properties,
+        news: &Properties,
         findings: &mut Findings,
     ) -> Result<(), Failure> {
         self.resource.check_update(&decode_old(olds)?, &decode(news)?, findings);
         Ok(())
     }
 
-    fn delete_before_replace(&self, urn: &str, olds: Properties, news: Properties) -> Result<bool, Failure> {
+    fn delete_before_replace(&self, urn: &str, olds: Properties, news: &Properties) -> Result<bool, Failure> {
         Ok(self.resource.delete_before_replace(urn, &decode_old(olds)?, &decode(news)?))
     }
 
-    fn observe(&self, urn: &str, id: &str, state: Properties) {
-        if let Ok(state) = decode_old(state) {
-            self.resource.observe(urn, id, &state);
-        }
+    fn observe(&self, urn: &str, id: &str, state: &Properties) {
+        self.resource.observe(urn, id, state);
     }
 
     fn create<'a>(
@@ -245,7 +243,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         args: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Failure>> {
         Box::pin(async move {
-            let (id, state) = self.resource.create(client, context, decode(args)?).await?;
+            let (id, state) = self.resource.create(client, context, decode(&args)?).await?;
             Ok((id, encode(&state)?))
         })
     }
@@ -279,7 +277,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
             let update = Update {
                 id: update.id,
                 old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
-                args: decode(update.args)?,
+                args: decode(&update.args)?,
                 changed: update.changed,
                 unapplied: update.unapplied,
             };

@@ -44,8 +44,8 @@ pub trait Resource<C>: Send + Sync + 'static {
         false
     }
 
-    /// Hears of a resource that the state holds, before any verb but a check.
-    fn observe(&self, _urn: &str, _id: &str, _state: &Self::State) {}
+    /// Hears of a resource that the state holds, before any verb but a check. The state is as it was stored.
+    fn observe(&self, _urn: &str, _id: &str, _state: &Properties) {}
 
     /// Makes the resource, and waits until it can be used.
     fn create(

@@ -9,7 +9,7 @@ use crate::diff::{compare, without_defaults};
 use crate::failure::Failure;
 use crate::model::ObjectType;
 use crate::provider::Types;
-use crate::value::{Properties, Value, from_struct};
+use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
 
 /// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
 const UNAPPLIED: &str = "__unapplied";
@@ -53,13 +53,17 @@ fn preview<'a>(
 }
 
 /// The state as the engine gets it: old names beside the present ones, secret where the inputs are, with the id.
-pub(crate) fn finish(types: &Types, state: Properties, inputs: &Properties, id: Option<&str>) -> Properties {
-    let (_, secrets) = Value::Object(alias::canonical(&types.args, inputs.clone())).reveal();
-    let mut state = Value::Object(state);
-    for path in &secrets {
-        state.conceal(path);
+pub(crate) fn finish(
+    types: &Types,
+    mut state: Properties,
+    inputs: &Properties,
+    id: Option<&str>,
+) -> Properties {
+    if inputs.values().any(Value::has_secrets) {
+        for path in &secret_paths(&alias::canonical(&types.args, inputs.clone())) {
+            conceal(&mut state, path);
+        }
     }
-    let mut state = into_properties(state);
     alias::spread(&types.state, &mut state);
     if let Some(id) = id {
         state.insert("id".to_owned(), Value::String(id.to_owned()));
@@ -107,29 +111,23 @@ pub(crate) fn keep_writing(object: &ObjectType, read: Properties, written: &Prop
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     for (key, value) in read {
-        let value = match written.get(&key) {
-            None => value,
+        match written.get(&key) {
+            None => {
+                inputs.insert(key, value);
+            }
             Some(old) => {
-                let olds =
-                    without_defaults(Properties::from([(key.clone(), old.clone())]), &Properties::new());
-                let news = Properties::from([(key.clone(), value.clone())]);
-                if compare(object, &olds, &news).is_empty() {
-                    old.clone()
+                let olds = Properties::from([(key.clone(), old.clone())]);
+                let mut news = Properties::from([(key.clone(), value)]);
+                if compare(object, &without_defaults(olds.clone(), &Properties::new()), &news).is_empty() {
+                    inputs.insert(key, old.clone());
                 } else {
-                    let (_, secrets) = old.clone().reveal();
-                    let mut value = value;
-                    for path in &secrets {
-                        if path.steps().is_empty() {
-                            value = Value::Secret(Box::new(value));
-                        } else {
-                            value.conceal(path);
-                        }
+                    for path in &secret_paths(&olds) {
+                        conceal(&mut news, path);
                     }
-                    value
+                    inputs.extend(news);
                 }
             }
-        };
-        inputs.insert(key, value);
+        }
     }
     inputs
 }
@@ -141,7 +139,7 @@ pub(crate) fn old_inputs(
     object: &ObjectType,
 ) -> Properties {
     match inputs {
-        Some(inputs) => plain(from_struct(inputs)),
+        Some(inputs) => reveal(from_struct(inputs)),
         None => state
             .iter()
             .filter(|(key, _)| {
@@ -149,17 +147,5 @@ pub(crate) fn old_inputs(
             })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
-    }
-}
-
-pub(crate) fn plain(properties: Properties) -> Properties {
-    into_properties(Value::Object(properties).reveal().0)
-}
-
-pub(crate) fn into_properties(value: Value) -> Properties {
-    match value {
-        Value::Object(map) => map,
-        // Only objects are passed in; an object stays one through every step above.
-        _ => Properties::new(),
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 
-use crate::path::Path;
+use crate::path::{Path, Step, Trail};
 
 /// Key under which a structure says which special kind of value it is.
 const SIGNATURE_KEY: &str = "4dabf18193072939515e22adb298388d";
@@ -126,17 +126,34 @@ impl Value {
         }
     }
 
-    /// The same value with every secret wrapping taken off, and the paths where one was.
-    pub fn reveal(self) -> (Value, Vec<Path>) {
-        let mut secrets = Vec::new();
-        let value = reveal(self, &Path::root(), &mut secrets);
-        (value, secrets)
+    /// Whether the value or anything in it is secret.
+    pub fn has_secrets(&self) -> bool {
+        match self {
+            Value::Secret(_) => true,
+            Value::Array(items) => items.iter().any(Value::has_secrets),
+            Value::Object(map) => map.values().any(Value::has_secrets),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => false,
+        }
     }
 
-    /// Wraps the value at `path` as secret, or the deepest one on the way there where the path ends early.
-    /// Nothing happens where the first step leads nowhere.
-    pub fn conceal(&mut self, path: &Path) {
-        conceal(self, path.steps(), true);
+    /// The same value with every secret wrapping taken off.
+    pub fn reveal(self) -> Value {
+        match self {
+            Value::Secret(inner) => inner.reveal(),
+            Value::Array(items) => Value::Array(items.into_iter().map(Value::reveal).collect()),
+            Value::Object(map) => Value::Object(reveal(map)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => self,
+        }
     }
 
     /// What to call it in an error: its type, and for short plain values the value.
@@ -178,51 +195,66 @@ pub fn quote(text: &str) -> String {
     format!("{cut:?}… ({} characters)", text.chars().count())
 }
 
-fn reveal(value: Value, path: &Path, secrets: &mut Vec<Path>) -> Value {
-    match value {
-        Value::Secret(inner) => {
-            secrets.push(path.clone());
-            // What lies deeper needs no mark of its own.
-            reveal(*inner, path, &mut Vec::new())
+/// The same properties with every secret wrapping taken off.
+pub fn reveal(properties: Properties) -> Properties {
+    // Nearly all: nothing to take apart and put together again.
+    if !properties.values().any(Value::has_secrets) {
+        return properties;
+    }
+    properties.into_iter().map(|(key, value)| (key, value.reveal())).collect()
+}
+
+/// The paths of what is secret. What lies within a secret needs no path of its own.
+pub fn secret_paths(properties: &Properties) -> Vec<Path> {
+    fn collect(value: &Value, at: Trail<'_>, paths: &mut Vec<Path>) {
+        match value {
+            Value::Secret(_) => paths.push(at.path()),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    collect(item, at.index(index), paths);
+                }
+            }
+            Value::Object(map) => {
+                for (key, item) in map {
+                    collect(item, at.key(key), paths);
+                }
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => {}
         }
-        Value::Array(items) => Value::Array(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| reveal(item, &path.index(index), secrets))
-                .collect(),
-        ),
-        Value::Object(map) => Value::Object(
-            map.into_iter()
-                .map(|(key, item)| {
-                    let item = reveal(item, &path.key(&key), secrets);
-                    (key, item)
-                })
-                .collect(),
-        ),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Unknown
-        | Value::Foreign(..) => value,
+    }
+    let mut paths = Vec::new();
+    for (key, value) in properties {
+        collect(value, Trail::ROOT.key(key), &mut paths);
+    }
+    paths
+}
+
+/// Wraps the property at `path` as secret, or the deepest value on the way there where the path ends early. Nothing
+/// happens where the first step leads nowhere.
+pub fn conceal(properties: &mut Properties, path: &Path) {
+    if let Some((Step::Key(first), rest)) = path.steps().split_first()
+        && let Some(value) = properties.get_mut(first)
+    {
+        conceal_value(value, rest);
     }
 }
 
-fn conceal(value: &mut Value, steps: &[crate::path::Step], first: bool) {
-    use crate::path::Step;
+fn conceal_value(value: &mut Value, steps: &[Step]) {
     if matches!(value, Value::Secret(_)) {
         return;
     }
     let next = match (value as &mut Value, steps.first()) {
-        (_, None) => None,
         (Value::Object(map), Some(Step::Key(key))) => map.get_mut(key),
         (Value::Array(items), Some(Step::Index(index))) => items.get_mut(*index),
         _ => None,
     };
     match next {
-        Some(next) => conceal(next, &steps[1..], false),
-        None if first && !steps.is_empty() => {}
+        Some(next) => conceal_value(next, &steps[1..]),
         None => *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null))),
     }
 }
@@ -312,17 +344,21 @@ fn to_wire(value: Value) -> prost_types::Value {
 }
 
 /// Properties as JSON for serde, with unknowns as their sentinel, which [`Input`](crate::Input) recognises.
-pub(crate) fn to_json(value: &Value) -> serde_json::Value {
+pub(crate) fn to_json(properties: &Properties) -> serde_json::Value {
+    serde_json::Value::Object(
+        properties.iter().map(|(key, value)| (key.clone(), value_to_json(value))).collect(),
+    )
+}
+
+fn value_to_json(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
         Value::Number(value) => number_to_json(*value),
         Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(to_json).collect(),
-        Value::Object(map) | Value::Foreign(_, map) => {
-            serde_json::Value::Object(map.iter().map(|(key, item)| (key.clone(), to_json(item))).collect())
-        }
-        Value::Secret(inner) => to_json(inner),
+        Value::Array(items) => items.iter().map(value_to_json).collect(),
+        Value::Object(map) | Value::Foreign(_, map) => to_json(map),
+        Value::Secret(inner) => value_to_json(inner),
         Value::Unknown => UNKNOWN.into(),
     }
 }
@@ -431,20 +467,24 @@ mod tests {
             ("list", Value::Array(vec![text("a"), Value::Secret(Box::new(text("b")))])),
             ("map", object([("k", Value::Secret(Box::new(text("c"))))])),
         ]);
-        let (mut plain, secrets) = value.clone().reveal();
+        let Value::Object(properties) = value else { panic!("an object") };
+        let secrets = secret_paths(&properties);
         assert_eq!(secrets.len(), 2);
+        let mut plain = reveal(properties.clone());
+        assert!(!plain.values().any(Value::has_secrets));
         for path in &secrets {
-            plain.conceal(path);
+            conceal(&mut plain, path);
         }
-        assert_eq!(plain, value);
+        assert_eq!(plain, properties);
     }
 
     #[test]
     fn a_secret_path_that_ends_early_conceals_what_is_there() {
-        let mut value = object([("tags", text("whole"))]);
-        value.conceal(&Path::root().key("tags").key("a"));
-        assert_eq!(value, object([("tags", Value::Secret(Box::new(text("whole"))))]));
-        value.conceal(&Path::root().key("absent"));
-        assert!(matches!(value, Value::Object(_)));
+        let mut properties = Properties::from([("tags".to_owned(), text("only text"))]);
+        conceal(&mut properties, &Path::property("tags").key("a"));
+        let expected = Properties::from([("tags".to_owned(), Value::Secret(Box::new(text("only text"))))]);
+        assert_eq!(properties, expected);
+        conceal(&mut properties, &Path::property("absent"));
+        assert_eq!(properties, expected);
     }
 }

@@ -1,9 +1,12 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
 from languages import LANGUAGES, ROOT
+from program import Program
+from proxy import Proxy
 from stack import Stack
 
 
@@ -26,11 +29,14 @@ def binary():
     return path
 
 
-def ready(language):
+def not_here(reason):
     """Skips what this machine cannot run; in CI that is a failure."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def ready(language):
     if missing := language.missing():
-        reason = f"{type(language).__name__} is not tested here: {', '.join(missing)} missing"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        not_here(f"{type(language).__name__} is not tested here: {', '.join(missing)} missing")
     language.build()
     return language
 
@@ -83,6 +89,33 @@ def program(python, cloud, binary, tmp_path, request):
     return make
 
 
+@pytest.fixture
+def proxy():
+    running = Proxy()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def images():
+    running = Program()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def hosted(images, binary, tmp_path):
+    """A stack whose program is `images`."""
+    if shutil.which("pulumi") is None:
+        not_here("the engine is not tested here: pulumi is missing")
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
+    stack = Stack(folder, tmp_path / "home", binary, {}, host=images.address)
+    stack.env["PULUMI_ALICLOUD_POLL_MS"] = "20"
+    return stack
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
@@ -97,3 +130,26 @@ def pytest_runtest_makereport(item, call):
             )
             report.sections.append(("calls", "\n".join(lines)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The matrix of test_crash.py: which cells there are, and what came of each."""
+    reports = [report for when in ("passed", "failed") for report in terminalreporter.getreports(when)]
+    cells = [value for report in reports for name, value in report.user_properties if name == "crash"]
+    if not cells:
+        return
+    victims = sorted({victim for _, _, victim, _ in cells})
+    rows = {}
+    for operation, instant, victim, failed in cells:
+        rows.setdefault(operation, {}).setdefault(instant, {})[victim] = failed
+    terminalreporter.section("killed, and run again")
+    for operation, instants in sorted(rows.items()):
+        terminalreporter.line(f"{operation:64}" + "".join(f"{victim:>10}" for victim in victims))
+        for instant, outcomes in instants.items():
+            shown = ("-" if v not in outcomes else "FAILED" if outcomes[v] else "ok" for v in victims)
+            terminalreporter.line(f"    {instant:60}" + "".join(f"{word:>10}" for word in shown))
+            for victim, failed in outcomes.items():
+                if failed:
+                    terminalreporter.line(f"        {victim}: {failed}")
+    good = sum(failed is None for *_, failed in cells)
+    terminalreporter.line(f"{good} of {len(cells)} cells as wanted")

@@ -35,12 +35,12 @@ class Call:
 
 
 class Emulator:
-    def __init__(self, binary, log, image_ready_after="200ms"):
+    def __init__(self, binary, log, *flags, image_ready_after="200ms"):
         self.log = log
         self.process = subprocess.Popen(
             [
                 binary, "emulator", "--image-ready-after", image_ready_after,
-                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
+                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET, *flags,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -89,6 +89,10 @@ class Emulator:
 
     def clear_faults(self):
         self.control("DELETE", "faults")
+
+    def advance(self, milliseconds):
+        """With `--manual-clock`."""
+        self.control("POST", "clock", {"advance_ms": milliseconds})
 
     def images(self):
         """This account's images, by id."""

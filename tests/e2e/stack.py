@@ -1,5 +1,6 @@
 """One stack of one program, driven by the real `pulumi` command."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,15 +12,19 @@ import emulator
 
 # An image that the program only looks at is read, and left out while its id is not known.
 READS = ("same", "read", "discard")
+# The commands that ask the program, or its language host, something.
+HOSTED = ("up", "preview", "refresh", "destroy")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Stack:
-    """`folder` holds the program; everything else the command keeps goes to `home`."""
+    """`folder` holds the program; everything else the command keeps goes to `home`. A `host` is the address of a language
+    host that runs already, and takes the program's place."""
 
-    def __init__(self, folder, home, plugin, env):
+    def __init__(self, folder, home, plugin, env, host=None):
         self.folder = Path(folder)
         self.home = Path(home)
+        self.host = host
         for name in ("state", "pulumi", "plugin"):
             (self.home / name).mkdir(parents=True)
         self.plugin_stderr = self.home / "plugin-stderr"
@@ -48,9 +53,11 @@ class Stack:
             }
         )
 
-    def run(self, *args, fails=False):
-        """What the command printed; it must end well, or with an error where it `fails`."""
-        done = subprocess.run(
+    def start(self, *args):
+        """The command under way."""
+        if self.host and args[0] in HOSTED:
+            args += (f"--client={self.host}",)
+        return subprocess.Popen(
             ["pulumi", *args, "--non-interactive", "--color=never"],
             cwd=self.folder,
             env=self.env,
@@ -58,12 +65,22 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
-        printed = ANSI.sub("", done.stdout)
-        self.transcript.append(f"$ pulumi {' '.join(args)}\n{printed}")
+
+    def end(self, process, patience=None):
+        """What a command under way printed till its end, whichever it is."""
+        printed = ANSI.sub("", process.communicate(timeout=patience)[0])
+        self.transcript.append(f"$ {' '.join(process.args)}\n{printed}")
         self.printed.append(printed)
+        return printed
+
+    def run(self, *args, fails=False):
+        """What the command printed; it must end well, or with an error where it `fails`."""
+        process = self.start(*args)
+        printed = self.end(process)
         expected = "a failure" if fails else "success"
-        assert (done.returncode != 0) == fails, f"pulumi {args[0]} ended with {done.returncode}, not {expected}"
+        assert (process.returncode != 0) == fails, f"pulumi {args[0]} ended with {process.returncode}, not {expected}"
         return printed
 
     def init(self, cloud):
@@ -111,12 +128,37 @@ class Stack:
 
     def resources(self):
         """What the state holds of images, by the name in the program."""
-        deployment = json.loads(self.quiet("stack", "export"))["deployment"]
-        return {
-            resource["urn"].rsplit("::", 1)[1]: resource
-            for resource in deployment.get("resources", [])
-            if resource["type"] == "alicloud:ecs/image:Image"
-        }
+        return {resource["urn"].rsplit("::", 1)[1]: resource for resource in images_of(self.deployment())}
+
+    def deployment(self):
+        """All that the state holds."""
+        (file,) = self.states.glob("*/test.json")
+        return json.loads(file.read_text())["checkpoint"]["latest"] or {}
+
+    @property
+    def states(self):
+        return self.home / "state" / ".pulumi" / "stacks"
+
+    def plugins(self):
+        """The processes of the plugin that commands on this stack have started."""
+        home = f"PULUMI_HOME={self.env['PULUMI_HOME']}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            # One that has ended meanwhile has no files any more.
+            with contextlib.suppress(OSError):
+                name = Path(os.fsdecode((folder / "cmdline").read_bytes().split(b"\0")[0])).name
+                ours = home in (folder / "environ").read_bytes().split(b"\0")
+                if ours and name == "pulumi-resource-alicloud":
+                    found.append(int(folder.name))
+        return found
+
+    def save(self, folder):
+        shutil.copytree(self.home / "state", folder)
+
+    def restore(self, folder):
+        """The state is what it was when it was saved."""
+        shutil.rmtree(self.home / "state")
+        shutil.copytree(folder, self.home / "state")
 
     def kept_text(self):
         """Everything that the command stored or printed."""
@@ -126,6 +168,10 @@ class Stack:
 
     def report(self):
         return "\n".join([*self.transcript, "plugin's stderr:", self.plugin_stderr.read_text(errors="replace")])
+
+
+def images_of(deployment):
+    return [found for found in deployment.get("resources", []) if found["type"] == "alicloud:ecs/image:Image"]
 
 
 def diagnostics(printed):

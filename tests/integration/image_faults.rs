@@ -160,6 +160,19 @@ async fn what_could_not_be_set_is_set_by_the_next_up() {
 }
 
 #[tokio::test]
+async fn what_a_create_has_still_to_set_is_set_even_if_it_never_saw_the_image() {
+    let mut world = World::new().await;
+    let inputs = json!({ "imageName": "web", "snapshotId": "s-system", "licenseType": "BYOL" });
+    world
+        .faults(json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+        .await;
+    let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+    let (_, state) = failed.partial.expect("the image exists");
+    let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
+    assert_eq!(updated["licenseType"], "BYOL");
+}
+
+#[tokio::test]
 async fn an_update_that_stops_half_way_keeps_what_it_did() {
     let mut world = World::new().await;
     let (inputs, state) = world.plugin.up("web", named()).await;

@@ -67,7 +67,7 @@ pub(crate) async fn create(
     context: &Context,
     args: &ImageArgs,
 ) -> Result<Made, Failure> {
-    let attempt = Attempt { image, client, context, began: Instant::now() };
+    let attempt = Attempt { image, client, context, args, began: Instant::now() };
     let request = request_of(args);
     let name = request.image_name.clone().unwrap_or_default();
     let autonamed = image.is_autonamed(context.urn(), context.name(), &name);
@@ -101,6 +101,7 @@ struct Attempt<'a> {
     image: &'a Image,
     client: &'a Client,
     context: &'a Context,
+    args: &'a ImageArgs,
     began: Instant,
 }
 
@@ -155,7 +156,7 @@ impl Attempt<'_> {
                 // After a stale answer the next one is most likely new, and only not visible yet.
                 let patience =
                     if stale_before { self.client.pace.unseen / 4 } else { self.client.pace.unseen };
-                match self.look(&id, patience).await.map_err(|failure| self.partial(&id, request, failure))? {
+                match self.look(&id, patience).await.map_err(|failure| self.partial(&id, failure))? {
                     Some(seen) if self.is_older(&seen) => return Ok(self.recovered(id, Some(seen))),
                     Some(seen) => return Ok(Made { seen: Some(seen), ..Made::unseen(id) }),
                     None => {}
@@ -264,8 +265,8 @@ impl Attempt<'_> {
     }
 
     /// The id is known, so no failure may lose it.
-    fn partial(&self, id: &str, request: &CreateImageRequest, failure: Failure) -> Failure {
-        lifecycle::partial_without_state(id, request, failure)
+    fn partial(&self, id: &str, failure: Failure) -> Failure {
+        lifecycle::partial_unseen(id, self.args, failure)
     }
 
     async fn name_taken(&self, name: &str, error: aliyun::Error) -> Failure {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use aliyun::ecs::{
-    CreateImageRequest, DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Image as Described,
+    DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Image as Described,
     JoinResourceGroupRequest, ModifyImageAttributeRequest, Tag, TagResourcesRequest, UntagResourcesRequest,
 };
 use pulumi::{Context, Failure, Input, Old, Read, Update, known};
@@ -249,9 +249,9 @@ fn partial(id: &str, state: ImageState, unapplied: Vec<String>, failure: Failure
 }
 
 /// As [`partial`], where nothing is known of the image but what was asked for.
-pub(crate) fn partial_without_state(id: &str, request: &CreateImageRequest, failure: Failure) -> Failure {
-    let args = ImageArgs { image_name: request.image_name.clone().map(Input::Known), ..ImageArgs::default() };
-    partial(id, ImageState { args, ..ImageState::default() }, Vec::new(), failure)
+pub(crate) fn partial_unseen(id: &str, args: &ImageArgs, failure: Failure) -> Failure {
+    let state = ImageState { args: args.clone(), ..ImageState::default() };
+    partial(id, state, late_attributes(args), failure)
 }
 
 /// Reads an image for a refresh, an import or a lookup.

@@ -7,6 +7,7 @@ from emulator import Emulator
 from languages import LANGUAGES, ROOT
 from program import Program
 from proxy import Proxy
+from scene import Scene
 from stack import Stack
 
 
@@ -97,23 +98,28 @@ def proxy():
 
 
 @pytest.fixture
-def images():
-    running = Program()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def hosted(images, binary, tmp_path):
-    """A stack whose program is `images`."""
+def hosted(binary, tmp_path):
+    """A stack without a cloud, whose program is in the test."""
     if shutil.which("pulumi") is None:
         not_here("the engine is not tested here: pulumi is missing")
     folder = tmp_path / "program"
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
-    stack = Stack(folder, tmp_path / "home", binary, {}, host=images.address)
+    program = Program()
+    stack = Stack(folder, tmp_path / "home", binary, {}, program)
     stack.env["PULUMI_ALICLOUD_POLL_MS"] = "20"
-    return stack
+    yield stack
+    program.stop()
+
+
+@pytest.fixture
+def scene(hosted, proxy, binary, tmp_path):
+    def start_cloud(*flags, **options):
+        return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
+
+    scene = Scene(hosted, proxy, start_cloud)
+    yield scene
+    scene.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -133,11 +139,17 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The matrix of test_crash.py: which cells there are, and what came of each."""
     reports = [report for when in ("passed", "failed") for report in terminalreporter.getreports(when)]
-    cells = [value for report in reports for name, value in report.user_properties if name == "crash"]
-    if not cells:
-        return
+    recorded = [pair for report in reports for pair in report.user_properties]
+    if times := sorted(text for name, text in recorded if name == "time"):
+        terminalreporter.section("times")
+        terminalreporter.write("".join(f"{text}\n" for text in times))
+    if cells := [cell for name, cell in recorded if name == "crash"]:
+        show_matrix(terminalreporter, cells)
+
+
+def show_matrix(terminalreporter, cells):
+    """Of test_crash.py: which cells there are, and what came of each."""
     victims = sorted({victim for _, _, victim, _ in cells})
     rows = {}
     for operation, instant, victim, failed in cells:

@@ -1,5 +1,5 @@
-"""A program in no language: it registers the images it is told to, from within the test, so that a command takes a fraction
-of the time that it takes with an interpreter to start. To the engine it is a language host like any other.
+"""A program in no language: it registers the images it is told to, from within the test, so that a command takes a
+fraction of the time that it takes with an interpreter to start. To the engine it is a language host like any other.
 """
 
 from concurrent import futures

@@ -4,7 +4,7 @@ import http.client
 import http.server
 import threading
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 # The moments of a call at which something can happen.
 BEFORE, UNANSWERED, ANSWERED = "before {}", "{} carried out, not answered", "{} answered"
@@ -25,11 +25,13 @@ class Instant:
 
 
 class Proxy:
-    """One call at a time. With `ticks`, the cloud's clock moves with each call, and only then."""
+    """One call at a time. With `ticks`, the cloud's clock moves with each call, and only then. Calls of an action in
+    `ignored` are answered as if carried out, and never reach the cloud."""
 
     def __init__(self, ticks=False):
         self.cloud = None
         self.ticks = ticks
+        self.ignored = set()
         self.turn = threading.Lock()
         self.watch()
         proxy = self
@@ -61,15 +63,15 @@ class Proxy:
         self.seen, self.instant, self.strike, self.struck = [], instant, strike, False
 
     def is_time(self, moment, action):
-        if self.struck or Instant(moment, action, self.seen.count(action)) != self.instant:
+        if Instant(moment, action, self.seen.count(action)) != self.instant:
             return False
-        self.struck = True
         self.strike()
+        self.struck = True
         return True
 
     def pass_on(self, handler):
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
-        action = handler.headers.get("x-acs-action") or parse_qs(urlsplit(handler.path).query)["Action"][0]
+        action = handler.headers["x-acs-action"]
         with self.turn:
             self.seen.append(action)
             if self.is_time(BEFORE, action):
@@ -90,6 +92,8 @@ class Proxy:
             self.is_time(ANSWERED, action)
 
     def cloud_s_answer(self, handler, body):
+        if handler.headers.get("x-acs-action") in self.ignored:
+            return 200, [("content-type", "application/json")], b'{"RequestId": "00000000-0000-0000-0000-000000000000"}'
         connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
         # The header Host is signed, so it goes on as it came.
         connection.request(handler.command, handler.path, body, dict(handler.headers))
@@ -101,8 +105,8 @@ class Proxy:
 
 
 def instants(calls):
-    """Each moment of each of these calls once: a call's answer is at hand just before the next call. Of calls that repeat,
-    as looks at an image that is not ready do, the first and the last stand for all."""
+    """Each moment of each of these calls, once: that a call is answered is also that the next is still to come. Of
+    calls that repeat, as looks at an image that is not ready do, the first and the last stand for all."""
     numbered = [(action, calls[: at + 1].count(action)) for at, action in enumerate(calls)]
     found = []
     for at, call in enumerate(numbered):

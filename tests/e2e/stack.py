@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import emulator
@@ -17,18 +19,25 @@ HOSTED = ("up", "preview", "refresh", "destroy")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Stack:
-    """`folder` holds the program; everything else the command keeps goes to `home`. A `host` is the address of a language
-    host that runs already, and takes the program's place."""
+@dataclass(frozen=True)
+class PluginCall:
+    method: str
+    ended: float
+    seconds: float
 
-    def __init__(self, folder, home, plugin, env, host=None):
+
+class Stack:
+    """`folder` holds the program, unless `program` takes its place; all else that the command keeps goes to `home`."""
+
+    def __init__(self, folder, home, plugin, env, program=None):
         self.folder = Path(folder)
         self.home = Path(home)
-        self.host = host
+        self.program = program
         for name in ("state", "pulumi", "plugin"):
             (self.home / name).mkdir(parents=True)
         self.plugin_stderr = self.home / "plugin-stderr"
         self.plugin_stderr.touch()
+        self.grpc_log = self.home / "grpc.log"
         self.transcript = []
         self.printed = []
         # The engine runs this in place of the plugin itself, so that what it writes to stderr is kept.
@@ -55,8 +64,8 @@ class Stack:
 
     def start(self, *args):
         """The command under way."""
-        if self.host and args[0] in HOSTED:
-            args += (f"--client={self.host}",)
+        if self.program and args[0] in HOSTED:
+            args += (f"--client={self.program.address}",)
         return subprocess.Popen(
             ["pulumi", *args, "--non-interactive", "--color=never"],
             cwd=self.folder,
@@ -132,12 +141,8 @@ class Stack:
 
     def deployment(self):
         """All that the state holds."""
-        (file,) = self.states.glob("*/test.json")
+        (file,) = (self.home / "state" / ".pulumi" / "stacks").glob("*/test.json")
         return json.loads(file.read_text())["checkpoint"]["latest"] or {}
-
-    @property
-    def states(self):
-        return self.home / "state" / ".pulumi" / "stacks"
 
     def plugins(self):
         """The processes of the plugin that commands on this stack have started."""
@@ -152,19 +157,28 @@ class Stack:
                     found.append(int(folder.name))
         return found
 
-    def save(self, folder):
-        shutil.copytree(self.home / "state", folder)
-
-    def restore(self, folder):
-        """The state is what it was when it was saved."""
-        shutil.rmtree(self.home / "state")
-        shutil.copytree(folder, self.home / "state")
-
     def kept_text(self):
         """Everything that the command stored or printed."""
         files = [file for file in (self.home / "state").rglob("*") if file.is_file()]
         files += self.folder.glob("Pulumi.*.yaml")
         return "\n".join([*self.printed, *(file.read_text(errors="replace") for file in files)])
+
+    def plugin_calls(self):
+        """The answers of the plugin since `time_plugin_calls`, as the engine saw them, with its times."""
+        entries = [json.loads(line) for line in self.grpc_log.read_text().splitlines()]
+        return [
+            PluginCall(
+                entry["method"].rsplit("/", 1)[1],
+                datetime.fromisoformat(entry["timestamp"]).timestamp(),
+                entry["duration"] / 1e9,
+            )
+            for entry in entries
+            if "ResourceProvider" in entry["method"] and entry["progress"] == "response_completed"
+        ]
+
+    def time_plugin_calls(self):
+        self.grpc_log.write_text("")
+        self.env["PULUMI_DEBUG_GRPC"] = str(self.grpc_log)
 
     def report(self):
         return "\n".join([*self.transcript, "plugin's stderr:", self.plugin_stderr.read_text(errors="replace")])

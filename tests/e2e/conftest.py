@@ -1,9 +1,13 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
 from languages import LANGUAGES, ROOT
+from program import Program
+from proxy import Proxy
+from scene import Scene
 from stack import Stack
 
 
@@ -26,11 +30,14 @@ def binary():
     return path
 
 
-def ready(language):
+def not_here(reason):
     """Skips what this machine cannot run; in CI that is a failure."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def ready(language):
     if missing := language.missing():
-        reason = f"{type(language).__name__} is not tested here: {', '.join(missing)} missing"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        not_here(f"{type(language).__name__} is not tested here: {', '.join(missing)} missing")
     language.build()
     return language
 
@@ -83,6 +90,38 @@ def program(python, cloud, binary, tmp_path, request):
     return make
 
 
+@pytest.fixture
+def proxy():
+    running = Proxy()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def hosted(binary, tmp_path):
+    """A stack without a cloud, whose program is in the test."""
+    if shutil.which("pulumi") is None:
+        not_here("the engine is not tested here: pulumi is missing")
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
+    program = Program()
+    stack = Stack(folder, tmp_path / "home", binary, {}, program)
+    stack.env["PULUMI_ALICLOUD_POLL_MS"] = "20"
+    yield stack
+    program.stop()
+
+
+@pytest.fixture
+def scene(hosted, proxy, binary, tmp_path):
+    def start_cloud(*flags, **options):
+        return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
+
+    scene = Scene(hosted, proxy, start_cloud)
+    yield scene
+    scene.close()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
@@ -97,3 +136,32 @@ def pytest_runtest_makereport(item, call):
             )
             report.sections.append(("calls", "\n".join(lines)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for when in ("passed", "failed") for report in terminalreporter.getreports(when)]
+    recorded = [pair for report in reports for pair in report.user_properties]
+    if times := sorted(text for name, text in recorded if name == "time"):
+        terminalreporter.section("times")
+        terminalreporter.write("".join(f"{text}\n" for text in times))
+    if cells := [cell for name, cell in recorded if name == "crash"]:
+        show_matrix(terminalreporter, cells)
+
+
+def show_matrix(terminalreporter, cells):
+    """Of test_crash.py: which cells there are, and what came of each."""
+    victims = sorted({victim for _, _, victim, _ in cells})
+    rows = {}
+    for operation, instant, victim, failed in cells:
+        rows.setdefault(operation, {}).setdefault(instant, {})[victim] = failed
+    terminalreporter.section("killed, and run again")
+    for operation, instants in sorted(rows.items()):
+        terminalreporter.line(f"{operation:64}" + "".join(f"{victim:>10}" for victim in victims))
+        for instant, outcomes in instants.items():
+            shown = ("-" if v not in outcomes else "FAILED" if outcomes[v] else "ok" for v in victims)
+            terminalreporter.line(f"    {instant:60}" + "".join(f"{word:>10}" for word in shown))
+            for victim, failed in outcomes.items():
+                if failed:
+                    terminalreporter.line(f"        {victim}: {failed}")
+    good = sum(failed is None for *_, failed in cells)
+    terminalreporter.line(f"{good} of {len(cells)} cells as wanted")

@@ -37,13 +37,13 @@ class Call:
 class Emulator:
     """`place` and `headers` are what a private cloud wants in every call besides."""
 
-    def __init__(self, binary, log, *options, place=None, headers=None):
+    def __init__(self, binary, log, *options, image_ready_after="200ms", place=None, headers=None):
         self.log = log
         self.place = place or {}
         self.headers = headers or {}
         self.process = subprocess.Popen(
             [
-                binary, "emulator", "--image-ready-after", "200ms",
+                binary, "emulator", "--image-ready-after", image_ready_after,
                 "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET, *options,
             ],
             stdin=subprocess.DEVNULL,
@@ -93,6 +93,10 @@ class Emulator:
 
     def clear_faults(self):
         self.control("DELETE", "faults")
+
+    def advance(self, milliseconds):
+        """With `--manual-clock`."""
+        self.control("POST", "clock", {"advance_ms": milliseconds})
 
     def images(self):
         """This account's images, by id."""

@@ -1,10 +1,13 @@
 """One stack of one program, driven by the real `pulumi` command."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import emulator
@@ -14,19 +17,30 @@ READS = ("same", "read", "discard")
 CLOUD_VARIABLES = (
     "ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALIBABACLOUDSTACK_", "APSARASTACK_", "PULUMI_",
 )  # fmt: skip
+# The commands that ask the program, or its language host, something.
+HOSTED = ("up", "preview", "refresh", "destroy")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Stack:
-    """`folder` holds the program; everything else the command keeps goes to `home`."""
+@dataclass(frozen=True)
+class PluginCall:
+    method: str
+    ended: float
+    seconds: float
 
-    def __init__(self, folder, home, plugin, env):
+
+class Stack:
+    """`folder` holds the program, unless `program` takes its place; all else that the command keeps goes to `home`."""
+
+    def __init__(self, folder, home, plugin, env, program=None):
         self.folder = Path(folder)
         self.home = Path(home)
+        self.program = program
         for name in ("state", "pulumi", "plugin"):
             (self.home / name).mkdir(parents=True)
         self.plugin_stderr = self.home / "plugin-stderr"
         self.plugin_stderr.touch()
+        self.grpc_log = self.home / "grpc.log"
         self.transcript = []
         self.printed = []
         # The engine runs this in place of the plugin itself, so that what it writes to stderr is kept.
@@ -47,9 +61,11 @@ class Stack:
             }
         )
 
-    def run(self, *args, fails=False):
-        """What the command printed; it must end well, or with an error where it `fails`."""
-        done = subprocess.run(
+    def start(self, *args):
+        """The command under way."""
+        if self.program and args[0] in HOSTED:
+            args += (f"--client={self.program.address}",)
+        return subprocess.Popen(
             ["pulumi", *args, "--non-interactive", "--color=never"],
             cwd=self.folder,
             env=self.env,
@@ -57,12 +73,22 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
-        printed = ANSI.sub("", done.stdout)
-        self.transcript.append(f"$ pulumi {' '.join(args)}\n{printed}")
+
+    def end(self, process, patience=None):
+        """What a command under way printed till its end, whichever it is."""
+        printed = ANSI.sub("", process.communicate(timeout=patience)[0])
+        self.transcript.append(f"$ {' '.join(process.args)}\n{printed}")
         self.printed.append(printed)
+        return printed
+
+    def run(self, *args, fails=False):
+        """What the command printed; it must end well, or with an error where it `fails`."""
+        process = self.start(*args)
+        printed = self.end(process)
         expected = "a failure" if fails else "success"
-        assert (done.returncode != 0) == fails, f"pulumi {args[0]} ended with {done.returncode}, not {expected}"
+        assert (process.returncode != 0) == fails, f"pulumi {args[0]} ended with {process.returncode}, not {expected}"
         return printed
 
     def init(self, cloud):
@@ -110,12 +136,25 @@ class Stack:
 
     def resources(self):
         """What the state holds of images, by the name in the program."""
-        deployment = json.loads(self.quiet("stack", "export"))["deployment"]
-        return {
-            resource["urn"].rsplit("::", 1)[1]: resource
-            for resource in deployment.get("resources", [])
-            if resource["type"] == "alicloud:ecs/image:Image"
-        }
+        return {resource["urn"].rsplit("::", 1)[1]: resource for resource in images_of(self.deployment())}
+
+    def deployment(self):
+        """All that the state holds."""
+        (file,) = (self.home / "state" / ".pulumi" / "stacks").glob("*/test.json")
+        return json.loads(file.read_text())["checkpoint"]["latest"] or {}
+
+    def plugins(self):
+        """The processes of the plugin that commands on this stack have started."""
+        home = f"PULUMI_HOME={self.env['PULUMI_HOME']}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            # One that has ended meanwhile has no files any more.
+            with contextlib.suppress(OSError):
+                name = Path(os.fsdecode((folder / "cmdline").read_bytes().split(b"\0")[0])).name
+                ours = home in (folder / "environ").read_bytes().split(b"\0")
+                if ours and name == "pulumi-resource-alicloud":
+                    found.append(int(folder.name))
+        return found
 
     def kept_text(self):
         """Everything that the command stored or printed."""
@@ -123,8 +162,29 @@ class Stack:
         files += self.folder.glob("Pulumi.*.yaml")
         return "\n".join([*self.printed, *(file.read_text(errors="replace") for file in files)])
 
+    def plugin_calls(self):
+        """The answers of the plugin since `time_plugin_calls`, as the engine saw them, with its times."""
+        entries = [json.loads(line) for line in self.grpc_log.read_text().splitlines()]
+        return [
+            PluginCall(
+                entry["method"].rsplit("/", 1)[1],
+                datetime.fromisoformat(entry["timestamp"]).timestamp(),
+                entry["duration"] / 1e9,
+            )
+            for entry in entries
+            if "ResourceProvider" in entry["method"] and entry["progress"] == "response_completed"
+        ]
+
+    def time_plugin_calls(self):
+        self.grpc_log.write_text("")
+        self.env["PULUMI_DEBUG_GRPC"] = str(self.grpc_log)
+
     def report(self):
         return "\n".join([*self.transcript, "plugin's stderr:", self.plugin_stderr.read_text(errors="replace")])
+
+
+def images_of(deployment):
+    return [found for found in deployment.get("resources", []) if found["type"] == "alicloud:ecs/image:Image"]
 
 
 def diagnostics(printed):

@@ -1,0 +1,121 @@
+"""Between the plugin and the cloud: counts the calls, and at the instant it is told to, does what it is told to."""
+
+import http.client
+import http.server
+import threading
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+# The moments of a call at which something can happen.
+BEFORE, UNANSWERED, ANSWERED = "before {}", "{} carried out, not answered", "{} answered"
+# How much the cloud's clock moves at each call, where it stands still otherwise.
+STEP_MS = 500
+
+
+@dataclass(frozen=True)
+class Instant:
+    """A moment of the `occurrence`th call of an action."""
+
+    moment: str
+    action: str
+    occurrence: int
+
+    def __str__(self):
+        return self.moment.format(self.action if self.occurrence == 1 else f"{self.action} {self.occurrence}")
+
+
+class Proxy:
+    """One call at a time. With `ticks`, the cloud's clock moves with each call, and only then. Calls of an action in
+    `ignored` are answered as if carried out, and never reach the cloud."""
+
+    def __init__(self, ticks=False):
+        self.cloud = None
+        self.ticks = ticks
+        self.ignored = set()
+        self.turn = threading.Lock()
+        self.watch()
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                proxy.pass_on(self)
+
+            do_GET = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def watch(self, instant=None, strike=None):
+        """From now on calls are counted anew, and at the instant `strike` is called while the call is held."""
+        self.seen, self.instant, self.strike, self.struck = [], instant, strike, False
+
+    def is_time(self, moment, action):
+        if Instant(moment, action, self.seen.count(action)) != self.instant:
+            return False
+        self.strike()
+        self.struck = True
+        return True
+
+    def pass_on(self, handler):
+        body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
+        action = handler.headers["x-acs-action"]
+        with self.turn:
+            self.seen.append(action)
+            if self.is_time(BEFORE, action):
+                handler.close_connection = True
+                return
+            if self.ticks:
+                self.cloud.advance(STEP_MS)
+            status, headers, content = self.cloud_s_answer(handler, body)
+            if self.is_time(UNANSWERED, action):
+                handler.close_connection = True
+                return
+            handler.send_response_only(status)
+            for name, value in headers:
+                handler.send_header(name, value)
+            handler.send_header("content-length", str(len(content)))
+            handler.end_headers()
+            handler.wfile.write(content)
+            self.is_time(ANSWERED, action)
+
+    def cloud_s_answer(self, handler, body):
+        if handler.headers.get("x-acs-action") in self.ignored:
+            return 200, [("content-type", "application/json")], b'{"RequestId": "00000000-0000-0000-0000-000000000000"}'
+        connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
+        # The header Host is signed, so it goes on as it came.
+        connection.request(handler.command, handler.path, body, dict(handler.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        dropped = ("content-length", "transfer-encoding", "connection")
+        return answer.status, [pair for pair in answer.getheaders() if pair[0].lower() not in dropped], content
+
+
+def instants(calls):
+    """Each moment of each of these calls, once: that a call is answered is also that the next is still to come. Of
+    calls that repeat, as looks at an image that is not ready do, the first and the last stand for all."""
+    numbered = [(action, calls[: at + 1].count(action)) for at, action in enumerate(calls)]
+    found = []
+    for at, call in enumerate(numbered):
+        repeats = 0 < at < len(calls) - 1 and calls[at - 1] == calls[at] == calls[at + 1]
+        if repeats:
+            continue
+        found += [Instant(BEFORE, *call), Instant(UNANSWERED, *call)]
+        if at == len(calls) - 1:
+            found.append(Instant(ANSWERED, *call))
+        else:
+            found.append(Instant(BEFORE, *numbered[at + 1]))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,81 @@
+"""Ctrl-C in each wait: the command ends at once, and the next one goes on from there."""
+
+import signal
+import time
+
+import pytest
+from proxy import ANSWERED, BEFORE, UNANSWERED, Instant
+from scene import OPERATIONS, PATIENCE
+
+LIMIT = 2.0
+# What the engine itself may take from the plugin's answer to its own end, on a machine with other things to do.
+# With nothing else to do it takes a tenth of a second.
+ENGINE = 2.0
+# Long enough for a wait between two looks not to end by itself.
+SLOW_MS = "600000"
+
+# The operation, and the call in which the signal comes. Where a call is answered, the wait is the one for
+# the next look.
+WAITS = {
+    "create: CreateImage under way": ("create, named", Instant(BEFORE, "CreateImage", 1)),
+    "create: CreateImage carried out": ("create, named", Instant(UNANSWERED, "CreateImage", 1)),
+    "create: before the first look": ("create, named", Instant(ANSWERED, "CreateImage", 1)),
+    "create: the first look": ("create, named", Instant(BEFORE, "DescribeImages", 1)),
+    "create: until usable, a look": ("create, named", Instant(BEFORE, "DescribeImages", 2)),
+    "create: until usable, between looks": ("create, named", Instant(ANSWERED, "DescribeImages", 1)),
+    "create: ModifyImageAttribute": ("create, named", Instant(BEFORE, "ModifyImageAttribute", 1)),
+    "create: read-back": ("create, named", Instant(BEFORE, "DescribeImages", 4)),
+    "update: ModifyImageAttribute": ("update", Instant(BEFORE, "ModifyImageAttribute", 1)),
+    "update: JoinResourceGroup": ("update", Instant(BEFORE, "JoinResourceGroup", 1)),
+    "update: UntagResources": ("update", Instant(BEFORE, "UntagResources", 1)),
+    "update: TagResources": ("update", Instant(BEFORE, "TagResources", 1)),
+    "update: read-back": ("update", Instant(BEFORE, "DescribeImages", 1)),
+    "update: read-back, between looks": ("update", Instant(ANSWERED, "DescribeImages", 1)),
+    "delete: DeleteImage": ("delete", Instant(BEFORE, "DeleteImage", 1)),
+    "delete: until gone, a look": ("delete", Instant(BEFORE, "DescribeImages", 1)),
+    "delete: until gone, between looks": ("delete", Instant(ANSWERED, "DescribeImages", 1)),
+    "delete: DeleteSnapshot": ("delete", Instant(BEFORE, "DeleteSnapshot", 1)),
+    "refresh: the look": ("refresh", Instant(BEFORE, "DescribeImages", 1)),
+}
+METHODS = {"create, named": "Create", "update": "Update", "delete": "Delete", "refresh": "Read"}
+# What the cloud has to ignore for a look to show that there is something to wait for.
+IGNORED = {"update": "ModifyImageAttribute", "delete": "DeleteImage"}
+
+
+@pytest.mark.parametrize("operation", METHODS)
+def test_ctrl_c_ends_every_wait_at_once(operation, scene, request):
+    scene.prepare(OPERATIONS[operation])
+    _, wanted = scene.unharmed()
+    for wait, (of, instant) in WAITS.items():
+        if of != operation:
+            continue
+        plugin, command = interrupt(scene, instant, operation)
+        times = f"Ctrl-C, {wait}: the plugin {plugin:.2f} s, the command {command:.2f} s"
+        request.node.user_properties.append(("time", times))
+        assert plugin <= LIMIT, times
+        assert command <= LIMIT + ENGINE, times
+        assert not scene.stack.deployment().get("pending_operations"), "the engine has not heard of the end"
+        scene.run()
+        scene.check(wanted)
+
+
+def interrupt(scene, instant, operation):
+    """How long after the signal the plugin has answered, and the command has ended."""
+    pressed, ended = [], []
+
+    def press(process):
+        pressed.append(time.time())
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+        ended.append(time.time())
+
+    stack, pace = scene.stack, scene.stack.env["PULUMI_ALICLOUD_POLL_MS"]
+    if instant.moment == ANSWERED:
+        stack.env["PULUMI_ALICLOUD_POLL_MS"] = SLOW_MS
+        scene.proxy.ignored = {IGNORED.get(operation)}
+    stack.time_plugin_calls()
+    scene.harmed(instant, press)
+    stack.env["PULUMI_ALICLOUD_POLL_MS"] = pace
+    scene.proxy.ignored = set()
+    (answered,) = [call.ended for call in stack.plugin_calls() if call.method == METHODS[operation]]
+    return answered - pressed[0], ended[0] - pressed[0]

@@ -48,21 +48,33 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
 }
 
 /// Which properties a program gives under their old names.
-pub(crate) struct Writing<'a>(Vec<(&'a str, &'a str)>);
+#[derive(Debug)]
+pub(crate) struct Writing<'a> {
+    /// Each of them with its present name.
+    old_names: Vec<(&'a str, &'a str)>,
+    /// Whether no old name is used at all, not even beside the present one.
+    present: bool,
+}
 
 impl<'a> Writing<'a> {
     /// The writing of the first of `all` that gives a property, for each property that has an old name.
     pub(crate) fn of(object: &'a ObjectType, all: &[&Properties]) -> Self {
-        let used = pairs(object).filter(|(alias, target)| {
+        let old_names = pairs(object).filter(|(alias, target)| {
             let given = |inputs: &&&Properties| inputs.contains_key(*target) || inputs.contains_key(*alias);
             all.iter().find(given).is_some_and(|inputs| !inputs.contains_key(*target))
         });
-        Writing(used.collect())
+        let present = pairs(object).all(|(alias, _)| all.iter().all(|inputs| !inputs.contains_key(alias)));
+        Writing { old_names: old_names.collect(), present }
+    }
+
+    /// Whether the program gives every property under its present name only.
+    pub(crate) fn is_present(&self) -> bool {
+        self.present
     }
 
     /// The path under the name that the program uses.
     pub(crate) fn path(&self, path: &Path) -> Path {
-        let old = self.0.iter().find(|(_, target)| path.first_key() == Some(target));
+        let old = self.old_names.iter().find(|(_, target)| path.first_key() == Some(target));
         old.map_or_else(|| path.clone(), |(alias, _)| path.with_first_key(alias))
     }
 }

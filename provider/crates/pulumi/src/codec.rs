@@ -1,17 +1,19 @@
 //! Properties to and from Rust types.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::failure::Failure;
-use crate::value::{Properties, Value, from_json, to_json};
+use crate::input::INPUT;
+use crate::value::{Properties, Value, from_json, unknown_sentinel};
 
 /// Reads a Rust type out of properties. Secret wrappings are taken off; keys that the type does not know are left out.
 ///
 /// # Errors
 /// [`Failure::Bug`]: what passed the check fits the type.
 pub fn decode<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure> {
-    serde_json::from_value(to_json(properties))
+    T::deserialize(Reader::Object(properties))
         .map_err(|error| Failure::Bug(format!("cannot read properties: {error}")))
 }
 
@@ -51,5 +53,184 @@ fn without_nulls(value: Value) -> Value {
         ),
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         other => other,
+    }
+}
+
+/// What serde reads from.
+#[derive(Clone, Copy)]
+enum Reader<'a> {
+    Object(&'a Properties),
+    Value(&'a Value),
+}
+
+impl<'a> IntoDeserializer<'a> for Reader<'a> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let value = match self {
+            Reader::Object(map) => return visit_map(map, visitor),
+            Reader::Value(value) => value.plain(),
+        };
+        match value {
+            Value::Null | Value::Secret(_) => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match whole(*number) {
+                Some(whole) => visitor.visit_i64(whole),
+                None => visitor.visit_f64(*number),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Reader::Value))),
+            Value::Object(map) | Value::Foreign(_, map) => visit_map(map, visitor),
+            Value::Unknown => visitor.visit_borrowed_str(unknown_sentinel()),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Reader::Value(value) if value.is_null() => visitor.visit_none(),
+            present => visitor.visit_some(present),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self {
+            Reader::Value(value) if name == INPUT && matches!(value.plain(), Value::Unknown) => {
+                visitor.visit_unit()
+            }
+            known => visitor.visit_newtype_struct(known),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+fn visit_map<'a, V: Visitor<'a>>(map: &'a Properties, visitor: V) -> Result<V::Value, Error> {
+    visitor
+        .visit_map(MapDeserializer::new(map.iter().map(|(key, value)| (key.as_str(), Reader::Value(value)))))
+}
+
+/// The wire knows only doubles; fields are integers.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() != 0.0 || number.abs() > EXACT {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked above")]
+    Some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::Input;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Disk {
+        size: Option<Input<i64>>,
+        kind: Option<Input<String>>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Args {
+        name: Option<Input<String>>,
+        force: Option<Input<bool>>,
+        disks: Option<Input<Vec<Input<Disk>>>>,
+        tags: Option<Input<BTreeMap<String, Input<String>>>>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct State {
+        #[serde(flatten)]
+        args: Args,
+        size: Option<i64>,
+    }
+
+    fn properties(json: serde_json::Value) -> Properties {
+        match from_json(json) {
+            Value::Object(map) => map,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn full() -> Properties {
+        properties(serde_json::json!({
+            "name": "web",
+            "force": true,
+            "disks": [{ "size": 40, "kind": "system" }, { "size": 5 }],
+            "tags": { "a": "b" },
+            "size": 40,
+        }))
+    }
+
+    #[test]
+    fn what_is_read_is_written_the_same() {
+        let state: State = decode(&full()).unwrap();
+        assert_eq!(encode(&state).unwrap(), full());
+        let args: Args = decode(&full()).unwrap();
+        assert_eq!(args, state.args);
+    }
+
+    #[test]
+    fn unknown_absent_and_known_are_three_things() {
+        let mut given = full();
+        given.insert("name".to_owned(), Value::Unknown);
+        given.insert("disks".to_owned(), Value::Array(vec![Value::Unknown]));
+        given.insert("tags".to_owned(), Value::Object(Properties::from([("a".to_owned(), Value::Unknown)])));
+        given.remove("force");
+        let args: Args = decode(&given).unwrap();
+        assert_eq!(args.name, Some(Input::Unknown));
+        assert_eq!(args.disks, Some(Input::Known(vec![Input::Unknown])));
+        assert_eq!(args.tags, Some(Input::Known(BTreeMap::from([("a".to_owned(), Input::Unknown)]))));
+        assert_eq!(args.force, None);
+        given.remove("size");
+        assert_eq!(encode(&args).unwrap(), given);
+    }
+
+    #[test]
+    fn secrets_are_read_as_what_they_hold() {
+        let secret = |value: Value| Value::Secret(Box::new(value));
+        let args: Args = decode(&Properties::from([
+            ("name".to_owned(), secret(Value::String("web".to_owned()))),
+            ("force".to_owned(), secret(Value::Unknown)),
+            ("tags".to_owned(), secret(Value::Null)),
+        ]))
+        .unwrap();
+        assert_eq!(
+            (args.name, args.force, args.tags),
+            (Some("web".to_owned().into()), Some(Input::Unknown), None)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_and_left_out_of_old_states() {
+        for wrong in [Value::Number(0.5), Value::Number(1e300), Value::Number(f64::NAN), Value::Bool(true)] {
+            let mut given = full();
+            given.insert("size".to_owned(), wrong);
+            assert!(decode::<State>(&given).is_err());
+            let state: State = decode_old(given).unwrap();
+            assert_eq!((state.size, state.args.force), (None, Some(true.into())));
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! What the declaration of the properties decides about a change: which paths differ, and whether the resource is
 //! updated or replaced.
 
-use std::collections::BTreeSet;
-
 use crate::check::is_internal;
 use crate::model::ObjectType;
 use crate::path::{Path, Trail};
@@ -37,13 +35,13 @@ pub struct Change {
 /// filled in itself are no difference where the program does not name them.
 pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec<Change> {
     let mut changes = Vec::new();
-    for key in keys(olds, news) {
+    for (key, old, new) in pairs(olds, news) {
         let Some(property) = object.properties.get(key) else { continue };
         let default = property.default.clone().map(from_json);
-        let old = olds.get(key).or(default.as_ref());
-        let new = news.get(key).or(default.as_ref());
+        let (old, new) = (old.or(default.as_ref()), new.or(default.as_ref()));
         compare_values(old, new, Trail::ROOT.key(key), property.replace, &mut changes);
     }
+    changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes
 }
 
@@ -106,8 +104,8 @@ fn compare_values(
     let kind = match (old, new) {
         (None, None) => return,
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
-            for key in keys(old, new) {
-                compare_values(old.get(key), new.get(key), at.key(key), replace, changes);
+            for (key, old, new) in pairs(old, new) {
+                compare_values(old, new, at.key(key), replace, changes);
             }
             return;
         }
@@ -136,8 +134,15 @@ fn is_empty(value: &Value, at: Trail<'_>) -> bool {
     }
 }
 
-fn keys<'a>(olds: &'a Properties, news: &'a Properties) -> BTreeSet<&'a String> {
-    olds.keys().chain(news.keys()).filter(|key| !is_internal(key)).collect()
+/// Every property that either has, with both values.
+fn pairs<'a>(
+    olds: &'a Properties,
+    news: &'a Properties,
+) -> impl Iterator<Item = (&'a String, Option<&'a Value>, Option<&'a Value>)> {
+    let kept = olds.iter().map(|(key, old)| (key, Some(old), news.get(key)));
+    let added =
+        news.iter().filter(|(key, _)| !olds.contains_key(*key)).map(|(key, new)| (key, None, Some(new)));
+    kept.chain(added).filter(|(key, _, _)| !is_internal(key))
 }
 
 #[cfg(test)]

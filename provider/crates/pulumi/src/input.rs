@@ -1,9 +1,11 @@
 //! [`Input`]: a property of an args type, known or not yet known.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::value;
@@ -39,13 +41,30 @@ pub fn known<T>(field: &Option<Input<T>>) -> Option<&T> {
     field.as_ref().and_then(Input::known)
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Input<T> {
+/// By this name the reader of properties knows that it may answer with a unit: an unknown value.
+pub(crate) const INPUT: &str = "$pulumi::Input";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Input<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = serde_json::Value::deserialize(deserializer)?;
-        if value::is_unknown(&json) {
-            return Ok(Input::Unknown);
+        struct InputVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InputVisitor<T> {
+            type Value = Input<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, known or not")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Input::Unknown)
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, known: D) -> Result<Self::Value, D::Error> {
+                T::deserialize(known).map(Input::Known)
+            }
         }
-        serde_json::from_value(json).map(Input::Known).map_err(serde::de::Error::custom)
+
+        deserializer.deserialize_newtype_struct(INPUT, InputVisitor(PhantomData))
     }
 }
 

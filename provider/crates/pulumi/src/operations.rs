@@ -1,5 +1,6 @@
 //! What each call of the protocol comes to, in terms of resources. Knows no gRPC but its messages.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -131,7 +132,12 @@ impl<P: Provider> Operations<P> {
         let mut checked = check::check(&types.args, fresh, &mut findings);
         checked.extend(held);
         alias::check(&types.args, &checked, &mut findings);
-        let canonical = alias::canonical(&types.args, reveal(checked.clone()));
+        let writing = Writing::of(&types.args, &[&checked]);
+        let canonical = if secrets.is_empty() && writing.is_present() {
+            Cow::Borrowed(&checked)
+        } else {
+            Cow::Owned(alias::canonical(&types.args, reveal(checked.clone())))
+        };
         let mut rules = Findings::default();
         let context = CheckContext {
             urn: &request.urn,
@@ -149,7 +155,6 @@ impl<P: Provider> Operations<P> {
             }
         }
         // The rules know the present names only; the user is told the name that the program uses.
-        let writing = Writing::of(&types.args, &[&checked]);
         let shown = |path: &Path, reason: String| {
             let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
             if secret { without_value(&reason) } else { reason }

@@ -343,26 +343,6 @@ fn to_wire(value: Value) -> prost_types::Value {
     prost_types::Value { kind: Some(kind) }
 }
 
-/// Properties as JSON for serde, with unknowns as their sentinel, which [`Input`](crate::Input) recognises.
-pub(crate) fn to_json(properties: &Properties) -> serde_json::Value {
-    serde_json::Value::Object(
-        properties.iter().map(|(key, value)| (key.clone(), value_to_json(value))).collect(),
-    )
-}
-
-fn value_to_json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Number(value) => number_to_json(*value),
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(value_to_json).collect(),
-        Value::Object(map) | Value::Foreign(_, map) => to_json(map),
-        Value::Secret(inner) => value_to_json(inner),
-        Value::Unknown => UNKNOWN.into(),
-    }
-}
-
 /// JSON from serde as a value.
 pub(crate) fn from_json(json: serde_json::Value) -> Value {
     match json {
@@ -378,24 +358,9 @@ pub(crate) fn from_json(json: serde_json::Value) -> Value {
     }
 }
 
-/// Whether serde was given the sentinel of an unknown value.
-pub(crate) fn is_unknown(json: &serde_json::Value) -> bool {
-    json.as_str() == Some(UNKNOWN)
-}
-
 /// The sentinel that serde writes for an unknown value.
 pub(crate) fn unknown_sentinel() -> &'static str {
     UNKNOWN
-}
-
-/// Whole numbers become JSON integers, so that serde takes them for `i64` fields.
-fn number_to_json(value: f64) -> serde_json::Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked above")]
-        return (value as i64).into();
-    }
-    serde_json::Number::from_f64(value).map_or(serde_json::Value::Null, serde_json::Value::Number)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::generated::pulumirpc::resource_provider_server::ResourceProvider;
 use crate::operations::Operations;
 use crate::provider::{Provider, package_schema};
 use crate::redact::Redactor;
-use crate::value::{Properties, from_struct};
+use crate::value::{Properties, with_secrets};
 
 /// The service of one plugin process.
 pub struct Server<P: Provider> {
@@ -84,7 +84,7 @@ macro_rules! about_resource {
 
             fn redactor(&self) -> Redactor {
                 let all = [$(&self.$properties),+];
-                let all: Vec<Properties> = all.into_iter().flatten().map(|wire| from_struct(wire.clone())).collect();
+                let all: Vec<Properties> = all.into_iter().flatten().filter_map(with_secrets).collect();
                 Redactor::of(&all)
             }
         }

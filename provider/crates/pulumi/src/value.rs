@@ -126,8 +126,26 @@ impl Value {
         }
     }
 
+    fn has_secrets(&self) -> bool {
+        match self {
+            Value::Secret(_) => true,
+            Value::Array(items) => items.iter().any(Value::has_secrets),
+            Value::Object(map) => map.values().any(Value::has_secrets),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => false,
+        }
+    }
+
     /// The same value with every secret wrapping taken off, and the paths where one was.
     pub fn reveal(self) -> (Value, Vec<Path>) {
+        // Nearly every value: nothing to take apart and put together again.
+        if !self.has_secrets() {
+            return (self, Vec::new());
+        }
         let mut secrets = Vec::new();
         let value = reveal(self, &Path::root(), &mut secrets);
         (value, secrets)
@@ -233,6 +251,22 @@ pub fn from_struct(wire: Struct) -> Properties {
         wire.fields.into_iter().map(|(key, value)| (key, from_wire(value, 0))).collect();
     properties.retain(|_, value| !matches!(value, Value::Null));
     properties
+}
+
+/// Those of the properties on the wire that may hold a secret; `None` where none does, as mostly.
+pub(crate) fn with_secrets(wire: &Struct) -> Option<Properties> {
+    fn signed(wire: &prost_types::Value) -> bool {
+        match &wire.kind {
+            Some(Kind::StructValue(fields)) => {
+                fields.fields.iter().any(|(key, value)| key == SIGNATURE_KEY || signed(value))
+            }
+            Some(Kind::ListValue(list)) => list.values.iter().any(signed),
+            _ => false,
+        }
+    }
+    let fields = wire.fields.iter().filter(|(_, value)| signed(value));
+    let secrets: Properties = fields.map(|(key, value)| (key.clone(), from_wire(value.clone(), 0))).collect();
+    (!secrets.is_empty()).then_some(secrets)
 }
 
 /// Writes properties for the wire.

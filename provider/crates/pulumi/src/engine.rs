@@ -21,7 +21,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// The span field from which a line takes its resource.
 const URN_FIELD: &str = "urn";
 /// The crates whose events are for users; the rest is plumbing.
-const OURS: [&str; 3] = ["aliyun", "pulumi", "pulumi_resource_alicloud"];
+const OURS: [&str; 3] = ["aliyun", "pulumi", "provider"];
 
 /// A handle on the engine, cheap to clone.
 #[derive(Debug, Clone)]

@@ -35,12 +35,12 @@ class Call:
 
 
 class Emulator:
-    def __init__(self, binary, log, image_ready_after="200ms"):
+    def __init__(self, binary, log, image_ready_after="200ms", options=()):
         self.log = log
         self.process = subprocess.Popen(
             [
                 binary, "emulator", "--image-ready-after", image_ready_after,
-                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET,
+                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET, *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -21,6 +21,15 @@ e2e: ## The examples with the real CLI, in four languages
 e2e-%: ## The same in one language: e2e-go
 	@E2E_LANGUAGES=$* tests/run e2e
 
+bench: ## Start, memory, throughput, `pulumi` on many images, against floors: bench/RESULTS.md (BENCH_SIZES, PEER)
+	@bench/run
+
+instructions: ## Fails where a Check, a signature or an answer's reading takes a tenth more instructions than committed
+	@python3 bench/instructions.py
+
+instructions-renew: ## Writes the present counts to bench/ceilings.json
+	@python3 bench/instructions.py --renew
+
 lint: ## Formatting and lints
 	@tests/lint
 
@@ -40,4 +49,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew lint generate generated-current install clean ci

@@ -1,19 +1,9 @@
 //! The plugin's entry point: which subcommand runs, and the exit code.
 
-mod client;
-mod config;
-mod connect;
-mod ecs;
-mod failure;
-mod mapping;
-mod package;
-
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::package::Alicloud;
 
 /// The Pulumi provider for Alibaba Cloud images. The Pulumi engine starts it with its own address as the argument.
 #[derive(Debug, Parser)]
@@ -57,7 +47,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Schema) => {
-            let schema = Alicloud::new().schema_text()?;
+            let schema = provider::schema_text()?;
             std::io::stdout().write_all(schema.as_bytes())?;
             Ok(())
         }
@@ -66,8 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }
         None => {
             let runtime = runtime()?;
-            let served = runtime
-                .block_on(async { pulumi::serve(Alicloud::new(), cli.engine.as_deref(), signal()).await });
+            let served = runtime.block_on(async { provider::serve(cli.engine.as_deref(), signal()).await });
             // Whoever still waits, waits in vain: the engine is gone, or its grace is over.
             runtime.shutdown_background();
             served.map_err(|error| anyhow::anyhow!(error))

@@ -1,6 +1,7 @@
 //! The engine's side of the conversation: log and status lines go to it, and its end is ours.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -20,12 +21,14 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// The span field from which a line takes its resource.
 const URN_FIELD: &str = "urn";
 /// The crates whose events are for users; the rest is plumbing.
-const OURS: [&str; 3] = ["aliyun", "pulumi", "pulumi_resource_alicloud"];
+const OURS: [&str; 3] = ["aliyun", "pulumi", "provider"];
 
 /// A handle on the engine, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
     lines: mpsc::UnboundedSender<Line>,
+    /// How many log lines are on their way to the engine.
+    under_way: Arc<AtomicUsize>,
     gone: Arc<watch::Sender<bool>>,
 }
 
@@ -40,9 +43,10 @@ impl Engine {
     /// A handle that keeps lines until [`attach`](Self::attach) says where the engine is. Must be called on a runtime.
     pub fn new() -> Self {
         let (lines, queue) = mpsc::unbounded_channel();
+        let under_way = Arc::new(AtomicUsize::new(0));
         let gone = Arc::new(watch::Sender::new(false));
-        tokio::spawn(forward(queue, Arc::clone(&gone)));
-        Engine { lines, gone }
+        tokio::spawn(forward(queue, Arc::clone(&under_way), Arc::clone(&gone)));
+        Engine { lines, under_way, gone }
     }
 
     /// Connects to the engine at `address` (host and port).
@@ -58,6 +62,7 @@ impl Engine {
 
     /// Sends one line to the engine's display. Ephemeral ones show as the resource's status and are not kept.
     pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: String, ephemeral: bool) {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
         self.send(Line::Log(LogRequest {
             severity: i32::from(severity),
             message,
@@ -69,6 +74,9 @@ impl Engine {
 
     /// Waits until the lines so far have reached the engine, but not for long.
     pub(crate) async fn flush(&self) {
+        if self.under_way.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         let (done, flushed) = oneshot::channel();
         self.send(Line::Flushed(done));
         let _ = tokio::time::timeout(FLUSH, flushed).await;
@@ -92,7 +100,11 @@ impl Default for Engine {
 }
 
 /// Lines go out one after another, so that they arrive in their order.
-async fn forward(mut queue: mpsc::UnboundedReceiver<Line>, gone: Arc<watch::Sender<bool>>) {
+async fn forward(
+    mut queue: mpsc::UnboundedReceiver<Line>,
+    under_way: Arc<AtomicUsize>,
+    gone: Arc<watch::Sender<bool>>,
+) {
     let mut client: Option<EngineClient<Channel>> = None;
     let mut waiting = Vec::new();
     while let Some(line) = queue.recv().await {
@@ -106,8 +118,14 @@ async fn forward(mut queue: mpsc::UnboundedReceiver<Line>, gone: Arc<watch::Send
                     send(&mut client, request).await;
                 }
             }
-            Line::Log(request) if client.is_none() => waiting.push(request),
-            Line::Log(request) => send(&mut client, request).await,
+            Line::Log(request) => {
+                if client.is_none() {
+                    waiting.push(request);
+                } else {
+                    send(&mut client, request).await;
+                }
+                under_way.fetch_sub(1, Ordering::SeqCst);
+            }
             Line::Flushed(done) => {
                 let _ = done.send(());
             }
@@ -145,6 +163,7 @@ async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<Engine
         let (address, gone) = (address.clone(), Arc::clone(&gone));
         async move {
             let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
             Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(watched::Watched::new(stream, gone)))
         }
     });

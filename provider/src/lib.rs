@@ -1,0 +1,35 @@
+//! The provider, as the plugin's process and the tools that measure it see it.
+
+mod client;
+mod config;
+mod connect;
+mod ecs;
+mod failure;
+mod mapping;
+mod package;
+
+use pulumi::pulumirpc::resource_provider_server::ResourceProvider;
+use pulumi::{BoxError, Engine, Failure, Server};
+
+use crate::package::Alicloud;
+
+/// Serves the provider to the engine at that address until the engine goes away or `shutdown` ends.
+///
+/// # Errors
+/// Where no port can be had, or serving fails.
+pub async fn serve(engine: Option<&str>, shutdown: impl Future<Output = ()>) -> Result<(), BoxError> {
+    pulumi::serve(Alicloud::new(), engine, shutdown).await
+}
+
+/// The provider's service without a process or a connection. Must be called on a runtime.
+pub fn service() -> impl ResourceProvider {
+    Server::new(Alicloud::new(), Engine::new())
+}
+
+/// schema.json, as it is committed.
+///
+/// # Errors
+/// Where a Rust type uses a construct that the schema has no word for.
+pub fn schema_text() -> Result<String, Failure> {
+    Alicloud::new().schema_text()
+}

@@ -78,6 +78,10 @@ pub(crate) struct Config {
     #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
     pub(crate) fc: Option<Input<String>>,
 
+    /// Accepted, and not needed for images.
+    #[schemars(extend("x-unused" = "has no effect: it is of a resource that this provider does not have"))]
+    pub(crate) features: Option<Input<ProviderFeatures>>,
+
     /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
     pub(crate) force_use_asapi: Option<Input<bool>>,
 
@@ -254,6 +258,24 @@ pub(crate) struct ProviderEndpoint {
 
     /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
     pub(crate) sts: Option<Input<String>>,
+}
+
+/// What other resources do in their own way.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-token" = "alicloud:index/ProviderFeatures:ProviderFeatures"))]
+pub(crate) struct ProviderFeatures {
+    /// Accepted, and not needed for images.
+    pub(crate) ecs_instance: Option<Input<ProviderFeaturesEcsInstance>>,
+}
+
+/// What instances do in their own way.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-token" = "alicloud:index/ProviderFeaturesEcsInstance:ProviderFeaturesEcsInstance"))]
+pub(crate) struct ProviderFeaturesEcsInstance {
+    /// Accepted, and not needed for images.
+    pub(crate) replace_on_image_update: Option<Input<bool>>,
 }
 
 /// How calls are signed, for each product.

@@ -357,6 +357,12 @@ namespace Pulumi.AliCloud
         public Input<string>? Fc { get; set; }
 
         /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        [Input("features", json: true)]
+        public Input<Inputs.ProviderFeaturesArgs>? Features { get; set; }
+
+        /// <summary>
         /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
         /// </summary>
         [Input("forceUseAsapi", json: true)]

@@ -181,6 +181,7 @@ export class Provider extends pulumi.ProviderResource {
             resourceInputs["ecsRoleName"] = (args?.ecsRoleName) ?? utilities.getEnv("ALICLOUD_ECS_ROLE_NAME");
             resourceInputs["endpoints"] = pulumi.output(args?.endpoints).apply(JSON.stringify);
             resourceInputs["fc"] = args?.fc;
+            resourceInputs["features"] = pulumi.output(args?.features).apply(JSON.stringify);
             resourceInputs["forceUseAsapi"] = pulumi.output(args?.forceUseAsapi).apply(JSON.stringify);
             resourceInputs["insecure"] = pulumi.output(args?.insecure).apply(JSON.stringify);
             resourceInputs["isCenterRegion"] = pulumi.output(args?.isCenterRegion).apply(JSON.stringify);
@@ -290,6 +291,10 @@ export interface ProviderArgs {
      * Accepted, and not needed for images.
      */
     fc?: pulumi.Input<string | undefined>;
+    /**
+     * Accepted, and not needed for images.
+     */
+    features?: pulumi.Input<inputs.ProviderFeaturesArgs | undefined>;
     /**
      * On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
      */

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from emulator import Emulator
-from languages import LANGUAGES, ROOT
+from languages import LANGUAGES, PUBLISHED, ROOT
 from program import Program
 from proxy import Proxy
 from scene import Scene
@@ -19,6 +19,8 @@ def pytest_generate_tests(metafunc):
     """A language's tests stay together, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
+        if "published" in metafunc.fixturenames:
+            names = [name for name in names if name in PUBLISHED]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
         metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
 
@@ -53,6 +55,22 @@ def python(tmp_path_factory):
     return ready(LANGUAGES["python"](tmp_path_factory.mktemp("python")))
 
 
+@pytest.fixture(scope="session")
+def published(language, tmp_path_factory):
+    """The published SDK of the same language."""
+    return ready(PUBLISHED[language.folder](tmp_path_factory.mktemp("published")))
+
+
+@pytest.fixture(scope="session")
+def published_python(tmp_path_factory):
+    return ready(PUBLISHED["python"](tmp_path_factory.mktemp("published")))
+
+
+@pytest.fixture(scope="session")
+def published_typescript(tmp_path_factory):
+    return ready(PUBLISHED["typescript"](tmp_path_factory.mktemp("published")))
+
+
 @pytest.fixture
 def cloud(binary, tmp_path):
     emulator = Emulator(binary, tmp_path / "emulator.log")
@@ -72,14 +90,11 @@ def example(language, cloud, binary, tmp_path, request):
 
 @pytest.fixture
 def program(python, cloud, binary, tmp_path, request):
-    """Makes a stack of a Python program given as text."""
+    """Makes a stack of a program given as text, in Python where no other language is said."""
 
-    def make(text, configured=True):
-        folder = tmp_path / "program"
-        folder.mkdir()
-        (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
-        (folder / "__main__.py").write_text(text)
-        stack = Stack(folder, tmp_path / "home", binary, python.wire(folder))
+    def make(text, configured=True, language=python):
+        folder = language.program(tmp_path / "program", text)
+        stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
         request.node.shown = [stack, cloud]
         if configured:
             stack.init(cloud)

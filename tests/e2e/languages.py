@@ -42,6 +42,11 @@ class Language:
     """`build` makes the SDK's package in `work`, once; `wire` makes a copied program find it; `check` compiles both."""
 
     needs: tuple[str, ...] = ()
+    folder: str
+    runtime: str
+    main: str
+    # What a program needs in its folder besides, as the example has it.
+    beside: tuple[str, ...] = ()
 
     def __init__(self, work):
         self.work = Path(work)
@@ -63,12 +68,33 @@ class Language:
         """Compiles the SDK, where `build` does not, and a wired program, without running it."""
         raise NotImplementedError
 
+    def program(self, folder, text):
+        """A folder with a program of one file, given as text, to be wired."""
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text(f"name: program\nruntime: {self.runtime}\n")
+        for name in self.beside:
+            shutil.copy(ROOT / "examples" / self.folder / name, folder / name)
+        (folder / self.main).write_text(text)
+        return folder
+
     def example(self, folder):
-        return stack.copy_program(ROOT / "examples" / type(self).__name__.lower(), folder)
+        return stack.copy_program(ROOT / "examples" / self.folder, folder)
+
+
+def link_packages(installed, folder):
+    """A folder of links: packages are found from where they really are, ours from beside the others."""
+    modules = folder / "node_modules"
+    (modules / "@pulumi").mkdir(parents=True)
+    for package in (*installed.iterdir(), *(installed / "@pulumi").iterdir()):
+        if package.name != "@pulumi":
+            (modules / package.relative_to(installed)).symlink_to(package)
+    return modules
 
 
 class TypeScript(Language):
     needs = ("pulumi-language-nodejs", "node")
+    folder, runtime, main = "typescript", "nodejs", "index.ts"
+    beside = ("package.json", "tsconfig.json")
 
     def build(self):
         installed = Path(os.environ["NODE_MODULES"])
@@ -79,12 +105,7 @@ class TypeScript(Language):
         shutil.copy(sdk / "package.json", sdk / "bin")
 
     def wire(self, folder):
-        # A folder of links: packages are found from where they really are, ours from beside the others.
-        installed, modules = Path(os.environ["NODE_MODULES"]), folder / "node_modules"
-        (modules / "@pulumi").mkdir(parents=True)
-        for package in (*installed.iterdir(), *(installed / "@pulumi").iterdir()):
-            if package.name != "@pulumi":
-                (modules / package.relative_to(installed)).symlink_to(package)
+        modules = link_packages(Path(os.environ["NODE_MODULES"]), folder)
         shutil.copytree(self.work / "nodejs" / "bin", modules / "@pulumi" / "alicloud")
         return {}
 
@@ -94,6 +115,7 @@ class TypeScript(Language):
 
 class Python(Language):
     needs = ("pulumi-language-python",)
+    folder, runtime, main = "python", "python", "__main__.py"
     mypy = ("--config-file", ROOT / "tests/e2e/mypy.ini", "--cache-dir", os.devnull)
 
     def build(self):
@@ -120,6 +142,8 @@ class Python(Language):
 
 class Go(Language):
     needs = ("pulumi-language-go", "go")
+    folder, runtime, main = "go", "go", "main.go"
+    beside = ("go.mod", "go.sum")
 
     def build(self):
         pass
@@ -139,6 +163,8 @@ class Go(Language):
 
 class CSharp(Language):
     needs = ("pulumi-language-dotnet", "dotnet")
+    folder, runtime, main = "csharp", "dotnet", "Program.cs"
+    beside = ("CustomImages.csproj", "nuget.config")
 
     def build(self):
         sdk, feed = self.work / "dotnet", self.work / "feed"
@@ -167,4 +193,36 @@ class CSharp(Language):
         return env
 
 
-LANGUAGES = {language.__name__.lower(): language for language in (TypeScript, Python, Go, CSharp)}
+class PublishedTypeScript(TypeScript):
+    """With the published SDK in place of ours."""
+
+    needs = ("node",)
+
+    def missing(self):
+        return super().missing() + [name for name in ("PUBLISHED_NODE_MODULES",) if name not in os.environ]
+
+    def build(self):
+        pass
+
+    def wire(self, folder):
+        link_packages(Path(os.environ["PUBLISHED_NODE_MODULES"]), folder)
+        return {}
+
+
+class PublishedPython(Python):
+    """With the published SDK in place of ours, in an environment of its own."""
+
+    def missing(self):
+        return super().missing() + [name for name in ("PUBLISHED_PYTHON",) if name not in os.environ]
+
+    def build(self):
+        pass
+
+    def wire(self, folder):
+        programs = Path(os.environ["PUBLISHED_PYTHON"])
+        (folder / "venv").symlink_to(programs.parent)
+        return {"PATH": str(programs)}
+
+
+LANGUAGES = {language.folder: language for language in (TypeScript, Python, Go, CSharp)}
+PUBLISHED = {language.folder: language for language in (PublishedTypeScript, PublishedPython)}

@@ -47,8 +47,12 @@ class Stack:
         wrapper = self.home / "plugin" / "pulumi-resource-alicloud"
         wrapper.write_text(f"#!/bin/sh\nexec '{plugin}' \"$@\" 2>>'{self.plugin_stderr}'\n")
         wrapper.chmod(0o755)
+        self.use(env)
+
+    def use(self, env):
+        """The variables of the command are the language's, besides the stack's own; none of a cloud's."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith(CLOUD_VARIABLES)}
-        path = os.pathsep.join([str(wrapper.parent), env.get("PATH", ""), outside["PATH"]])
+        path = os.pathsep.join([str(self.home / "plugin"), env.get("PATH", ""), outside["PATH"]])
         self.env = (
             outside
             | env
@@ -60,6 +64,12 @@ class Stack:
                 "PULUMI_SKIP_UPDATE_CHECK": "1",
             }
         )
+
+    def move_to(self, language):
+        """The same program with another SDK."""
+        (self.folder / "venv").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "node_modules", ignore_errors=True)
+        self.use(language.wire(self.folder))
 
     def start(self, *args):
         """The command under way."""

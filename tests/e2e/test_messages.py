@@ -1,8 +1,10 @@
 """What a user is told, word for word where words matter, at the terminal where it is read."""
 
+import json
 import re
 
 import emulator
+from languages import ROOT
 from stack import diagnostics
 
 IMAGE = """
@@ -15,21 +17,80 @@ def one_line(printed):
     return " ".join(printed.split())
 
 
-def test_the_old_name_is_warned_of_once_per_resource(program, cloud):
-    two = "\n".join(
-        f'alicloud.ecs.Image("{name}", name="old-spelling-{name}", snapshot_id="s-system")' for name in ("one", "two")
-    )
-    stack = program(f"import pulumi_alicloud as alicloud\n{two}\n")
+# Two images of the same snapshot in each language, and how it spells the old name and the present one.
+SPELLINGS = {
+    "typescript": ("name:", "imageName:"),
+    "python": ("name=", "image_name="),
+    "go": ("Name:", "ImageName:"),
+    "csharp": ("Name =", "ImageName ="),
+}
+TWO_IMAGES = {
+    "typescript": """
+import * as alicloud from "@pulumi/alicloud";
+for (const name of ["one", "two"]) {
+    new alicloud.ecs.Image(name, { name: `spelt-${name}`, snapshotId: "s-system" });
+}
+""",
+    "python": """
+import pulumi_alicloud as alicloud
+for name in ("one", "two"):
+    alicloud.ecs.Image(name, name=f"spelt-{name}", snapshot_id="s-system")
+""",
+    "go": """
+package main
+
+import (
+	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud/ecs"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+func main() {
+	pulumi.Run(func(ctx *pulumi.Context) error {
+		for _, name := range []string{"one", "two"} {
+			image := &ecs.ImageArgs{Name: pulumi.String("spelt-" + name), SnapshotId: pulumi.String("s-system")}
+			if _, err := ecs.NewImage(ctx, name, image); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+""",
+    "csharp": """
+using Pulumi;
+using Pulumi.AliCloud.Ecs;
+
+return await Deployment.RunAsync(() =>
+{
+    foreach (var name in new[] { "one", "two" })
+    {
+        _ = new Image(name, new ImageArgs { Name = $"spelt-{name}", SnapshotId = "s-system" });
+    }
+});
+""",
+}
+
+
+def test_the_old_name_is_warned_of_once_per_resource(program, language, cloud):
+    """In the schema's words. The present name ends the warning and changes nothing."""
+    schema = json.loads((ROOT / "schema.json").read_text())
+    words = schema["resources"]["alicloud:ecs/image:Image"]["inputProperties"]["name"]["deprecationMessage"]
+    assert "`imageName`" in words
+    text = TWO_IMAGES[language.folder]
+    stack = program(text, language=language)
     said = diagnostics(stack.up())
     for name in ("one", "two"):
-        assert re.search(rf"alicloud:ecs:Image \({name}\):\n +warning: .*`imageName`", said)
-    assert said.count("imageName") == 2
-    assert len(set(cloud.images())) == 2
+        assert re.search(rf"alicloud:ecs:Image \({name}\):\n +warning: .*{re.escape(words)}", said)
+    assert said.count(words) == 2
+    assert said.count("imageName") == words.count("imageName") * 2
+    assert sorted(image["name"] for image in cloud.images().values()) == ["spelt-one", "spelt-two"]
 
-    # The new spelling of the same name is not a change, and nothing is warned of any more.
-    file = stack.folder / "__main__.py"
-    file.write_text(file.read_text().replace(" name=", " image_name="))
+    old, new = SPELLINGS[language.folder]
+    assert text.count(old) == 1
+    (stack.folder / language.main).write_text(text.replace(old, new))
+    cloud.forget_requests()
     assert "imageName" not in stack.preview("--expect-no-changes")
+    assert cloud.changes() == []
 
 
 def test_missing_credentials(program, cloud):

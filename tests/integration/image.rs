@@ -635,3 +635,27 @@ async fn snapshots_that_an_older_provider_did_not_record_go_with_their_image_too
     let warnings = world.plugin.engine.warnings();
     assert!(warnings.len() == 1 && warnings[0].contains("gone already"), "{warnings:?}");
 }
+
+#[tokio::test]
+async fn beginning_to_say_what_the_cloud_has_anyway_is_no_change_and_sent_to_nobody() {
+    let mut world = World::new().await;
+    let (_, state) = world.plugin.up("web", from_snapshot()).await;
+    let olds = json!({ "imageName": "web", "snapshotId": "s-system", "tags": from_snapshot()["tags"] });
+    let mut news = olds.clone();
+    news["description"] = state["description"].clone();
+    news["bootMode"] = state["bootMode"].clone();
+    news["platform"] = state["platform"].clone();
+    check_detailed(&world.plugin.diff("web", &state, &olds, &news).await, &[]);
+
+    // Nor along with a change of something else.
+    news["licenseType"] = "BYOL".into();
+    world.take_actions().await;
+    world.plugin.update("web", &state, &olds, &news).await.unwrap();
+    let requests = world.take_requests().await;
+    let sent = &requests[0]["params"];
+    assert_eq!(
+        (&requests[0]["action"], &sent["LicenseType"]),
+        (&json!("ModifyImageAttribute"), &json!("BYOL"))
+    );
+    assert!(sent.get("Description").is_none() && sent.get("BootMode").is_none(), "{sent}");
+}

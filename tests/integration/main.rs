@@ -8,6 +8,7 @@
     reason = "a test ends where something unexpected happens, tells what it saw, and measures real time"
 )]
 
+mod alias;
 mod fault_matrix;
 mod harness;
 mod house_rules;

@@ -85,7 +85,8 @@ async fn wrong_settings_are_reported_with_their_paths() {
 #[tokio::test]
 async fn settings_of_other_products_are_accepted_with_one_warning_each() {
     let mut plugin = Plugin::start().await;
-    let news = json!({ "fc": "x", "accountId": "1", "endpoints": "[{\"vpc\":\"host\"}]", "signVersion": "{\"oss\":\"v4\"}" });
+    let news = json!({ "fc": "x", "accountId": "1", "endpoints": "[{\"vpc\":\"host\"}]", "signVersion": "{\"oss\":\"v4\"}",
+        "features": "{\"ecsInstance\":{\"replaceOnImageUpdate\":true}}" });
     for _ in 0..2 {
         assert_eq!(check_config(&mut plugin, news.clone()).await.unwrap(), news);
     }
@@ -95,7 +96,7 @@ async fn settings_of_other_products_are_accepted_with_one_warning_each() {
         .iter()
         .map(|line| line.split(": ").next().unwrap_or_default().to_owned())
         .collect();
-    assert_eq!(warned, ["accountId", "endpoints[0].vpc", "fc", "signVersion.oss"]);
+    assert_eq!(warned, ["accountId", "endpoints[0].vpc", "fc", "features", "signVersion.oss"]);
 }
 
 #[tokio::test]

@@ -198,6 +198,16 @@ namespace Pulumi.AliCloud
             set => _fc.Set(value);
         }
 
+        private static readonly __Value<Types.ProviderFeatures?> _features = new __Value<Types.ProviderFeatures?>(() => __config.GetObject<Types.ProviderFeatures>("features"));
+        /// <summary>
+        /// Accepted, and not needed for images.
+        /// </summary>
+        public static Types.ProviderFeatures? Features
+        {
+            get => _features.Get();
+            set => _features.Set(value);
+        }
+
         private static readonly __Value<bool?> _forceUseAsapi = new __Value<bool?>(() => __config.GetBoolean("forceUseAsapi"));
         /// <summary>
         /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
@@ -536,6 +546,22 @@ namespace Pulumi.AliCloud
             /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
             /// </summary>
                 public string? Sts { get; set; } = null!;
+            }
+
+             public class ProviderFeatures
+             {
+            /// <summary>
+            /// Accepted, and not needed for images.
+            /// </summary>
+                public Types.ProviderFeaturesEcsInstance? EcsInstance { get; set; } = null!;
+            }
+
+             public class ProviderFeaturesEcsInstance
+             {
+            /// <summary>
+            /// Accepted, and not needed for images.
+            /// </summary>
+                public bool? ReplaceOnImageUpdate { get; set; }
             }
 
              public class ProviderSignVersion

@@ -184,6 +184,8 @@ type providerArgs struct {
 	Endpoints []ProviderEndpoint `pulumi:"endpoints"`
 	// Accepted, and not needed for images.
 	Fc *string `pulumi:"fc"`
+	// Accepted, and not needed for images.
+	Features *ProviderFeatures `pulumi:"features"`
 	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
 	ForceUseAsapi *bool `pulumi:"forceUseAsapi"`
 	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
@@ -293,6 +295,8 @@ type ProviderArgs struct {
 	Endpoints ProviderEndpointArrayInput
 	// Accepted, and not needed for images.
 	Fc pulumi.StringPtrInput
+	// Accepted, and not needed for images.
+	Features ProviderFeaturesPtrInput
 	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
 	ForceUseAsapi pulumi.BoolPtrInput
 	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also

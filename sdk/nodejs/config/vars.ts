@@ -192,6 +192,17 @@ Object.defineProperty(exports, "fc", {
 });
 
 /**
+ * Accepted, and not needed for images.
+ */
+export declare const features: outputs.ProviderFeatures | undefined;
+Object.defineProperty(exports, "features", {
+    get() {
+        return __config.getObject<outputs.ProviderFeatures>("features");
+    },
+    enumerable: true,
+});
+
+/**
  * On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
  */
 export declare const forceUseAsapi: boolean | undefined;

@@ -84,6 +84,26 @@ export interface ProviderEndpointArgs {
 }
 
 /**
+ * What other resources do in their own way.
+ */
+export interface ProviderFeaturesArgs {
+    /**
+     * Accepted, and not needed for images.
+     */
+    ecsInstance?: pulumi.Input<inputs.ProviderFeaturesEcsInstanceArgs | undefined>;
+}
+
+/**
+ * What instances do in their own way.
+ */
+export interface ProviderFeaturesEcsInstanceArgs {
+    /**
+     * Accepted, and not needed for images.
+     */
+    replaceOnImageUpdate?: pulumi.Input<boolean | undefined>;
+}
+
+/**
  * How calls are signed, for each product.
  */
 export interface ProviderSignVersionArgs {

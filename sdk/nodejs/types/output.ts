@@ -84,6 +84,26 @@ export interface ProviderEndpoint {
 }
 
 /**
+ * What other resources do in their own way.
+ */
+export interface ProviderFeatures {
+    /**
+     * Accepted, and not needed for images.
+     */
+    ecsInstance?: outputs.ProviderFeaturesEcsInstance;
+}
+
+/**
+ * What instances do in their own way.
+ */
+export interface ProviderFeaturesEcsInstance {
+    /**
+     * Accepted, and not needed for images.
+     */
+    replaceOnImageUpdate?: boolean;
+}
+
+/**
  * How calls are signed, for each product.
  */
 export interface ProviderSignVersion {

@@ -21,6 +21,10 @@ __all__ = [
     'ProviderAssumeRoleWithOidcArgsDict',
     'ProviderEndpointArgs',
     'ProviderEndpointArgsDict',
+    'ProviderFeaturesArgs',
+    'ProviderFeaturesArgsDict',
+    'ProviderFeaturesEcsInstanceArgs',
+    'ProviderFeaturesEcsInstanceArgsDict',
     'ProviderSignVersionArgs',
     'ProviderSignVersionArgsDict',
 ]
@@ -362,6 +366,74 @@ class ProviderEndpointArgs:
     @sts.setter
     def sts(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "sts", value)
+
+
+class ProviderFeaturesArgsDict(TypedDict):
+    """
+    What other resources do in their own way.
+    """
+    ecs_instance: NotRequired[pulumi.Input[Optional['ProviderFeaturesEcsInstanceArgsDict']]]
+    """
+    Accepted, and not needed for images.
+    """
+
+@pulumi.input_type
+class ProviderFeaturesArgs:
+    def __init__(__self__, *,
+                 ecs_instance: pulumi.Input[Optional['ProviderFeaturesEcsInstanceArgs']] = None):
+        """
+        What other resources do in their own way.
+
+        :param pulumi.Input['ProviderFeaturesEcsInstanceArgs'] ecs_instance: Accepted, and not needed for images.
+        """
+        if ecs_instance is not None:
+            pulumi.set(__self__, "ecs_instance", ecs_instance)
+
+    @_builtins.property
+    @pulumi.getter(name="ecsInstance")
+    def ecs_instance(self) -> pulumi.Input[Optional['ProviderFeaturesEcsInstanceArgs']]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "ecs_instance")
+
+    @ecs_instance.setter
+    def ecs_instance(self, value: pulumi.Input[Optional['ProviderFeaturesEcsInstanceArgs']]):
+        pulumi.set(self, "ecs_instance", value)
+
+
+class ProviderFeaturesEcsInstanceArgsDict(TypedDict):
+    """
+    What instances do in their own way.
+    """
+    replace_on_image_update: NotRequired[pulumi.Input[Optional[_builtins.bool]]]
+    """
+    Accepted, and not needed for images.
+    """
+
+@pulumi.input_type
+class ProviderFeaturesEcsInstanceArgs:
+    def __init__(__self__, *,
+                 replace_on_image_update: pulumi.Input[Optional[_builtins.bool]] = None):
+        """
+        What instances do in their own way.
+
+        :param pulumi.Input[_builtins.bool] replace_on_image_update: Accepted, and not needed for images.
+        """
+        if replace_on_image_update is not None:
+            pulumi.set(__self__, "replace_on_image_update", replace_on_image_update)
+
+    @_builtins.property
+    @pulumi.getter(name="replaceOnImageUpdate")
+    def replace_on_image_update(self) -> pulumi.Input[Optional[_builtins.bool]]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "replace_on_image_update")
+
+    @replace_on_image_update.setter
+    def replace_on_image_update(self, value: pulumi.Input[Optional[_builtins.bool]]):
+        pulumi.set(self, "replace_on_image_update", value)
 
 
 class ProviderSignVersionArgsDict(TypedDict):

@@ -13,11 +13,14 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from . import _utilities
+from . import outputs
 
 __all__ = [
     'ProviderAssumeRole',
     'ProviderAssumeRoleWithOidc',
     'ProviderEndpoint',
+    'ProviderFeatures',
+    'ProviderFeaturesEcsInstance',
     'ProviderSignVersion',
 ]
 
@@ -232,6 +235,54 @@ class ProviderEndpoint(dict):
         The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
         return pulumi.get(self, "sts")
+
+
+@pulumi.output_type
+class ProviderFeatures(dict):
+    """
+    What other resources do in their own way.
+    """
+    def __init__(__self__, *,
+                 ecs_instance: Optional['outputs.ProviderFeaturesEcsInstance'] = None):
+        """
+        What other resources do in their own way.
+
+        :param 'ProviderFeaturesEcsInstance' ecs_instance: Accepted, and not needed for images.
+        """
+        if ecs_instance is not None:
+            pulumi.set(__self__, "ecs_instance", ecs_instance)
+
+    @_builtins.property
+    @pulumi.getter(name="ecsInstance")
+    def ecs_instance(self) -> Optional['outputs.ProviderFeaturesEcsInstance']:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "ecs_instance")
+
+
+@pulumi.output_type
+class ProviderFeaturesEcsInstance(dict):
+    """
+    What instances do in their own way.
+    """
+    def __init__(__self__, *,
+                 replace_on_image_update: Optional[_builtins.bool] = None):
+        """
+        What instances do in their own way.
+
+        :param _builtins.bool replace_on_image_update: Accepted, and not needed for images.
+        """
+        if replace_on_image_update is not None:
+            pulumi.set(__self__, "replace_on_image_update", replace_on_image_update)
+
+    @_builtins.property
+    @pulumi.getter(name="replaceOnImageUpdate")
+    def replace_on_image_update(self) -> Optional[_builtins.bool]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "replace_on_image_update")
 
 
 @pulumi.output_type

@@ -36,6 +36,7 @@ class ProviderArgs:
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input['ProviderEndpointArgs']]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 features: pulumi.Input[Optional['ProviderFeaturesArgs']] = None,
                  force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
                  is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -86,6 +87,7 @@ class ProviderArgs:
                `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input['ProviderEndpointArgs']]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input['ProviderFeaturesArgs'] features: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
         :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
                read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
@@ -161,6 +163,8 @@ class ProviderArgs:
             pulumi.set(__self__, "endpoints", endpoints)
         if fc is not None:
             pulumi.set(__self__, "fc", fc)
+        if features is not None:
+            pulumi.set(__self__, "features", features)
         if force_use_asapi is not None:
             pulumi.set(__self__, "force_use_asapi", force_use_asapi)
         if insecure is not None:
@@ -416,6 +420,18 @@ class ProviderArgs:
     @fc.setter
     def fc(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "fc", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def features(self) -> pulumi.Input[Optional['ProviderFeaturesArgs']]:
+        """
+        Accepted, and not needed for images.
+        """
+        return pulumi.get(self, "features")
+
+    @features.setter
+    def features(self, value: pulumi.Input[Optional['ProviderFeaturesArgs']]):
+        pulumi.set(self, "features", value)
 
     @_builtins.property
     @pulumi.getter(name="forceUseAsapi")
@@ -756,6 +772,7 @@ class Provider(pulumi.ProviderResource):
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 features: pulumi.Input[Optional[Union['ProviderFeaturesArgs', 'ProviderFeaturesArgsDict']]] = None,
                  force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
                  is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -810,6 +827,7 @@ class Provider(pulumi.ProviderResource):
                `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
+        :param pulumi.Input[Union['ProviderFeaturesArgs', 'ProviderFeaturesArgsDict']] features: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
         :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
                read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
@@ -892,6 +910,7 @@ class Provider(pulumi.ProviderResource):
                  ecs_role_name: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]]] = None,
                  fc: pulumi.Input[Optional[_builtins.str]] = None,
+                 features: pulumi.Input[Optional[Union['ProviderFeaturesArgs', 'ProviderFeaturesArgsDict']]] = None,
                  force_use_asapi: pulumi.Input[Optional[_builtins.bool]] = None,
                  insecure: pulumi.Input[Optional[_builtins.bool]] = None,
                  is_center_region: pulumi.Input[Optional[_builtins.bool]] = None,
@@ -944,6 +963,7 @@ class Provider(pulumi.ProviderResource):
             __props__.__dict__["ecs_role_name"] = ecs_role_name
             __props__.__dict__["endpoints"] = pulumi.Output.from_input(endpoints).apply(pulumi.runtime.to_json) if endpoints is not None else None
             __props__.__dict__["fc"] = fc
+            __props__.__dict__["features"] = pulumi.Output.from_input(features).apply(pulumi.runtime.to_json) if features is not None else None
             __props__.__dict__["force_use_asapi"] = pulumi.Output.from_input(force_use_asapi).apply(pulumi.runtime.to_json) if force_use_asapi is not None else None
             __props__.__dict__["insecure"] = pulumi.Output.from_input(insecure).apply(pulumi.runtime.to_json) if insecure is not None else None
             __props__.__dict__["is_center_region"] = pulumi.Output.from_input(is_center_region).apply(pulumi.runtime.to_json) if is_center_region is not None else None

@@ -222,14 +222,7 @@ impl<P: Provider> Operations<P> {
         let news = alias::canonical(object, news);
         let olds = without_defaults(alias::canonical(object, olds), &news);
 
-        let mut changes = compare(object, &olds, &news);
-        // A program that begins to name what the cloud has anyway changes nothing; a replacement would give the same.
-        changes.retain(|change| {
-            let key = change.path.first_key().unwrap_or_default();
-            let named_only =
-                change.kind == ChangeKind::Add && change.replace && change.path.steps().len() == 1;
-            !(named_only && news.contains_key(key) && news.get(key) == old_state.get(key))
-        });
+        let mut changes = changes_to(object, &old_state, &olds, &news);
         for name in unapplied(&old_state) {
             let path = Path::property(&name);
             if object.properties.contains_key(&name)
@@ -404,7 +397,7 @@ impl<P: Provider> Operations<P> {
         let old_args =
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &types.args));
         let mut changed: HashSet<String> =
-            compare(&types.args, &without_defaults(old_args.clone(), &args), &args)
+            changes_to(&types.args, &plain_state, &without_defaults(old_args.clone(), &args), &args)
                 .iter()
                 .filter_map(|change| change.path.first_key().map(str::to_owned))
                 .collect();
@@ -447,6 +440,18 @@ impl<P: Provider> Operations<P> {
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
     }
+}
+
+/// What differs between old and new inputs. A program that begins to name what the cloud has anyway changes nothing.
+fn changes_to(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Vec<Change> {
+    let has = alias::canonical(object, state.clone());
+    let mut changes = compare(object, olds, news);
+    changes.retain(|change| {
+        let key = change.path.first_key().unwrap_or_default();
+        let named_only = change.kind == ChangeKind::Add && change.path.steps().len() == 1;
+        !(named_only && news.contains_key(key) && news.get(key) == has.get(key))
+    });
+    changes
 }
 
 fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffResponse {

@@ -105,6 +105,11 @@ func GetFc(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:fc")
 }
 
+// Accepted, and not needed for images.
+func GetFeatures(ctx *pulumi.Context) string {
+	return config.Get(ctx, "alicloud:features")
+}
+
 // On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
 func GetForceUseAsapi(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:forceUseAsapi")

@@ -101,6 +101,11 @@ fc: Optional[str]
 Accepted, and not needed for images.
 """
 
+features: Optional[str]
+"""
+Accepted, and not needed for images.
+"""
+
 forceUseAsapi: Optional[bool]
 """
 On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.

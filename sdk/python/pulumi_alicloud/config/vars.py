@@ -140,6 +140,13 @@ class _ExportableConfig(types.ModuleType):
         return __config__.get('fc')
 
     @_builtins.property
+    def features(self) -> Optional[str]:
+        """
+        Accepted, and not needed for images.
+        """
+        return __config__.get('features')
+
+    @_builtins.property
     def force_use_asapi(self) -> Optional[bool]:
         """
         On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.

@@ -1,0 +1,325 @@
+"""Stacks of the official provider, taken over by this one."""
+
+import copy
+import json
+
+import emulator
+import pytest
+from languages import ROOT
+from test_lifecycle import IMAGE, wait_until_usable
+
+OFFICIAL = ROOT / "tests/data/official-state.json"
+# What the data calls things, and what the emulator and these tests call them.
+NAMES = {
+    "urn:pulumi:t::holdout::": "urn:pulumi:test::program::",
+    "holdout-t": "program-test",
+    '"s-1"': '"s-system"',
+    '"i-1"': '"i-running"',
+    '"rg-1"': '"rg-other"',
+}
+PROVIDER_ID = "61f9e0b6-5840-4ebc-aefb-2d177e7ae6e5"
+SECRET = "4dabf18193072939515e22adb298388d"
+
+# What the authors of these resources have written.
+PROGRAM = """
+import pulumi
+import pulumi_alicloud as alicloud
+
+config = pulumi.Config()
+{provider}
+description = config.get("description") or "bb"
+alicloud.ecs.Image("by_name", name="b", description=description, snapshot_id="s-system", opts=opts)
+alicloud.ecs.Image(
+    "by_image_name",
+    architecture="x86_64",
+    delete_auto_snapshot=True,
+    description="golden image",
+    force=True,
+    image_name="a",
+    instance_id="i-running",
+    platform="CentOS",
+    resource_group_id="rg-other",
+    tags={{"a": config.get("tag") or "b"}},
+    opts=opts,
+)
+alicloud.ecs.Image(
+    "by_mappings",
+    boot_mode="UEFI",
+    disk_device_mappings=[
+        alicloud.ecs.ImageDiskDeviceMappingArgs(
+            device="/dev/xvda", disk_type="system", size=40, snapshot_id="s-system"
+        ),
+        alicloud.ecs.ImageDiskDeviceMappingArgs(device="/dev/xvdb", disk_type="data", size=100),
+    ],
+    features=alicloud.ecs.ImageFeaturesArgs(nvme_support="supported"),
+    image_name=config.get("name") or "c",
+    opts=opts,
+)
+"""
+PROVIDERS = {
+    "explicit": """
+provider = alicloud.Provider(
+    "p",
+    region="cn-hangzhou",
+    access_key="e2e-key",
+    secret_key=config.require_secret("secret"),
+    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
+)
+opts = pulumi.ResourceOptions(provider=provider)
+""",
+    "default": "opts = None",
+}
+
+
+@pytest.fixture(params=PROVIDERS)
+def provider(request):
+    return request.param
+
+
+@pytest.fixture
+def taken_over(program, cloud, provider):
+    """A stack that holds the official provider's state, of images that exist, with the program of its authors."""
+    stack = program(PROGRAM.format(provider=PROVIDERS[provider]))
+    stack.set_all({"endpoint": cloud.url}, secret={"secret": emulator.KEY_SECRET})
+    images = make_images(cloud)
+    text = OFFICIAL.read_text()
+    for official, ours in NAMES.items():
+        assert official in text, official
+        text = text.replace(official, ours)
+    resources = json.loads(text)["resources"]
+    parent, used = resources[0]["parent"], resources[0]["provider"]
+    type_, urn = "pulumi:providers:alicloud", used.rsplit("::", 1)[0]
+    if provider == "default":
+        urn = f"{urn.rsplit('::', 1)[0]}::default_4_0_0"
+    for resource in resources:
+        resource["provider"] = f"{urn}::{PROVIDER_ID}"
+        image = images[resource["outputs"]["imageName"]]
+        resource["id"] = resource["outputs"]["id"] = image
+        if mappings := resource["outputs"].get("diskDeviceMappings"):
+            assert [disk["snapshot"] for disk in cloud.images()[image]["disks"]] == [
+                mapping["snapshotId"] for mapping in mappings
+            ]
+    settings = {
+        "accessKey": emulator.KEY_ID,
+        "endpoints": json.dumps([{"ecs": cloud.url}]),
+        "region": emulator.REGION,
+        "secretKey": {SECRET: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(emulator.KEY_SECRET)},
+    }
+    if provider == "default":
+        settings["version"] = "4.0.0"
+    deployment = json.loads(stack.quiet("stack", "export"))
+    deployment["deployment"]["resources"] = [
+        {"urn": parent, "custom": False, "type": "pulumi:pulumi:Stack"},
+        {
+            "urn": urn,
+            "custom": True,
+            "id": PROVIDER_ID,
+            "type": type_,
+            "inputs": settings,
+            "outputs": copy.deepcopy(settings),
+        }
+        | ({"parent": parent} if provider == "explicit" else {}),
+        *resources,
+    ]
+    file = stack.home / "official.json"
+    file.write_text(json.dumps(deployment))
+    stack.run("stack", "import", "--file", str(file))
+    file.unlink()
+    cloud.forget_requests()
+    return stack
+
+
+def make_images(cloud):
+    """The images that the state speaks of, as the official provider made them; their ids by their names."""
+    requests = {
+        "b": {"Description": "bb", "SnapshotId": "s-system"},
+        "a": {
+            "Architecture": "x86_64",
+            "Description": "golden image",
+            "InstanceId": "i-running",
+            "Platform": "CentOS",
+            "ResourceGroupId": "rg-other",
+            "Tag.1.Key": "a",
+            "Tag.1.Value": "b",
+        },
+        "c": {
+            "BootMode": "UEFI",
+            "DiskDeviceMapping.1.Device": "/dev/xvda",
+            "DiskDeviceMapping.1.DiskType": "system",
+            "DiskDeviceMapping.1.Size": "40",
+            "DiskDeviceMapping.1.SnapshotId": "s-system",
+            "DiskDeviceMapping.2.Device": "/dev/xvdb",
+            "DiskDeviceMapping.2.DiskType": "data",
+            "DiskDeviceMapping.2.Size": "100",
+        },
+    }
+    made = {}
+    for name, params in requests.items():
+        # The cloud takes no names so short today.
+        made[name] = cloud.call("CreateImage", ImageName=f"short-{name}", **params)["ImageId"]
+        cloud.control("POST", "change", {"region": emulator.REGION, "image": made[name], "name": name})
+    for image in made.values():
+        wait_until_usable(cloud, image)
+    return made
+
+
+def nvme(cloud, stack, support):
+    image = stack.resources()["by_mappings"]["id"]
+    cloud.call("ModifyImageAttribute", ImageId=image, **{"Features.NvmeSupport": support})
+    cloud.forget_requests()
+
+
+def test_a_stack_of_the_official_provider_lives_on(taken_over, cloud):
+    stack = taken_over
+    images = {name: resource["id"] for name, resource in stack.resources().items()}
+    # The feature that its author asked for was given; the state is from before that.
+    nvme(cloud, stack, "supported")
+    stack.preview("--expect-no-changes")
+    stack.run("refresh", "--yes", "--skip-preview")
+    stack.preview("--expect-no-changes")
+    stack.up()
+    stack.preview("--expect-no-changes")
+    assert cloud.changes() == []
+
+    stack.set(description="described anew", tag="c", name="renamed")
+    assert stack.steps() == {"by_name": "update", "by_image_name": "update", "by_mappings": "update"}
+    stack.up()
+    asked = {(call.action, call.params.get("ImageId") or call.params["ResourceId.1"]) for call in cloud.changes()}
+    assert asked == {
+        ("ModifyImageAttribute", images["by_name"]),
+        ("TagResources", images["by_image_name"]),
+        ("ModifyImageAttribute", images["by_mappings"]),
+    }
+    assert {name: resource["id"] for name, resource in stack.resources().items()} == images
+    assert cloud.images()[images["by_mappings"]]["name"] == "renamed"
+    stack.preview("--expect-no-changes")
+
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert cloud.images() == {}
+    assert stack.resources() == {}
+    assert emulator.KEY_SECRET not in stack.kept_text()
+
+
+@pytest.mark.parametrize("provider", ["default"], indirect=True)
+def test_what_the_official_provider_left_undone_is_seen_and_mended(taken_over, cloud):
+    """Its state says that the feature its author asked for is not there, and the cloud says so too."""
+    stack = taken_over
+    nvme(cloud, stack, "unsupported")
+    stack.preview("--expect-no-changes")
+    stack.run("refresh", "--yes", "--skip-preview")
+    assert stack.steps() == {"by_mappings": "update"}
+    stack.up()
+    (call,) = cloud.changes()
+    image = stack.resources()["by_mappings"]["id"]
+    assert (call.action, call.params) == (
+        "ModifyImageAttribute",
+        {"ImageId": image, "Features.NvmeSupport": "supported"},
+    )
+    stack.preview("--expect-no-changes")
+
+
+@pytest.mark.parametrize("provider", ["default"], indirect=True)
+def test_a_stack_of_the_official_provider_is_destroyed_at_once(taken_over, cloud):
+    """Its state does not say which snapshots an image of an instance has, and the author wants them gone with it."""
+    stack = taken_over
+    (forced,) = [image for image in cloud.images().values() if image["name"] == "a"]
+    cloud.control("POST", "change", {"region": emulator.REGION, "image": forced["id"], "used_by": ["i-running"]})
+    made_along = {disk["snapshot"] for disk in forced["disks"]}
+    assert made_along and made_along <= cloud.snapshots().keys()
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert cloud.images() == {}
+    assert stack.resources() == {}
+    assert cloud.snapshots().keys() >= {"s-system", "s-data"}
+    assert not made_along & cloud.snapshots().keys()
+
+
+# What this provider's state holds beyond the published one's. README.md tells users.
+OURS_ALONE = {
+    "imageOwnerAlias", "isCopied", "isSelfShared", "isSubscribed", "isSupportCloudinit", "isSupportIoOptimized",
+    "osName", "osNameEn", "osType", "productCode", "progress", "size",
+}  # fmt: skip
+
+# One of each source, and between them every property that an image has.
+EVERY_PROPERTY = """
+import pulumi_alicloud as alicloud
+
+alicloud.ecs.Image(
+    "of_instance",
+    name="of-instance",
+    instance_id="i-running",
+    architecture="x86_64",
+    platform="CentOS",
+    description="of an instance",
+    resource_group_id="rg-other",
+    tags={"Team": "web"},
+    force=True,
+    delete_auto_snapshot=True,
+)
+alicloud.ecs.Image("of_snapshot", snapshot_id="s-system", image_version="v1", detection_strategy="Standard")
+alicloud.ecs.Image(
+    "of_disks",
+    boot_mode="UEFI",
+    image_family="family",
+    license_type="BYOL",
+    features={"nvme_support": "supported"},
+    disk_device_mappings=[
+        {"device": "/dev/xvda", "disk_type": "system", "snapshot_id": "s-system", "size": 50},
+        {"device": "/dev/xvdb", "disk_type": "data", "snapshot_id": "s-data"},
+    ],
+)
+"""
+
+# The compiler refuses a literal that lacks what the type demands, has what it does not know, or has it of another type.
+TYPES = """
+import * as pulumi from "@pulumi/pulumi";
+import {{ Image, ImageArgs }} from "@pulumi/alicloud/ecs/image";
+
+type Values = {{
+    [Name in keyof Omit<Image, "urn"> as Image[Name] extends pulumi.Output<any> ? Name : never]:
+        Image[Name] extends pulumi.Output<infer Value> ? Value : never;
+}};
+type Optional = {{ [Name in keyof Values as undefined extends Values[Name] ? Name : never]?: Values[Name] }};
+type Outputs = Omit<Values, keyof Optional> & Optional;
+{literals}
+"""
+
+
+def test_a_state_of_ours_fits_the_official_provider_s_types(program, published_typescript, tmp_path):
+    """So that the official provider can take a stack back: it must find what it relies on, in the types it knows."""
+    stack = program(EVERY_PROPERTY)
+    stack.up()
+    resources = stack.resources()
+    given = {name for resource in resources.values() for name in resource["inputs"] if not name.startswith("__")}
+    schema = json.loads((ROOT / "schema.json").read_text())["resources"][IMAGE]
+    assert given == set(schema["inputProperties"])
+    reported = {name for resource in resources.values() for name in resource["outputs"]}
+    assert reported >= set(schema["properties"])
+
+    literals = []
+    for name, resource in resources.items():
+        assert resource["outputs"].keys() >= OURS_ALONE
+        outputs = {
+            key: value
+            for key, value in resource["outputs"].items()
+            if key not in OURS_ALONE and not key.startswith("__")
+        }
+        assert outputs["features"].pop("imdsSupport") in ("v1", "v2")
+        inputs = {key: value for key, value in resource["inputs"].items() if not key.startswith("__")}
+        literals += [
+            f"export const {name}Outputs: Outputs = {json.dumps(outputs)};",
+            f"export const {name}Inputs: ImageArgs = {json.dumps(inputs)};",
+        ]
+        assert find_fractions([outputs, inputs]) == []
+
+    folder = published_typescript.program(tmp_path / "types", TYPES.format(literals="\n".join(literals)))
+    published_typescript.wire(folder)
+    published_typescript.check(folder)
+
+
+def find_fractions(value):
+    """TypeScript has one type for all numbers; the official provider's are whole."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [found for inner in value for found in find_fractions(inner)]
+    return [value] if isinstance(value, float) else []

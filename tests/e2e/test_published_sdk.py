@@ -1,0 +1,251 @@
+"""The published SDKs as clients: their programs run unchanged, and moving between them and ours changes nothing."""
+
+import json
+import os
+from pathlib import Path
+
+import emulator
+from emulator import Call
+from languages import ROOT, run
+from stack import diagnostics
+from test_lifecycle import by_name, sorted_calls, tag
+
+# The same program in each language, with both the default provider and one of its own.
+PYTHON = """
+import pulumi
+import pulumi_alicloud as alicloud
+
+config = pulumi.Config()
+provider = alicloud.Provider(
+    "own",
+    region="cn-hangzhou",
+    access_key="e2e-key",
+    secret_key=config.require_secret("secret"),
+    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
+    profile="of-a-file-that-is-not-there",
+    shared_credentials_file="/nowhere/config.json",
+    client_connect_timeout=30000,
+    client_read_timeout=60000,
+    max_retry_timeout=120,
+    configuration_source="round/trip",
+    skip_region_validation=True,
+    protocol="HTTPS",
+    secure_transport="true",
+    source_ip="10.0.0.1",
+    sign_version=alicloud.ProviderSignVersionArgs(oss="v4"),
+    features=alicloud.ProviderFeaturesArgs(
+        ecs_instance=alicloud.ProviderFeaturesEcsInstanceArgs(replace_on_image_update=True)
+    ),
+)
+web = alicloud.ecs.Image(
+    "web",
+    image_name="web",
+    instance_id="i-running",
+    description=config.require("description"),
+    platform="CentOS",
+    architecture="x86_64",
+    resource_group_id="rg-other",
+    tags={"Team": config.require("team")},
+    force=True,
+    delete_auto_snapshot=True,
+    opts=pulumi.ResourceOptions(provider=provider),
+)
+disks = alicloud.ecs.Image(
+    "disks",
+    boot_mode="UEFI",
+    image_family="family",
+    license_type="Auto",
+    detection_strategy="Standard",
+    features=alicloud.ecs.ImageFeaturesArgs(nvme_support="supported"),
+    disk_device_mappings=[
+        alicloud.ecs.ImageDiskDeviceMappingArgs(device="/dev/xvda", disk_type="system", snapshot_id="s-system"),
+        alicloud.ecs.ImageDiskDeviceMappingArgs(device="/dev/xvdb", disk_type="data", snapshot_id="s-data", size=200),
+    ],
+)
+existing = alicloud.ecs.Image.get("existing", web.id, opts=pulumi.ResourceOptions(provider=provider))
+pulumi.export("webId", web.id)
+pulumi.export("disksId", disks.id)
+pulumi.export("name", disks.image_name)
+pulumi.export("sizes", disks.disk_device_mappings.apply(lambda mappings: [mapping.size for mapping in mappings]))
+pulumi.export("nvme", disks.features.nvme_support)
+pulumi.export("description", existing.description)
+pulumi.export("usable", existing.usable)
+"""
+TYPESCRIPT = """
+import * as pulumi from "@pulumi/pulumi";
+import * as alicloud from "@pulumi/alicloud";
+
+const config = new pulumi.Config();
+const provider = new alicloud.Provider("own", {
+    region: "cn-hangzhou",
+    accessKey: "e2e-key",
+    secretKey: config.requireSecret("secret"),
+    endpoints: [{ ecs: config.require("endpoint") }],
+    profile: "of-a-file-that-is-not-there",
+    sharedCredentialsFile: "/nowhere/config.json",
+    clientConnectTimeout: 30000,
+    clientReadTimeout: 60000,
+    maxRetryTimeout: 120,
+    configurationSource: "round/trip",
+    skipRegionValidation: true,
+    protocol: "HTTPS",
+    secureTransport: "true",
+    sourceIp: "10.0.0.1",
+    signVersion: { oss: "v4" },
+    features: { ecsInstance: { replaceOnImageUpdate: true } },
+});
+const web = new alicloud.ecs.Image("web", {
+    imageName: "web",
+    instanceId: "i-running",
+    description: config.require("description"),
+    platform: "CentOS",
+    architecture: "x86_64",
+    resourceGroupId: "rg-other",
+    tags: { Team: config.require("team") },
+    force: true,
+    deleteAutoSnapshot: true,
+}, { provider });
+const disks = new alicloud.ecs.Image("disks", {
+    bootMode: "UEFI",
+    imageFamily: "family",
+    licenseType: "Auto",
+    detectionStrategy: "Standard",
+    features: { nvmeSupport: "supported" },
+    diskDeviceMappings: [
+        { device: "/dev/xvda", diskType: "system", snapshotId: "s-system" },
+        { device: "/dev/xvdb", diskType: "data", snapshotId: "s-data", size: 200 },
+    ],
+});
+const existing = alicloud.ecs.Image.get("existing", web.id, undefined, { provider });
+export const webId = web.id;
+export const disksId = disks.id;
+export const name = disks.imageName;
+export const sizes = disks.diskDeviceMappings.apply(mappings => mappings.map(mapping => mapping.size));
+export const nvme = disks.features.nvmeSupport;
+export const description = existing.description;
+export const usable = existing.usable;
+"""
+PROGRAMS = {"python": PYTHON, "typescript": TYPESCRIPT}
+
+
+def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_back(program, published, language, cloud):
+    stack = program(PROGRAMS[language.folder], language=published)
+    stack.set_all({"endpoint": cloud.url}, secret={"secret": emulator.KEY_SECRET})
+    stack.set(description="by the published SDK", team="web")
+    warned = stack.up()
+    first = stack.outputs()
+    web, disks = first["webId"], first["disksId"]
+    made = by_name(call for call in cloud.changes() if call.action == "CreateImage")
+    assert made == {
+        "web": {
+            "ImageName": "web",
+            "InstanceId": "i-running",
+            "Description": "by the published SDK",
+            "Platform": "CentOS",
+            "Architecture": "x86_64",
+            "ResourceGroupId": "rg-other",
+            "SecureTransport": "true",
+            "SourceIp": "10.0.0.1",
+            "Tag.1.Key": "Team",
+            "Tag.1.Value": "web",
+        },
+        first["name"]: {
+            "ImageName": first["name"],
+            "BootMode": "UEFI",
+            "ImageFamily": "family",
+            "DetectionStrategy": "Standard",
+            "DiskDeviceMapping.1.Device": "/dev/xvda",
+            "DiskDeviceMapping.1.DiskType": "system",
+            "DiskDeviceMapping.1.SnapshotId": "s-system",
+            "DiskDeviceMapping.2.Device": "/dev/xvdb",
+            "DiskDeviceMapping.2.DiskType": "data",
+            "DiskDeviceMapping.2.SnapshotId": "s-data",
+            "DiskDeviceMapping.2.Size": "200",
+        },
+    }
+    assert first | {"webId": "", "disksId": "", "name": ""} == {
+        "webId": "",
+        "disksId": "",
+        "name": "",
+        "sizes": [40, 200],
+        "nvme": "supported",
+        "description": "by the published SDK",
+        "usable": True,
+    }
+    for setting in ("signVersion.oss", "features"):
+        assert f"{setting}: has no effect" in diagnostics(warned)
+    settled(stack, cloud)
+
+    # An update in place, of exactly what changed.
+    stack.set(description="described anew", team="api")
+    assert stack.steps() == {"web": "update"}
+    stack.up()
+    assert sorted_calls(without_place(cloud.changes())) == sorted_calls(
+        [Call("ModifyImageAttribute", {"ImageId": web, "Description": "described anew"}), tag(web, Team="api")]
+    )
+
+    # The same text with our SDK, whose version is another, and back again.
+    cloud.forget_requests()
+    for sdk in (language, published):
+        stack.move_to(sdk)
+        stack.preview("--expect-no-changes")
+        stack.up()
+        assert cloud.changes() == []
+        assert stack.outputs() == first | {"description": "described anew"}
+    assert set(cloud.images()) == {web, disks}
+
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert cloud.images() == {}
+    assert stack.resources() == {}
+    assert emulator.KEY_SECRET not in stack.kept_text()
+    assert stack.plugin_stderr.read_text() == ""
+
+
+def settled(stack, cloud):
+    cloud.forget_requests()
+    stack.preview("--expect-no-changes")
+    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.preview("--expect-no-changes")
+    assert cloud.changes() == []
+
+
+def without_place(calls):
+    """Without what the settings of the program's own provider add to every call."""
+    place = ("SecureTransport", "SourceIp")
+    return [
+        Call(call.action, {name: value for name, value in call.params.items() if name not in place}) for call in calls
+    ]
+
+
+# What the published SDK calls settings and properties, and how they nest, as the package itself tells.
+NAMES = """
+import json
+import pulumi_alicloud
+from pulumi import _types
+from pulumi_alicloud.ecs import _inputs, image, outputs
+
+top = vars(pulumi_alicloud._inputs)
+known = {"provider": _types.input_type_types(pulumi_alicloud.ProviderArgs)}
+known["image"] = _types.input_type_types(image.ImageArgs)
+known["state"] = _types.resource_types(image.Image)
+for name in ("AssumeRole", "AssumeRoleWithOidc", "Features", "FeaturesEcsInstance", "SignVersion"):
+    known[f"Provider{name}"] = _types.input_type_types(top[f"Provider{name}Args"])
+for name in ("ImageDiskDeviceMapping", "ImageFeatures"):
+    known[name] = _types.output_type_types(getattr(outputs, name))
+    known[name] |= _types.input_type_types(getattr(_inputs, f"{name}Args"))
+print(json.dumps({where: sorted(names) for where, names in known.items()}))
+"""
+
+
+def test_every_setting_and_property_of_the_published_sdk_is_ours_too(published_python):
+    python = Path(os.environ["PUBLISHED_PYTHON"]) / "python"
+    theirs = json.loads(run(python, "-c", NAMES, cwd=ROOT / "tests/e2e"))
+    schema = json.loads((ROOT / "schema.json").read_text())
+    image = schema["resources"]["alicloud:ecs/image:Image"]
+    ours = {
+        "provider": schema["provider"]["inputProperties"],
+        "image": image["inputProperties"],
+        "state": image["properties"],
+    } | {token.rsplit(":", 1)[1]: type_["properties"] for token, type_ in schema["types"].items()}
+    missing = {where: set(names) - set(ours[where]) for where, names in theirs.items()}
+    assert {where: names for where, names in missing.items() if names} == {}

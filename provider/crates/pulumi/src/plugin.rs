@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Duration;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::engine::Engine;
@@ -50,7 +50,8 @@ pub async fn serve<P: Provider>(
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
     let serving = tonic::transport::Server::builder().add_service(service).serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
+        // Answers are written in several small pieces, which must not wait for each other's acknowledgement.
+        TcpIncoming::from(listener).with_nodelay(Some(true)),
         async {
             // Nobody is left who would send an error.
             let _ = stop.wait_for(|stop| *stop).await;

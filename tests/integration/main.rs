@@ -13,5 +13,7 @@ mod harness;
 mod house_rules;
 mod image;
 mod image_faults;
+mod image_laws;
+mod image_programs;
 mod provider;
 mod stack;

@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status};
 pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
 pub(crate) const REGION: &str = "cn-hangzhou";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
+pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
 
 pub(crate) fn urn(name: &str) -> String {

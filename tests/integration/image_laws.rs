@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 
 use crate::harness::{Plan, Stack, World, secret, text};
 use crate::image_programs::{
-    Expected, can_be_made, drift, edited_program, expected, is_updatable, not_in_effect, program, tag_texts,
+    Expected, can_be_made, drift, edited_program, expected, is_updatable, junk_program, leads_somewhere,
+    not_in_effect, program, tag_texts,
 };
 
 /// How many programs each law is tried on.
@@ -182,6 +183,36 @@ fn what_others_change_is_seen_by_refresh_shown_by_preview_and_repaired_by_up() {
         wrong.retain(|text| !text.contains("should be cleared"));
         prop_assert!(wrong.is_empty(), "{:?}", wrong);
         prop_assert_eq!(stack.preview(&mut world.plugin, &program).await.0, Plan::Same, "after the repair");
+        Ok(())
+    });
+}
+
+#[test]
+fn whatever_a_program_says_check_answers_and_what_it_lets_through_goes_on() {
+    holds(regressions!("junk"), junk_program(), async |world, program| {
+        let inputs = match world.plugin.check("web", program.clone()).await {
+            Ok(inputs) => inputs,
+            Err(failures) => {
+                for failure in failures {
+                    let (path, reason) = failure.split_once(": ").unwrap_or_default();
+                    prop_assert!(!reason.is_empty(), "no reason: {}", failure);
+                    // That no source is given is nobody's mistake but the program's.
+                    let is_whole =
+                        path.is_empty() && reason.contains("exactly one of instanceId, snapshotId and");
+                    prop_assert!(is_whole || leads_somewhere(path, &program), "no path: {}", failure);
+                }
+                return Ok(());
+            }
+        };
+        let state = world.plugin.preview_create("web", &inputs).await;
+        prop_assert!(state.get("status").is_some(), "{}", state);
+        let old = json!({ "imageName": "old", "snapshotId": "s-system" });
+        let kept = json!({ "id": "m-1", "imageName": "old" });
+        world.plugin.diff("web", &kept, &old, &inputs).await;
+        world.plugin.diff("web", &kept, &inputs, &old).await;
+        world.plugin.preview_update("web", &kept, &old, &inputs).await;
+        let again = world.plugin.check_against("web", Some(inputs.clone()), program).await;
+        prop_assert!(again.is_ok(), "good once, refused then: {:?}", again);
         Ok(())
     });
 }

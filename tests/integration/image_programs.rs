@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value as Json, json};
 
-use crate::harness::text;
+use crate::harness::{SIGNATURE, UNKNOWN, text};
 
 /// A snapshot that a program may name, and that is not there.
 pub(crate) const ABSENT_SNAPSHOT: &str = "s-elsewhere";
@@ -284,6 +284,66 @@ fn blend(old: &Part, other: &Part, at: Index) -> Part {
         return one(now, Some(name.clone()));
     }
     new
+}
+
+/// A program in which anything may stand anywhere.
+pub(crate) fn junk_program() -> impl Strategy<Value = Json> {
+    let name = prop_oneof![
+        8 => select(PROPERTIES.map(|(name, _)| name).to_vec()).prop_map(str::to_owned),
+        1 => Just("name".to_owned()),
+        1 => ".{0,12}",
+    ];
+    let base = prop_oneof![3 => program(), 1 => Just(json!({}))];
+    (base, vec((name, junk()), 0..4)).prop_map(|(mut program, junk)| {
+        program.as_object_mut().expect("an object").extend(junk);
+        program
+    })
+}
+
+fn junk() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        Just(UNKNOWN.into()),
+        ".{0,300}".prop_map(Json::from),
+        Just("s-system".into()),
+    ];
+    // Special values of the wire: secrets, outputs, assets, archives, resources, and one that nobody knows.
+    let signature = select(
+        &[
+            "1b47061264138c4ac30d75fd1eb44270",
+            "d0e6a833031e9bbcd3f4e8bde6ca49a4",
+            "c44067f5952c0a294b673a41bacd8c17",
+            "0def7320c3a5731c473e5ecbe6d01bc7",
+            "5cf8f73096256a8f31e491e813e4eb8e",
+            "nonsense",
+        ][..],
+    );
+    let key = prop_oneof![
+        3 => select(&["device", "diskType", "size", "snapshotId", "imdsSupport", "nvmeSupport", "progress"][..])
+            .prop_map(str::to_owned),
+        1 => ".{0,140}",
+    ];
+    leaf.prop_recursive(5, 60, 18, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..19).prop_map(Json::from),
+            btree_map(key.clone(), inner.clone(), 0..22)
+                .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+            (signature.clone(), inner, any::<bool>()).prop_map(
+                |(signature, value, secret)| json!({ SIGNATURE: signature, "value": value, "secret": secret })
+            ),
+        ]
+    })
+}
+
+/// Whether the path of a failure leads to something that the program gives, or to a property that there is.
+pub(crate) fn leads_somewhere(path: &str, program: &Json) -> bool {
+    let given = program.as_object().into_iter().flatten().any(|(name, _)| {
+        path.starts_with(name.as_str()) && !name.is_empty() || path.starts_with(&step(name))
+    });
+    given || PROPERTIES.iter().any(|(name, _)| path == *name) || path == "name"
 }
 
 /// What the rules say of going from one program to another.

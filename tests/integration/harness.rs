@@ -17,14 +17,14 @@ use pulumi::pulumirpc::{self as rpc};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
 pub(crate) const REGION: &str = "cn-hangzhou";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
+pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
 
 pub(crate) fn urn(name: &str) -> String {
@@ -124,6 +124,8 @@ pub(crate) struct Plugin {
     pub(crate) engine: FakeEngine,
     /// In seconds, for each operation; 0 is the plugin's own.
     pub(crate) time_limit: f64,
+    /// What automatic names are made from, of which an engine gives each resource that it makes another.
+    pub(crate) seed: String,
 }
 
 impl Plugin {
@@ -131,7 +133,7 @@ impl Plugin {
         Plugin::start_with(&[]).await
     }
 
-    /// Starts the built plugin with no environment but these variables, as an engine does.
+    /// Starts the built plugin with no environment but these variables and the pace of tests, as an engine does.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Plugin {
         let engine = FakeEngine::start();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pulumi-resource-alicloud"))
@@ -148,7 +150,7 @@ impl Plugin {
         let port: u16 = line.trim().parse().expect("a port");
         let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
         let rpc = ResourceProviderClient::new(endpoint.connect().await.expect("the plugin serves"));
-        Plugin { rpc, child, engine, time_limit: 0.0 }
+        Plugin { rpc, child, engine, time_limit: 0.0, seed: "seed".to_owned() }
     }
 
     pub(crate) async fn configured(cloud: &Emulator) -> Plugin {
@@ -187,7 +189,7 @@ impl Plugin {
             urn: urn(name),
             olds: olds.as_ref().map(to_struct),
             news: Some(to_struct(&news)),
-            random_seed: b"seed".to_vec(),
+            random_seed: self.seed.clone().into_bytes(),
             ..rpc::CheckRequest::default()
         };
         let response = self.rpc.check(request).await.expect("Check answers").into_inner();
@@ -421,6 +423,7 @@ impl Stack {
         let diff = plugin.diff(&self.name, &kept.state, &kept.inputs, &inputs).await;
         if !diff.replaces.is_empty() {
             // The replacement is a new resource, so what was filled in for the old one is filled in anew.
+            plugin.seed.push('+');
             let inputs = plugin.check(&self.name, program.clone()).await.expect("good inputs stay good");
             return (Plan::Replace(diff), inputs);
         }
@@ -538,7 +541,7 @@ impl FakeEngine {
             let listener = TcpListener::from_std(listener).expect("a listener");
             let _ = tonic::transport::Server::builder()
                 .add_service(service)
-                .serve_with_incoming(TcpListenerStream::new(listener))
+                .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
                 .await;
         });
         FakeEngine { address, lines, runtime: Some(runtime) }

@@ -14,6 +14,8 @@ mod harness;
 mod house_rules;
 mod image;
 mod image_faults;
+mod image_laws;
 mod image_looks;
+mod image_programs;
 mod provider;
 mod stack;

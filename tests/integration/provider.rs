@@ -1,6 +1,6 @@
 //! The provider as a whole: its settings, its schema, what it lacks, and when it ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use emulator::Emulator;
 use pulumi::pulumirpc::{self as rpc};
@@ -237,6 +237,22 @@ async fn standard_output_carries_the_port_and_nothing_else() {
     world.plugin.up("web", json!({ "snapshotId": "s-system" })).await;
     let World { plugin, .. } = world;
     assert_eq!(plugin.stop_and_read_output(), (String::new(), String::new()));
+}
+
+/// The network's stack holds small writes back for 40 ms, unless it is told not to.
+#[tokio::test]
+async fn no_call_waits_for_an_acknowledgement() {
+    let mut world = World::new().await;
+    let (nothing, quick) = (json!({}), Duration::from_millis(35));
+    let mut times = Vec::new();
+    for _ in 0..60 {
+        let started = Instant::now();
+        world.plugin.read("web", "m-system", &nothing, &nothing).await.unwrap().unwrap();
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    // A machine that is busy is slow at times, but not at every call.
+    assert!(times[15] < quick, "{times:?}");
 }
 
 #[tokio::test]

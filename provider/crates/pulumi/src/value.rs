@@ -452,4 +452,95 @@ mod tests {
         conceal(&mut properties, &Path::property("absent"));
         assert_eq!(properties, expected);
     }
+
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    fn key() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => "[a-z]{0,3}",
+            1 => Just(SIGNATURE_KEY.to_owned()),
+            1 => Just("value".to_owned()),
+            1 => Just("secret".to_owned()),
+        ]
+    }
+
+    /// Anything that the wire can carry, special values and half of them in the first place.
+    fn wire() -> impl Strategy<Value = prost_types::Value> {
+        let known = [SECRET, OUTPUT, FOREIGN[0].0, FOREIGN[1].0, FOREIGN[2].0, UNKNOWN, TYPED_UNKNOWNS[0]];
+        let leaf = prop_oneof![
+            Just(None),
+            Just(Some(Kind::NullValue(0))),
+            any::<bool>().prop_map(|value| Some(Kind::BoolValue(value))),
+            // Not what is no number: it equals nothing.
+            any::<f64>()
+                .prop_filter("NaN", |value| !value.is_nan())
+                .prop_map(|value| Some(Kind::NumberValue(value))),
+            ".{0,8}".prop_map(|text| Some(Kind::StringValue(text))),
+            proptest::sample::select(known.to_vec())
+                .prop_map(|text| Some(Kind::StringValue(text.to_owned()))),
+        ];
+        let leaf = leaf.prop_map(|kind| prost_types::Value { kind });
+        leaf.prop_recursive(8, 64, 5, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(|values| Kind::ListValue(ListValue { values })),
+                btree_map(key(), inner, 0..5)
+                    .prop_map(|fields| Kind::StructValue(Struct { fields: fields.into_iter().collect() })),
+            ]
+            .prop_map(|kind| prost_types::Value { kind: Some(kind) })
+        })
+    }
+
+    /// Any value as it is inside.
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Unknown),
+            any::<bool>().prop_map(Value::Bool),
+            any::<f64>().prop_filter("NaN", |value| !value.is_nan()).prop_map(Value::Number),
+            ".{0,8}".prop_map(Value::String),
+        ];
+        leaf.prop_recursive(8, 64, 5, |inner| {
+            prop_oneof![
+                vec(prop_oneof![1 => Just(Value::Null), 5 => inner.clone()], 0..5).prop_map(Value::Array),
+                btree_map(".{0,5}", inner.clone(), 0..5).prop_map(Value::Object),
+                inner.prop_map(|inner| Value::Secret(Box::new(inner))),
+            ]
+        })
+    }
+
+    fn nested(levels: usize, inside: &prost_types::Value) -> prost_types::Value {
+        (0..levels).fold(inside.clone(), |inner, level| {
+            let kind = match level % 3 {
+                0 => Kind::ListValue(ListValue { values: vec![inner] }),
+                1 => Kind::StructValue(Struct { fields: [("k".to_owned(), inner)].into() }),
+                _ => {
+                    let signature = prost_types::Value { kind: Some(Kind::StringValue(SECRET.to_owned())) };
+                    let fields = [(SIGNATURE_KEY.to_owned(), signature), ("value".to_owned(), inner)];
+                    Kind::StructValue(Struct { fields: fields.into() })
+                }
+            };
+            prost_types::Value { kind: Some(kind) }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn values_survive_the_wire(value in value()) {
+            check_round_trip(value);
+        }
+
+        #[test]
+        fn whatever_is_on_the_wire_is_read_and_means_the_same_when_it_comes_back(wire in wire()) {
+            let read = from_struct(Struct { fields: [("p".to_owned(), wire)].into() });
+            prop_assert_eq!(from_struct(to_struct(read.clone())), read);
+        }
+
+        #[test]
+        fn no_depth_is_too_much(wire in wire(), levels in 0..400_usize) {
+            let read = from_struct(Struct { fields: [("p".to_owned(), nested(levels, &wire))].into() });
+            let (plain, secrets) = Value::Object(read).reveal();
+            prop_assert!(levels < 3 || !secrets.is_empty(), "no secret is marked");
+            prop_assert!(to_json(&plain).is_object());
+        }
+    }
 }

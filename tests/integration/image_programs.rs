@@ -367,8 +367,7 @@ pub(crate) fn expected(old: &Json, new: &Json, cloud: &Json) -> Expected {
         let (before, after) = (value_of(old, property), value_of(new, property));
         // A name that is left out stays; so does what only the cloud has named so far.
         let after = if property == "imageName" { after.or(before.clone()) } else { after };
-        if before.is_none() && when == When::Replace && after.is_some() && after == reported(cloud, property)
-        {
+        if before.is_none() && after.is_some() && after == reported(cloud, property) {
             continue;
         }
         let written = if property == "imageName" { written_name(old, new) } else { property };
@@ -429,13 +428,26 @@ fn written_name(old: &Json, new: &Json) -> &'static str {
     name_in(new).or_else(|| name_in(old)).unwrap_or("imageName")
 }
 
-/// What the cloud reports of a property that replaces.
+/// What the cloud calls the properties that it reports as text or as tags.
+const REPORTED: [(&str, &str); 10] = [
+    ("architecture", "architecture"),
+    ("bootMode", "boot_mode"),
+    ("description", "description"),
+    ("imageFamily", "family"),
+    ("imageName", "name"),
+    ("imageVersion", "version"),
+    ("licenseType", "license_type"),
+    ("platform", "platform"),
+    ("resourceGroupId", "resource_group"),
+    ("tags", "tags"),
+];
+
+/// What the cloud reports of a property.
 fn reported(cloud: &Json, property: &str) -> Option<Json> {
-    match property {
-        "platform" => Some(cloud["platform"].clone()),
-        "imageVersion" => Some(cloud["version"].clone()),
-        _ => None,
+    if property == "features" {
+        return Some(json!({ "imdsSupport": cloud["imds_support"], "nvmeSupport": cloud["nvme_support"] }));
     }
+    REPORTED.iter().find(|(name, _)| *name == property).map(|(_, there)| cloud[there].clone())
 }
 
 /// Paths as Pulumi writes them, as deep as both sides have something.
@@ -484,18 +496,7 @@ pub(crate) fn not_in_effect(program: &Json, cloud: &Json) -> Vec<String> {
             wrong.push(format!("{property} is {there} and not {wanted}"));
         }
     };
-    for (property, there) in [
-        ("architecture", "architecture"),
-        ("bootMode", "boot_mode"),
-        ("description", "description"),
-        ("imageFamily", "family"),
-        ("imageName", "name"),
-        ("imageVersion", "version"),
-        ("licenseType", "license_type"),
-        ("platform", "platform"),
-        ("resourceGroupId", "resource_group"),
-        ("tags", "tags"),
-    ] {
+    for (property, there) in REPORTED {
         compare(property, &cloud[there]);
     }
     for (feature, there) in [("imdsSupport", "imds_support"), ("nvmeSupport", "nvme_support")] {

@@ -47,6 +47,13 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
     inputs
 }
 
+/// The value of a property under whichever name it is there.
+pub(crate) fn value<'a>(object: &ObjectType, properties: &'a Properties, target: &str) -> Option<&'a Value> {
+    let under_old_name =
+        || pairs(object).filter(|(_, of)| *of == target).find_map(|(alias, _)| properties.get(alias));
+    properties.get(target).or_else(under_old_name)
+}
+
 /// Which properties a program gives under their old names.
 #[derive(Debug)]
 pub(crate) struct Writing<'a> {

@@ -444,12 +444,11 @@ impl<P: Provider> Operations<P> {
 
 /// What differs between old and new inputs. A program that begins to name what the cloud has anyway changes nothing.
 fn changes_to(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Vec<Change> {
-    let has = alias::canonical(object, state.clone());
     let mut changes = compare(object, olds, news);
     changes.retain(|change| {
         let key = change.path.first_key().unwrap_or_default();
         let named_only = change.kind == ChangeKind::Add && change.path.steps().len() == 1;
-        !(named_only && news.contains_key(key) && news.get(key) == has.get(key))
+        !(named_only && news.contains_key(key) && news.get(key) == alias::value(object, state, key))
     });
     changes
 }

@@ -1,9 +1,11 @@
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
-from languages import LANGUAGES, PUBLISHED, ROOT
+from languages import LANGUAGES, PUBLISHED, ROOT, run
 from stack import Stack
 
 
@@ -15,8 +17,8 @@ def pytest_generate_tests(metafunc):
     """A language's tests stay together, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
-        if "published" in metafunc.fixturenames:
-            names = [name for name in names if name in PUBLISHED]
+        if some := metafunc.definition.get_closest_marker("languages"):
+            names = [name for name in names if name in some.args]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
         metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
 
@@ -28,11 +30,15 @@ def binary():
     return path
 
 
-def ready(language):
+def need(what, missing):
     """Skips what this machine cannot run; in CI that is a failure."""
-    if missing := language.missing():
-        reason = f"{type(language).__name__} is not tested here: {', '.join(missing)} missing"
+    if missing:
+        reason = f"{what} is not tested here: {', '.join(missing)} missing"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def ready(language):
+    need(type(language).__name__, language.missing())
     language.build()
     return language
 
@@ -96,6 +102,27 @@ def program(python, cloud, binary, tmp_path, request):
         return stack
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_program(tmp_path_factory):
+    """The program that the engine writes of a stack's imported resources, by its own generators."""
+    need("what an import writes", [name for name in ("go",) if shutil.which(name) is None])
+    tool = tmp_path_factory.mktemp("imported") / "imported"
+    env = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+    run("go", "build", "-o", tool, "./imported", cwd=ROOT / "sdk/gen", env=env)
+
+    def write(stack, language):
+        done = subprocess.run(
+            [tool, ROOT / "schema.json", language.folder],
+            input=stack.quiet("stack", "export"),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return write
 
 
 @pytest.hookimpl(wrapper=True)

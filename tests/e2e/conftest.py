@@ -1,10 +1,11 @@
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from emulator import Emulator
-from languages import LANGUAGES, PUBLISHED, ROOT
+from languages import LANGUAGES, PUBLISHED, ROOT, run
 from program import Program
 from proxy import Proxy
 from scene import Scene
@@ -19,8 +20,8 @@ def pytest_generate_tests(metafunc):
     """A language's tests stay together, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
-        if "published" in metafunc.fixturenames:
-            names = [name for name in names if name in PUBLISHED]
+        if some := metafunc.definition.get_closest_marker("languages"):
+            names = [name for name in names if name in some.args]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
         metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
 
@@ -32,14 +33,15 @@ def binary():
     return path
 
 
-def not_here(reason):
+def need(what, missing):
     """Skips what this machine cannot run; in CI that is a failure."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    if missing:
+        reason = f"{what} is not tested here: {', '.join(missing)} missing"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def ready(language):
-    if missing := language.missing():
-        not_here(f"{type(language).__name__} is not tested here: {', '.join(missing)} missing")
+    need(type(language).__name__, language.missing())
     language.build()
     return language
 
@@ -105,6 +107,7 @@ def program(python, cloud, binary, tmp_path, request):
     return make
 
 
+<<<<<<< HEAD
 @pytest.fixture
 def proxy():
     running = Proxy()
@@ -115,8 +118,7 @@ def proxy():
 @pytest.fixture
 def hosted(binary, tmp_path):
     """A stack without a cloud, whose program is in the test."""
-    if shutil.which("pulumi") is None:
-        not_here("the engine is not tested here: pulumi is missing")
+    need("the engine", [name for name in ("pulumi",) if shutil.which(name) is None])
     folder = tmp_path / "program"
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
@@ -135,6 +137,27 @@ def scene(hosted, proxy, binary, tmp_path):
     scene = Scene(hosted, proxy, start_cloud)
     yield scene
     scene.close()
+=======
+@pytest.fixture(scope="session")
+def write_program(tmp_path_factory):
+    """The program that the engine writes of a stack's imported resources, by its own generators."""
+    need("what an import writes", [name for name in ("go",) if shutil.which(name) is None])
+    tool = tmp_path_factory.mktemp("imported") / "imported"
+    env = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+    run("go", "build", "-o", tool, "./imported", cwd=ROOT / "sdk/gen", env=env)
+
+    def write(stack, language):
+        done = subprocess.run(
+            [tool, ROOT / "schema.json", language.folder],
+            input=stack.quiet("stack", "export"),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return write
+>>>>>>> wt-migrate
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,32 +1,69 @@
-"""`pulumi import`, and a program that says what was imported."""
+"""`pulumi import`, and the program that it writes."""
 
 import json
-import re
 
+import pytest
 from test_lifecycle import IMAGE, wait_until_usable
 
+TAG = {"Tag.1.Key": "Team", "Tag.1.Value": "Images", "Tag.2.Key": "cost center", "Tag.2.Value": 'a "quoted" $value'}
 
-def test_a_program_that_says_what_was_imported_changes_nothing(program, cloud):
-    made = cloud.call(
-        "CreateImage",
-        ImageName="made-elsewhere",
-        InstanceId="i-running",
-        Description="made by hand",
-        ImageFamily="family",
-        ResourceGroupId="rg-other",
-        **{"Tag.1.Key": "Team", "Tag.1.Value": "Images"},
-    )["ImageId"]
-    wait_until_usable(cloud, made)
+# Images as somebody made them by hand, with what CreateImage cannot set.
+MADE_ELSEWHERE = {
+    "plain": ({"SnapshotId": "s-system"}, {}),
+    "tagged": ({"InstanceId": "i-running", "Description": "made by hand", "ResourceGroupId": "rg-other"} | TAG, {}),
+    "family": ({"InstanceId": "i-stopped", "ImageFamily": "family", "ImageVersion": "v1", "BootMode": "UEFI"}, {}),
+    "disks": (
+        {
+            "DiskDeviceMapping.1.Device": "/dev/xvda",
+            "DiskDeviceMapping.1.DiskType": "system",
+            "DiskDeviceMapping.1.SnapshotId": "s-system",
+            "DiskDeviceMapping.1.Size": "60",
+            "DiskDeviceMapping.2.Device": "/dev/xvdb",
+            "DiskDeviceMapping.2.DiskType": "data",
+            "DiskDeviceMapping.2.SnapshotId": "s-data",
+            "DiskDeviceMapping.3.Device": "/dev/xvdc",
+            "DiskDeviceMapping.3.DiskType": "data",
+            "DiskDeviceMapping.3.Size": "20",
+        },
+        {"Features.NvmeSupport": "supported", "Features.ImdsSupport": "v2"},
+    ),
+    "windows": ({"SnapshotId": "s-system", "Platform": "Windows Server 2022"}, {"LicenseType": "BYOL"}),
+}
+
+
+@pytest.fixture
+def made_elsewhere(cloud):
+    """The images' ids by their names."""
+    ids = {}
+    for name, (params, more) in MADE_ELSEWHERE.items():
+        ids[name] = cloud.call("CreateImage", ImageName=f"made-{name}", **params)["ImageId"]
+        wait_until_usable(cloud, ids[name])
+        if more:
+            cloud.call("ModifyImageAttribute", ImageId=ids[name], **more)
     cloud.forget_requests()
+    return ids
 
-    stack = program("")
-    stack.run("import", IMAGE, "imported", made, "--yes", "--generate-code=false")
-    imported = stack.resources()["imported"]
-    assert imported["id"] == made
 
-    (stack.folder / "__main__.py").write_text(program_of(imported))
+@pytest.mark.languages("typescript", "python", "go")
+def test_the_program_that_is_written_of_imported_images_changes_nothing(
+    program, language, cloud, made_elsewhere, write_program
+):
+    stack = program("", language=language)
+    wanted = [{"type": IMAGE, "name": name, "id": image} for name, image in made_elsewhere.items()]
+    file = stack.home / "import.json"
+    file.write_text(json.dumps({"resources": wanted}))
+    stack.run("import", "--file", str(file), "--yes", "--generate-code=false")
+    assert {name: resource["id"] for name, resource in stack.resources().items()} == made_elsewhere
+
+    written = write_program(stack, language)
+    (stack.folder / language.main).write_text(written)
+    for said in ("made by hand", "cost center", "Windows Server 2022", "BYOL", "supported", "/dev/xvdc", "rg-other"):
+        assert said in written, written
+    for reported in ("createTime", "CreateTime", "create_time", "progress", "importOss", "import_oss"):
+        assert reported not in written, written
     stack.preview("--expect-no-changes")
     stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.up()
     stack.preview("--expect-no-changes")
     assert cloud.changes() == []
 
@@ -35,24 +72,3 @@ def test_an_image_that_is_not_there_is_not_imported(program):
     stack = program("")
     said = stack.run("import", IMAGE, "imported", "m-missing", "--yes", "--generate-code=false", fails=True)
     assert "m-missing" in said
-
-
-def program_of(resource):
-    """A Python program that gives the resource the inputs that its state holds."""
-    inputs = {name: value for name, value in resource["inputs"].items() if not name.startswith("__")}
-    arguments = {snake(name): with_snake_keys(value) if name != "tags" else value for name, value in inputs.items()}
-    return (
-        "import json\nimport pulumi\nimport pulumi_alicloud as alicloud\n"
-        f"arguments = json.loads({json.dumps(json.dumps(arguments))})\n"
-        'alicloud.ecs.Image("imported", opts=pulumi.ResourceOptions(protect=True), **arguments)\n'
-    )
-
-
-def with_snake_keys(value):
-    if isinstance(value, dict):
-        return {snake(name): with_snake_keys(inner) for name, inner in value.items()}
-    return [with_snake_keys(inner) for inner in value] if isinstance(value, list) else value
-
-
-def snake(name):
-    return re.sub(r"(?<=[a-z])([A-Z])", lambda found: f"_{found[1].lower()}", name)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import emulator
+import pytest
 from emulator import Call
 from languages import ROOT, run
 from stack import diagnostics
@@ -128,6 +129,7 @@ export const usable = existing.usable;
 PROGRAMS = {"python": PYTHON, "typescript": TYPESCRIPT}
 
 
+@pytest.mark.languages(*PROGRAMS)
 def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_back(program, published, language, cloud):
     stack = program(PROGRAMS[language.folder], language=published)
     stack.set_all({"endpoint": cloud.url}, secret={"secret": emulator.KEY_SECRET})

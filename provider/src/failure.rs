@@ -1,6 +1,11 @@
 //! From what the cloud's client says to what the engine must be told. The only file where the two meet.
 
+use aliyun::ErrorKind;
 use pulumi::Failure;
+
+/// What to do about any call whose time ran out.
+const MORE_TIME: &str = "Run the command again to go on from there. customTimeouts allows more time, as does \
+                         maxRetryTimeout where it is set.";
 
 /// A call failed, and nothing is lost by saying just that.
 pub(crate) fn cloud(error: aliyun::Error) -> Failure {
@@ -9,7 +14,8 @@ pub(crate) fn cloud(error: aliyun::Error) -> Failure {
 
 /// The whole text of an error: what happened, then what to do.
 pub(crate) fn text(error: &aliyun::Error) -> String {
-    match error.advice() {
+    let more_time = (error.kind() == ErrorKind::TimedOut).then(|| MORE_TIME.to_owned());
+    match error.advice().or(more_time) {
         Some(advice) => format!("{}\n{advice}", pulumi::chain(error)),
         None => pulumi::chain(error),
     }

@@ -86,7 +86,7 @@ pub(crate) async fn settle(
     let id = &made.id;
     let mut state = ImageState { recovered: made.recovered.clone(), ..ImageState::default() };
     let late = late_attributes(args);
-    let seen = match wait_until_usable(client, context, id, made.seen).await {
+    let seen = match wait_until_usable(client, context, id, made.seen, "create").await {
         Ok(seen) => seen,
         Err(Unusable::Failed { message, seen }) => {
             return Err(give_up(client, context, id, args, state, message, &seen).await);
@@ -136,12 +136,13 @@ enum Unusable {
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
 
-/// `seen` is what a look just before has shown.
+/// `seen` is what a look just before has shown; `limit` is which of the custom time-outs applies.
 async fn wait_until_usable(
     client: &Client,
     context: &Context,
     id: &str,
     seen: Option<Described>,
+    limit: &str,
 ) -> Result<Described, Unusable> {
     let started = Instant::now();
     let mut seen = seen.map(Box::new);
@@ -186,11 +187,11 @@ async fn wait_until_usable(
                 }
             }
             _ if Instant::now() >= context.deadline() => {
-                let limit = context.time_limit().as_secs();
+                let seconds = context.time_limit().as_secs();
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
                 return Err(stopped(Failure::Refused(format!(
-                    "image {id} is not usable after {limit} s: it is {state}. `pulumi up` waits on; \
-                     customTimeouts.create allows more time"
+                    "image {id} is not usable after {seconds} s: it is {state}. `pulumi up` waits on; \
+                     customTimeouts.{limit} allows more time"
                 ))));
             }
             Ok(None) => {}
@@ -422,7 +423,7 @@ pub(crate) async fn update(
     let mut state = old.state;
     if !is_settled(&state) {
         // An earlier operation ended before the image did.
-        state = match wait_until_usable(client, context, &id, None).await {
+        state = match wait_until_usable(client, context, &id, None, "update").await {
             Ok(seen) => state_of(&seen, &args, state.recovered),
             Err(Unusable::Failed { message, seen }) => {
                 let state = state_of(&seen, &args, state.recovered);
@@ -780,13 +781,18 @@ fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
 
 async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
     for looks in 1.. {
-        if describe(client, context, id).await?.is_none() {
-            return Ok(());
+        let look = describe(client, context, id).await;
+        let late = Instant::now() >= context.deadline();
+        match look {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) if !late => {}
+            Err(failure) if !late => return Err(failure),
+            // A look that has no time left fails, and says less than the limit does.
+            Ok(Some(_)) | Err(_) => break,
         }
-        if Instant::now() >= context.deadline() {
-            break;
+        if looks == 1 {
+            context.status(&format!("image {id}: being deleted"));
         }
-        context.status(&format!("image {id}: being deleted"));
         pause(context, client.pace.delay(looks)).await?;
     }
     let limit = context.time_limit().as_secs();

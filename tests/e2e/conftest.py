@@ -65,7 +65,7 @@ def example(language, cloud, binary, tmp_path, request):
     """The language's example in a stack of its own that uses the emulator."""
     folder = language.example(tmp_path / "program")
     stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
-    request.node.shown = [stack, cloud]
+    request.node.shown = lambda: (stack, cloud)
     stack.init(cloud)
     return stack
 
@@ -80,7 +80,7 @@ def program(python, cloud, binary, tmp_path, request):
         (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
         (folder / "__main__.py").write_text(text)
         stack = Stack(folder, tmp_path / "home", binary, python.wire(folder))
-        request.node.shown = [stack, cloud]
+        request.node.shown = lambda: (stack, cloud)
         if configured:
             stack.init(cloud)
         else:
@@ -113,11 +113,12 @@ def hosted(binary, tmp_path):
 
 
 @pytest.fixture
-def scene(hosted, proxy, binary, tmp_path):
+def scene(hosted, proxy, binary, tmp_path, request):
     def start_cloud(*flags, **options):
         return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
 
     scene = Scene(hosted, proxy, start_cloud)
+    request.node.shown = lambda: (hosted, scene.cloud)
     yield scene
     scene.close()
 
@@ -126,10 +127,11 @@ def scene(hosted, proxy, binary, tmp_path):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed and (shown := getattr(item, "shown", None)):
-        stack, cloud = shown
+        stack, cloud = shown()
         report.sections.append(("pulumi", stack.report()))
-        report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
-        if cloud.process.poll() is None:
+        if cloud:
+            report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
+        if cloud and cloud.process.poll() is None:
             lines = (
                 f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}"
                 for entry in cloud.requests()

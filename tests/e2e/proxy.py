@@ -26,6 +26,11 @@ class Instant:
         return self.moment.format(self.action if self.occurrence == 1 else f"{self.action} {self.occurrence}")
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
 class Proxy:
     """One call at a time. With `ticks`, the cloud's clock moves with each call, and only then. Calls of an action in
     `ignored` are answered as if carried out, and never reach the cloud."""
@@ -49,8 +54,7 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()

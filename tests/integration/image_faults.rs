@@ -164,7 +164,9 @@ async fn what_a_create_has_still_to_set_is_set_even_if_it_never_saw_the_image() 
     let mut world = World::new().await;
     let inputs = json!({ "imageName": "web", "snapshotId": "s-system", "licenseType": "BYOL" });
     world
-        .faults(json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+        .faults(
+            json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]),
+        )
         .await;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
     let (_, state) = failed.partial.expect("the image exists");

@@ -30,6 +30,9 @@ instructions: ## Fails where a Check, a signature or an answer's reading takes a
 instructions-renew: ## Writes the present counts to bench/ceilings.json
 	@python3 bench/instructions.py --renew
 
+soak: ## Two thousand images while one call in twenty goes wrong; no part of `make test`
+	@tests/soak/run
+
 lint: ## Formatting and lints
 	@tests/lint
 
@@ -49,4 +52,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak lint generate generated-current install clean ci

@@ -1,6 +1,11 @@
 //! From what the cloud's client says to what the engine must be told. The only file where the two meet.
 
+use aliyun::ErrorKind;
 use pulumi::Failure;
+
+/// What to do about any call whose time ran out.
+const MORE_TIME: &str = "Run the command again to go on from there. customTimeouts allows more time, as does \
+                         maxRetryTimeout where it is set.";
 
 /// A call failed, and nothing is lost by saying just that.
 pub(crate) fn cloud(error: aliyun::Error) -> Failure {
@@ -10,7 +15,8 @@ pub(crate) fn cloud(error: aliyun::Error) -> Failure {
 /// The whole text of an error: what happened, on one line, then what to do, then what is too long for the first line.
 pub(crate) fn text(error: &aliyun::Error) -> String {
     let mut text = pulumi::chain(error);
-    if let Some(advice) = error.advice() {
+    let more_time = (error.kind() == ErrorKind::TimedOut).then(|| MORE_TIME.to_owned());
+    if let Some(advice) = error.advice().or(more_time) {
         text.push('\n');
         text.push_str(&advice);
     }

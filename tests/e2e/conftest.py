@@ -85,7 +85,7 @@ def example(language, cloud, binary, tmp_path, request):
     """The language's example in a stack of its own that uses the emulator."""
     folder = language.example(tmp_path / "program")
     stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
-    request.node.shown = [stack, cloud]
+    request.node.shown = lambda: (stack, cloud)
     stack.init(cloud)
     return stack
 
@@ -97,7 +97,7 @@ def program(python, cloud, binary, tmp_path, request):
     def make(text, configured=True, language=python):
         folder = language.program(tmp_path / "program", text)
         stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
-        request.node.shown = [stack, cloud]
+        request.node.shown = lambda: (stack, cloud)
         if configured:
             stack.init(cloud)
         else:
@@ -107,7 +107,6 @@ def program(python, cloud, binary, tmp_path, request):
     return make
 
 
-<<<<<<< HEAD
 @pytest.fixture
 def proxy():
     running = Proxy()
@@ -130,14 +129,16 @@ def hosted(binary, tmp_path):
 
 
 @pytest.fixture
-def scene(hosted, proxy, binary, tmp_path):
+def scene(hosted, proxy, binary, tmp_path, request):
     def start_cloud(*flags, **options):
         return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
 
     scene = Scene(hosted, proxy, start_cloud)
+    request.node.shown = lambda: (hosted, scene.cloud)
     yield scene
     scene.close()
-=======
+
+
 @pytest.fixture(scope="session")
 def write_program(tmp_path_factory):
     """The program that the engine writes of a stack's imported resources, by its own generators."""
@@ -157,17 +158,17 @@ def write_program(tmp_path_factory):
         return done.stdout
 
     return write
->>>>>>> wt-migrate
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed and (shown := getattr(item, "shown", None)):
-        stack, cloud = shown
+        stack, cloud = shown()
         report.sections.append(("pulumi", stack.report()))
-        report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
-        if cloud.process.poll() is None:
+        if cloud:
+            report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
+        if cloud and cloud.process.poll() is None:
             lines = (
                 f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}"
                 for entry in cloud.requests()

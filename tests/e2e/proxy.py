@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 BEFORE, UNANSWERED, ANSWERED = "before {}", "{} carried out, not answered", "{} answered"
 # How much the cloud's clock moves at each call, where it stands still otherwise.
 STEP_MS = 500
+JSON = [("content-type", "application/json")]
+IGNORED = 200, JSON, b'{"RequestId": "00000000-0000-0000-0000-000000000000"}'
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Instant:
 
     def __str__(self):
         return self.moment.format(self.action if self.occurrence == 1 else f"{self.action} {self.occurrence}")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
 
 
 class Proxy:
@@ -47,8 +54,7 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
@@ -70,8 +76,7 @@ class Proxy:
         return True
 
     def pass_on(self, handler):
-        body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
-        action = handler.headers["x-acs-action"]
+        body, action = body_of(handler), handler.headers["x-acs-action"]
         with self.turn:
             self.seen.append(action)
             if self.is_time(BEFORE, action):
@@ -79,29 +84,35 @@ class Proxy:
                 return
             if self.ticks:
                 self.cloud.advance(STEP_MS)
-            status, headers, content = self.cloud_s_answer(handler, body)
+            answer = IGNORED if action in self.ignored else self.forward(handler, body)
             if self.is_time(UNANSWERED, action):
                 handler.close_connection = True
                 return
-            handler.send_response_only(status)
-            for name, value in headers:
-                handler.send_header(name, value)
-            handler.send_header("content-length", str(len(content)))
-            handler.end_headers()
-            handler.wfile.write(content)
+            send(handler, *answer)
             self.is_time(ANSWERED, action)
 
-    def cloud_s_answer(self, handler, body):
-        if handler.headers.get("x-acs-action") in self.ignored:
-            return 200, [("content-type", "application/json")], b'{"RequestId": "00000000-0000-0000-0000-000000000000"}'
+    def forward(self, handler, body):
         connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
         # The header Host is signed, so it goes on as it came.
         connection.request(handler.command, handler.path, body, dict(handler.headers))
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        dropped = ("content-length", "transfer-encoding", "connection")
-        return answer.status, [pair for pair in answer.getheaders() if pair[0].lower() not in dropped], content
+        return answer.status, answer.getheaders(), content
+
+
+def body_of(handler):
+    return handler.rfile.read(int(handler.headers.get("content-length", 0)))
+
+
+def send(handler, status, headers, content):
+    handler.send_response_only(status)
+    for name, value in headers:
+        if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+            handler.send_header(name, value)
+    handler.send_header("content-length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
 
 
 def instants(calls):

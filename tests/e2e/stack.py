@@ -178,7 +178,7 @@ class Stack:
         return [
             PluginCall(
                 entry["method"].rsplit("/", 1)[1],
-                datetime.fromisoformat(entry["timestamp"]).timestamp(),
+                seconds_of(entry["timestamp"]),
                 entry["duration"] / 1e9,
             )
             for entry in entries
@@ -191,6 +191,12 @@ class Stack:
 
     def report(self):
         return "\n".join([*self.transcript, "plugin's stderr:", self.plugin_stderr.read_text(errors="replace")])
+
+
+def seconds_of(timestamp):
+    """Since 1970, of a time that is written to the nanosecond, without closing zeroes."""
+    whole, _, fraction = timestamp.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
 
 
 def images_of(deployment):

@@ -23,7 +23,7 @@ pub(crate) async fn settle(
 ) -> Result<ImageState, Failure> {
     let id = &made.id;
     let late = late_attributes(args);
-    let seen = match wait_until_usable(client, context, id, made.seen).await {
+    let seen = match wait_until_usable(client, context, id, made.seen, "create").await {
         Ok(seen) => seen,
         Err(Unusable::Failed { message, seen }) => {
             let state = state_of(&seen, args, made.recovered);

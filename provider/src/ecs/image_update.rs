@@ -34,7 +34,7 @@ pub(crate) async fn update(
     let mut state = old.state;
     if !is_settled(&state) {
         // An earlier operation ended before the image did.
-        state = match wait_until_usable(client, context, &id, None).await {
+        state = match wait_until_usable(client, context, &id, None, "update").await {
             Ok(seen) => state_of(&seen, &args, state.recovered),
             Err(Unusable::Failed { message, seen }) => {
                 let state = state_of(&seen, &args, state.recovered);

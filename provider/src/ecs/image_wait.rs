@@ -73,12 +73,14 @@ pub(crate) enum Unusable {
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
 
-/// Waits until instances can be made from an image. `seen` is what a look just before has shown.
+/// Waits until instances can be made from an image. `seen` is what a look just before has shown, and `limit` which of the
+/// custom time-outs applies.
 pub(crate) async fn wait_until_usable(
     client: &Client,
     context: &Context,
     id: &str,
     seen: Option<Described>,
+    limit: &str,
 ) -> Result<Described, Unusable> {
     let wait = Wait::begin(client, context);
     let mut seen = seen.map(Box::new);
@@ -125,11 +127,11 @@ pub(crate) async fn wait_until_usable(
                 }
             }
             _ if Instant::now() >= context.deadline() => {
-                let limit = context.time_limit().as_secs();
+                let seconds = context.time_limit().as_secs();
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
                 return Err(stopped(Failure::Refused(format!(
-                    "image {id} is not usable after {limit} s: it is {state}. `pulumi up` waits on; \
-                     customTimeouts.create allows more time"
+                    "image {id} is not usable after {seconds} s: it is {state}. `pulumi up` waits on; \
+                     customTimeouts.{limit} allows more time"
                 ))));
             }
             Ok(None) => {}
@@ -166,17 +168,21 @@ fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
     let wait = Wait::begin(client, context);
     loop {
-        if describe(client, context, id).await?.is_none() {
-            return Ok(());
-        }
-        if Instant::now() >= context.deadline() {
-            let limit = context.time_limit().as_secs();
-            return Err(Failure::Refused(format!(
-                "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to wait \
-                 on; customTimeouts.delete allows more time"
-            )));
+        let look = describe(client, context, id).await;
+        let late = Instant::now() >= context.deadline();
+        match look {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) if !late => {}
+            Err(failure) if !late => return Err(failure),
+            // A look that has no time left fails, and says less than the limit does.
+            Ok(Some(_)) | Err(_) => break,
         }
         context.status(&format!("image {id}: being deleted"));
         wait.pause(None).await?;
     }
+    let limit = context.time_limit().as_secs();
+    Err(Failure::Refused(format!(
+        "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to wait on; \
+         customTimeouts.delete allows more time"
+    )))
 }

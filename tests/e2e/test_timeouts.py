@@ -1,0 +1,97 @@
+"""`customTimeouts` hold to the second, say what to do, and lose nothing."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from proxy import BEFORE, Instant
+from scene import CHANGED, GOLDEN, PATIENCE, Operation
+from stack import diagnostics
+
+SECONDS = 3
+# What more an operation may take than it is allowed.
+SLACK = 1.0
+
+NAMED = Operation(None, GOLDEN | {"licenseType": "BYOL"}, timeouts={"create": f"{SECONDS}s"})
+UPDATE = Operation(GOLDEN, CHANGED, timeouts={"update": f"{SECONDS}s"})
+DELETE = Operation(GOLDEN, None, "destroy", timeouts={"delete": f"{SECONDS}s"})
+
+
+def hold(process):
+    process.wait(PATIENCE)
+
+
+AGAIN = ("time ran out after", "Run the command again", "customTimeouts allows more time")
+# What never ends, and what the user is told.
+CASES = {
+    "create: never usable": (NAMED, None, ("not usable after 3 s", "`pulumi up` waits on", "customTimeouts.create")),
+    "create: CreateImage": (NAMED, Instant(BEFORE, "CreateImage", 1), ("CreateImage: ", *AGAIN)),
+    "create: a look": (NAMED, Instant(BEFORE, "DescribeImages", 2), ("customTimeouts.create",)),
+    "create: ModifyImageAttribute": (
+        NAMED,
+        Instant(BEFORE, "ModifyImageAttribute", 1),
+        ("ModifyImageAttribute: ", *AGAIN),
+    ),
+    "update: ModifyImageAttribute": (
+        UPDATE,
+        Instant(BEFORE, "ModifyImageAttribute", 1),
+        ("ModifyImageAttribute: ", *AGAIN),
+    ),
+    "update: TagResources": (UPDATE, Instant(BEFORE, "TagResources", 1), ("TagResources: ", *AGAIN)),
+    "delete: never gone": (DELETE, "DeleteImage", ("still there 3 s after", "again", "customTimeouts.delete")),
+    "delete: DeleteImage": (DELETE, Instant(BEFORE, "DeleteImage", 1), ("DeleteImage: ", *AGAIN)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_custom_timeouts_hold_to_the_second(case, scene, request):
+    operation, stuck, told = CASES[case]
+    scene.prepare(operation)
+    _, wanted = scene.unharmed()
+
+    def run():
+        if isinstance(stuck, Instant):
+            return scene.harmed(stuck, hold)
+        scene.begin()
+        return endless(scene, stuck)
+
+    assert_ends_in_time(scene, run, told, lambda text: note(request, f"{case}: {text}"))
+    scene.run()
+    scene.check(wanted)
+
+
+def test_an_update_that_waits_on_has_a_limit_of_its_own(scene, request):
+    scene.prepare(replace(NAMED, timeouts={"create": "1s", "update": f"{SECONDS}s"}))
+    _, wanted = scene.unharmed()
+    scene.begin()
+    endless(scene)
+    told = ("not usable after 3 s", "`pulumi up` waits on", "customTimeouts.update")
+    assert_ends_in_time(scene, lambda: endless(scene), told, lambda text: note(request, f"update: waits on: {text}"))
+    scene.run()
+    scene.check(wanted)
+
+
+def endless(scene, ignored=None):
+    """What the command prints where the cloud's time stands still, or where the cloud ignores an action."""
+    scene.proxy.watch()
+    scene.proxy.ticks, scene.proxy.ignored = ignored is not None, {ignored}
+    printed = scene.run(fails=True)
+    scene.proxy.ticks, scene.proxy.ignored = True, set()
+    return printed
+
+
+def assert_ends_in_time(scene, run, told, note_times):
+    scene.stack.time_plugin_calls()
+    started = time.monotonic()
+    said = " ".join(diagnostics(run()).split())
+    command = time.monotonic() - started
+    call = max(scene.stack.plugin_calls(), key=lambda call: call.seconds)
+    times = f"{call.method} took {call.seconds:.2f} s of {SECONDS} s allowed, the command {command:.2f} s"
+    note_times(times)
+    assert SECONDS <= call.seconds <= SECONDS + SLACK, times
+    for text in told:
+        assert text in said, said
+
+
+def note(request, text):
+    request.node.user_properties.append(("time", text))

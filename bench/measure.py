@@ -25,7 +25,8 @@ from stack import Stack  # noqa: E402
 PLUGIN = ROOT / "target/release/pulumi-resource-alicloud"
 BENCH = ROOT / "target/release/bench"
 PREVIEWS = (100, 1_000, 10_000)
-IN_FLIGHT = 1_000
+SIZES = (1, 10, 100, 1_000)
+IN_FLIGHT = (100, 1_000)
 # Above this load average for each processor, something else runs here.
 BUSY = 0.5
 PROGRAM = """\
@@ -233,6 +234,11 @@ class Run:
         say(f"{name}: {time.monotonic() - started:.0f} s")
         return figures
 
+    def keep(self, name, figures):
+        """Written at once, so that a run that is broken off leaves what it has measured."""
+        self.results[name] = figures
+        (ROOT / "bench/results.json").write_text(json.dumps(self.results, indent=2) + "\n")
+
     def leave_out(self, what):
         say(f"left out: {what}")
         self.results["left_out"].append(what)
@@ -244,36 +250,43 @@ def main():
     results = run.results
     if results["machine"]["busy"]:
         say(f"the machine is busy: load average {results['machine']['load_at_start']:.2f}")
-    sizes = [int(size) for size in os.environ.get("BENCH_SIZES", "1 10 100 1000").split()]
+    sizes = [int(size) for size in os.environ.get("BENCH_SIZES", "").split()] or list(SIZES)
     peer = os.environ.get("PEER")
     plugins = {"ours": PLUGIN} | ({"peer": Path(peer).resolve()} if peer else {})
     if not peer:
         run.leave_out("another plugin: PEER names none")
+    if not_asked := [str(size) for size in SIZES if size not in sizes]:
+        run.leave_out(f"the life of {', '.join(not_asked)} images: BENCH_SIZES asks for others")
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         work = Path(folder)
-        results["start"] = {who: run.part(f"start, {who}", start, plugin) for who, plugin in plugins.items()}
-        results["throughput"] = run.part("throughput", bench, "throughput", PLUGIN)
-        results["preview"] = run.part("growing previews", bench, "preview", PLUGIN, *PREVIEWS)
-        results["signatures"] = run.part("signatures", bench, "signatures")
-        results["creates"] = {
-            who: [run.part(f"{count} creates at a time, {who}", creates, plugin, count, work) for count in counts]
-            for who, plugin in plugins.items()
-            for counts in [(100, IN_FLIGHT)]
-        }
+        run.keep("start", {who: run.part(f"start, {who}", start, plugin) for who, plugin in plugins.items()})
+        run.keep("throughput", run.part("throughput", bench, "throughput", PLUGIN))
+        run.keep("preview", run.part("growing previews", bench, "preview", PLUGIN, *PREVIEWS))
+        run.keep("signatures", run.part("signatures", bench, "signatures"))
+        run.keep(
+            "creates",
+            {
+                who: [
+                    run.part(f"{count} creates at a time, {who}", creates, plugin, count, work) for count in IN_FLIGHT
+                ]
+                for who, plugin in plugins.items()
+            },
+        )
         cli = Cli(work)
         by_turns = {"echo": cli.echo} | plugins
-        results["life"] = [
-            run.part(f"the life of {size} images", life, cli, by_turns, size, f"life-{size}") for size in sizes
-        ]
-        results["waited"] = [
+        waits = [
             run.part(f"up of {case.images} images, {who}", waited, cli, who, plugin, case)
             for who, plugin in plugins.items()
             for case in WAITS
         ]
-        results["micro_us"] = run.part("single operations", micro)
-    results["seconds"] = round(time.monotonic() - began)
-    (ROOT / "bench/results.json").write_text(json.dumps(results, indent=2) + "\n")
+        run.keep("waited", waits)
+        run.keep("micro_us", run.part("single operations", micro))
+        run.keep(
+            "life",
+            [run.part(f"the life of {size} images", life, cli, by_turns, size, f"life-{size}") for size in sizes],
+        )
+    run.keep("seconds", round(time.monotonic() - began))
     report.write(results)
     say(f"written: bench/results.json, bench/RESULTS.md, the plots, README.md; {results['seconds']} s in all")
     return run.failed

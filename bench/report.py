@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -256,6 +257,10 @@ def plots(results):
         plot("life.svg", draw_lives)
 
 
+def paragraph(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
 def readme(results):
     """The few figures that say most, between the section's heading and the next."""
     rows = [
@@ -268,11 +273,17 @@ def readme(results):
     ]
     rows = [[cell.replace(" (ours)", "") for cell in row] for row in rows]
     shares = ", ".join(f"{name} {ratio:.2f}" for name, ratio, _, _ in ratios(results))
-    section = (
-        f"## Measured\n\n{about(results)} The last column was measured earlier, on a machine of two processors.\n\n"
-        + table(["", "this plugin", "published provider 3.105.0"], rows)
-        + f"\nOf the rate of a plugin that only echoes, and of bare digests: {shares}. `make bench` measures again;\n"
-        "[bench/RESULTS.md](bench/RESULTS.md) has everything, and what was left out.\n\n"
+    section = "\n".join(
+        [
+            "## Measured\n",
+            paragraph(
+                f"{about(results)} Of the rate of an echo plugin, or of bare digests: {shares}. `make bench` "
+                "measures again; [bench/RESULTS.md](bench/RESULTS.md) has everything, and what was left out. The last "
+                "column was measured earlier, on a machine of two processors."
+            ),
+            table(["", "this plugin", "published provider 3.105.0"], rows),
+            "",
+        ]
     )
     text = README.read_text()
     if "## Measured\n" in text:

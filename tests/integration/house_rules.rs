@@ -18,8 +18,9 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_file_says_first_what_it_holds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    rust_files(&root.join("provider"), &mut files);
-    rust_files(&root.join("tests"), &mut files);
+    for folder in ["bench", "provider", "tests"] {
+        rust_files(&root.join(folder), &mut files);
+    }
     assert!(files.len() > 80, "{}", files.len());
     let silent: Vec<PathBuf> = files
         .into_iter()

@@ -287,3 +287,32 @@ async fn a_signal_right_after_the_first_line_ends_the_process_cleanly() {
         assert!(kill.success() && child.wait().unwrap().success(), "{arguments:?}");
     }
 }
+
+/// A sender that waits for acknowledgements is held up for 40 ms in nearly every round of calls; a quarter of them need not
+/// be, however busy the machine.
+#[tokio::test]
+async fn answers_are_sent_at_once() {
+    let plugin = Plugin::start().await;
+    let inputs = json!({ "instanceId": "i-running", "imageName": "golden", "tags": { "team": "web" } });
+    let mut rounds = Vec::new();
+    for _ in 0..40 {
+        let started = std::time::Instant::now();
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let mut rpc = plugin.rpc.clone();
+            let request = rpc::CheckRequest {
+                urn: urn("golden"),
+                news: Some(to_struct(&inputs)),
+                random_seed: b"seed".to_vec(),
+                ..rpc::CheckRequest::default()
+            };
+            calls.spawn(async move { rpc.check(request).await });
+        }
+        for answer in calls.join_all().await {
+            assert!(answer.unwrap().into_inner().failures.is_empty());
+        }
+        rounds.push(started.elapsed());
+    }
+    let at_once = rounds.iter().filter(|round| **round < Duration::from_millis(40)).count();
+    assert!(at_once >= 10, "{rounds:?}");
+}

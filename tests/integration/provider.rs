@@ -4,15 +4,12 @@ use std::time::{Duration, Instant};
 
 use emulator::Emulator;
 use pulumi::pulumirpc::{self as rpc};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tonic::Code;
 
-use crate::harness::{IMAGE, Plugin, World, from_struct, secret, settings, to_struct, urn};
+use crate::harness::{IMAGE, Plugin, World, from_struct, secret, settings, text, to_struct, urn};
 
-async fn check_config(
-    plugin: &mut Plugin,
-    news: serde_json::Value,
-) -> Result<serde_json::Value, Vec<String>> {
+async fn check_config(plugin: &mut Plugin, news: Json) -> Result<Json, Vec<String>> {
     let request = rpc::CheckRequest {
         urn: "urn:pulumi:test::shop::pulumi:providers:alicloud::p".to_owned(),
         news: Some(to_struct(&news)),
@@ -116,7 +113,7 @@ async fn secret_settings_become_secret_and_the_others_keep_their_form() {
 async fn another_region_replaces_and_another_key_does_not() {
     let mut plugin = Plugin::start().await;
     let old = json!({ "region": "cn-hangzhou", "accessKey": "a", "endpoints": "[{\"ecs\": \"h\"}]" });
-    let mut diff = async |news: serde_json::Value| {
+    let mut diff = async |news: Json| {
         let request = rpc::DiffRequest {
             olds: Some(to_struct(&old)),
             old_inputs: Some(to_struct(&old)),
@@ -263,7 +260,7 @@ async fn handshake_and_plugin_info_say_what_this_is() {
     let info = plugin.rpc.get_plugin_info(()).await.unwrap().into_inner();
     assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
     let schema = plugin.rpc.get_schema(rpc::GetSchemaRequest::default()).await.unwrap().into_inner().schema;
-    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let schema: Json = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["name"], "alicloud");
     let mapping = rpc::GetMappingRequest { key: "terraform".to_owned(), provider: "alicloud".to_owned() };
     assert_eq!(plugin.rpc.get_mapping(mapping).await.unwrap().into_inner().provider, "alicloud");
@@ -315,4 +312,43 @@ async fn answers_are_sent_at_once() {
     }
     let at_once = rounds.iter().filter(|round| **round < Duration::from_millis(40)).count();
     assert!(at_once >= 10, "{rounds:?}");
+}
+
+/// Engines from before 2023 send outputs alone.
+#[tokio::test]
+async fn an_engine_that_sends_no_old_inputs_is_shown_no_change_that_nobody_made() {
+    let mut world = World::new().await;
+    let mut diff = async |name: &str, inputs: Json, news: Json| {
+        let (_, state) = world.plugin.up(name, inputs).await;
+        let request = rpc::DiffRequest {
+            id: text(&state["id"]),
+            urn: urn(name),
+            olds: Some(to_struct(&state)),
+            news: Some(to_struct(&news)),
+            ..rpc::DiffRequest::default()
+        };
+        let answer = world.plugin.rpc.diff(request).await.unwrap().into_inner();
+        let mut changed: Vec<String> = answer.detailed_diff.into_keys().collect();
+        changed.sort_unstable();
+        (changed, answer.replaces)
+    };
+    let disks = json!({ "imageName": "disks", "features": { "imdsSupport": "v2" }, "tags": { "a": "b" },
+        "diskDeviceMappings": [{ "snapshotId": "s-system" }, { "snapshotId": "s-data", "size": 200 }] });
+    assert_eq!(diff("disks", disks.clone(), disks.clone()).await, (vec![], vec![]));
+
+    let mut larger = disks.clone();
+    larger["imageName"] = "larger".into();
+    larger["diskDeviceMappings"][1]["size"] = 300.into();
+    larger["tags"] = json!({});
+    let mut smaller = disks;
+    smaller["imageName"] = "larger".into();
+    let replaces = vec!["diskDeviceMappings".to_owned()];
+    let changed = vec!["diskDeviceMappings[1].size".to_owned(), "tags.a".to_owned()];
+    assert_eq!(diff("larger", smaller, larger).await, (changed, replaces));
+
+    let system = json!({ "snapshotId": "s-system", "imageName": "system" });
+    let instance = json!({ "instanceId": "i-running", "imageName": "system" });
+    let changed = ["instanceId", "snapshotId"].map(str::to_owned).to_vec();
+    let replaces = ["instanceId", "snapshotId"].map(str::to_owned).to_vec();
+    assert_eq!(diff("system", system, instance).await, (changed, replaces));
 }

@@ -217,7 +217,7 @@ impl<P: Provider> Operations<P> {
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
         resource.observe(&request.urn, &request.id, &old_state);
         let news = reveal(from_struct(request.news.unwrap_or_default()));
-        let olds = old_inputs(request.old_inputs, &old_state, object);
+        let olds = old_inputs(request.old_inputs, &old_state, &news, object);
         let writing = Writing::of(object, &[&news, &olds]);
         let news = alias::canonical(object, news);
         let olds = without_defaults(alias::canonical(object, olds), &news);
@@ -395,7 +395,7 @@ impl<P: Provider> Operations<P> {
         let plain_state = reveal(old_state.clone());
         let args = alias::canonical(&types.args, reveal(inputs.clone()));
         let old_args =
-            alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &types.args));
+            alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &args, &types.args));
         let mut changed: HashSet<String> =
             changes_to(&types.args, &plain_state, &without_defaults(old_args.clone(), &args), &args)
                 .iter()
@@ -437,7 +437,7 @@ impl<P: Provider> Operations<P> {
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let state = reveal(from_struct(request.properties.unwrap_or_default()));
-        let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &types.args));
+        let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
     }
 }

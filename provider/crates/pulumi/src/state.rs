@@ -7,7 +7,7 @@ use crate::alias;
 use crate::check::is_internal;
 use crate::diff::{compare, without_defaults};
 use crate::failure::Failure;
-use crate::model::ObjectType;
+use crate::model::{Kind, ObjectType};
 use crate::provider::Types;
 use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
 
@@ -132,20 +132,56 @@ pub(crate) fn keep_writing(object: &ObjectType, read: Properties, written: &Prop
     inputs
 }
 
-/// The inputs in a state; where an engine does not send them, as much of the outputs as are inputs.
+/// The inputs in a state. Where an engine does not send them they are presumed from the outputs.
 pub(crate) fn old_inputs(
     inputs: Option<prost_types::Struct>,
     state: &Properties,
+    news: &Properties,
     object: &ObjectType,
 ) -> Properties {
     match inputs {
         Some(inputs) => reveal(from_struct(inputs)),
-        None => state
-            .iter()
-            .filter(|(key, _)| {
-                object.properties.get(*key).is_some_and(|property| property.alias_of.is_none())
-            })
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
+        None => presumed_inputs(state, news, object),
+    }
+}
+
+/// Of the outputs, what a program has surely given: what it names now, and what a cloud does not report by itself. What it
+/// may have left out all along counts as left out, as a presumption must change nothing.
+fn presumed_inputs(state: &Properties, news: &Properties, object: &ObjectType) -> Properties {
+    let mut inputs = Properties::new();
+    for (key, value) in state {
+        let Some(property) = object.properties.get(key).filter(|property| property.alias_of.is_none()) else {
+            continue;
+        };
+        match alias::value(object, news, key) {
+            Some(new) => {
+                inputs.insert(key.clone(), as_far_as_named(&property.kind, value, new));
+            }
+            None if property.unreported => {
+                inputs.insert(key.clone(), value.clone());
+            }
+            None => {}
+        }
+    }
+    inputs
+}
+
+fn as_far_as_named(kind: &Kind, old: &Value, new: &Value) -> Value {
+    match (kind, old.plain(), new.plain()) {
+        (Kind::Object(object), Value::Object(old), Value::Object(new)) => {
+            let named = old.iter().filter_map(|(key, old)| {
+                let kind = &object.properties.get(key)?.kind;
+                Some((key.clone(), as_far_as_named(kind, old, new.get(key)?)))
+            });
+            Value::Object(named.collect())
+        }
+        (Kind::List { item, .. }, Value::Array(olds), Value::Array(news)) => {
+            let named = olds.iter().enumerate().map(|(index, old)| match news.get(index) {
+                Some(new) => as_far_as_named(item, old, new),
+                None => old.clone(),
+            });
+            Value::Array(named.collect())
+        }
+        (_, old, _) => old.clone(),
     }
 }

@@ -16,4 +16,5 @@ mod image_faults;
 mod image_laws;
 mod image_programs;
 mod provider;
+mod recording;
 mod stack;

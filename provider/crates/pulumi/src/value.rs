@@ -36,6 +36,9 @@ const TYPED_UNKNOWNS: [&str; 6] = [
 /// decoder stops at 100 messages, two for each level here.
 const MAX_DEPTH: usize = 64;
 
+/// The largest whole number up to which the wire's doubles are exact: 2^53.
+pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
 /// The properties of a resource, a provider or a nested object.
 pub type Properties = BTreeMap<String, Value>;
 
@@ -342,8 +345,7 @@ pub(crate) fn unknown_sentinel() -> &'static str {
 
 /// Whole numbers become JSON integers, so that serde takes them for `i64` fields.
 fn number_to_json(value: f64) -> serde_json::Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
+    if value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked above")]
         return (value as i64).into();
     }

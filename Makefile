@@ -21,6 +21,9 @@ e2e: ## The examples with the real CLI, in four languages
 e2e-%: ## The same in one language: e2e-go
 	@E2E_LANGUAGES=$* tests/run e2e
 
+fuzz: ## What comes from outside, with random bytes for a minute each; needs cargo-fuzz
+	@tests/fuzz
+
 lint: ## Formatting and lints
 	@tests/lint
 
@@ -40,4 +43,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e fuzz lint generate generated-current install clean ci

@@ -33,6 +33,9 @@ instructions-renew: ## Writes the present counts to bench/ceilings.json
 soak: ## Two thousand images while one call in twenty goes wrong; no part of `make test`
 	@tests/soak/run
 
+fuzz: ## What comes from outside, with random bytes for a minute each; needs cargo-fuzz
+	@tests/fuzz
+
 lint: ## Formatting and lints
 	@tests/lint
 
@@ -52,4 +55,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current install clean ci

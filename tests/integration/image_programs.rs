@@ -294,10 +294,30 @@ pub(crate) fn junk_program() -> impl Strategy<Value = Json> {
         1 => ".{0,12}",
     ];
     let base = prop_oneof![3 => program(), 1 => Just(json!({}))];
-    (base, vec((name, junk()), 0..4)).prop_map(|(mut program, junk)| {
-        program.as_object_mut().expect("an object").extend(junk);
-        program
-    })
+    let inner = prop_oneof![1 => ".{0,20}".prop_map(Json::from), 1 => junk()];
+    (base, vec((name, junk()), 0..3), vec((inner_key(), inner), 1..4)).prop_map(
+        |(mut program, junk, inside)| {
+            let fields = program.as_object_mut().expect("an object");
+            for (property, value) in fields.iter_mut() {
+                let spoilt = match value {
+                    Json::Array(disks) => disks.last_mut().and_then(Json::as_object_mut),
+                    value if property == "tags" || property == "features" => value.as_object_mut(),
+                    _ => None,
+                };
+                if let Some(spoilt) = spoilt {
+                    spoilt.extend(inside.clone());
+                }
+            }
+            fields.extend(junk);
+            program
+        },
+    )
+}
+
+fn inner_key() -> impl Strategy<Value = String> {
+    const KEYS: &[&str] =
+        &["device", "diskType", "size", "snapshotId", "imdsSupport", "nvmeSupport", "progress"];
+    prop_oneof![3 => select(KEYS).prop_map(str::to_owned), 1 => ".{0,140}"]
 }
 
 fn junk() -> impl Strategy<Value = Json> {
@@ -321,15 +341,10 @@ fn junk() -> impl Strategy<Value = Json> {
             "nonsense",
         ][..],
     );
-    let key = prop_oneof![
-        3 => select(&["device", "diskType", "size", "snapshotId", "imdsSupport", "nvmeSupport", "progress"][..])
-            .prop_map(str::to_owned),
-        1 => ".{0,140}",
-    ];
     leaf.prop_recursive(5, 60, 18, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..19).prop_map(Json::from),
-            btree_map(key.clone(), inner.clone(), 0..22)
+            btree_map(inner_key(), inner.clone(), 0..22)
                 .prop_map(|fields| Json::Object(fields.into_iter().collect())),
             (signature.clone(), inner, any::<bool>()).prop_map(
                 |(signature, value, secret)| json!({ SIGNATURE: signature, "value": value, "secret": secret })

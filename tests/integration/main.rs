@@ -18,4 +18,5 @@ mod image_laws;
 mod image_looks;
 mod image_programs;
 mod provider;
+mod recording;
 mod stack;

@@ -110,9 +110,9 @@ fn refused(
 ) -> Error {
     let (kind, class) = classify(rules, code, response.status);
     Error::new(kind, class, action, one_line(message, LONGEST_MESSAGE))
-        .with_code(code)
+        .with_code(one_line(code, EXCERPT))
         .with_status(response.status)
-        .with_request_id(request_id)
+        .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
         .with_retry_after(retry_after(response))
         // Trouble inside may come after the deed, whatever the status.
         .with_ambiguous(kind == ErrorKind::Unavailable || class.is_ambiguous(Some(response.status)))
@@ -141,7 +141,7 @@ fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id
     };
     Error::new(kind, class, action, format!("the endpoint sent {what} (HTTP status {status})"))
         .with_status(status)
-        .with_request_id(request_id)
+        .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
         .with_retry_after(retry_after(response))
         .with_ambiguous(class.is_ambiguous(Some(status)))
 }
@@ -260,6 +260,14 @@ mod tests {
         let body = "<?xml version='1.0'?><Error><RequestId>R</RequestId><HostId>h</HostId>\
                     <Code>Throttling.User</Code><Message>a &lt; b</Message></Error>";
         check(400, body, ErrorKind::Throttled, Class::Throttle, "Throttling.User: a < b (request id R)");
+    }
+
+    #[test]
+    fn whatever_is_in_the_envelope_an_error_is_one_line() {
+        let xml = "<Error><Code>Odd\nCode</Code><Message>a\nb</Message><RequestId>R\n1</RequestId></Error>";
+        check(404, xml, ErrorKind::InvalidRequest, Class::Fatal, "Odd Code: a b (request id R 1)");
+        let json = r#"{"RequestId":"R\n1","Code":"Odd\nCode","Message":"a\nb"}"#;
+        check(404, json, ErrorKind::InvalidRequest, Class::Fatal, "Odd Code: a b (request id R 1)");
     }
 
     #[test]

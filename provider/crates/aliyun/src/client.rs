@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize as _;
 use tokio::time::Instant;
 
 use crate::call::{Call, Caller, Clock, Keys, Method, Service};
@@ -268,10 +267,7 @@ impl Client {
             deadline,
         };
         match inner.caller.call(&service, Keys::Store(&inner.store), &call).await {
-            Ok(value) => A::Response::deserialize(value).map_err(|error| {
-                let message = format!("the answer cannot be read: {error}");
-                Error::new(ErrorKind::UnexpectedResponse, Class::Fatal, A::NAME, message).with_ambiguous(true)
-            }),
+            Ok(value) => ecs::decode::<A>(value),
             Err(error)
                 if A::DONE_ALREADY.is_some()
                     && error.code() == A::DONE_ALREADY

@@ -164,3 +164,8 @@ pub trait Provide: fmt::Debug + Send + Sync {
 
 /// A place that keys come from, shared.
 pub type Source = Arc<dyn Provide>;
+
+/// The sources that the CLI's file and the libraries' ini describe, in this order. Nothing is fetched from them.
+pub fn described_by_files(environment: &Environment) -> [Result<Option<Source>, Error>; 2] {
+    [Profile::current().described(environment), Ini::default().described(environment)]
+}

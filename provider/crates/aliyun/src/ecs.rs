@@ -32,7 +32,7 @@ pub use self::join_resource_group::{JoinResourceGroupRequest, JoinResourceGroupR
 pub use self::modify_image_attribute::{ModifyImageAttributeRequest, ModifyImageAttributeResponse};
 pub use self::tag_resources::{TagResourcesRequest, TagResourcesResponse};
 pub use self::untag_resources::{UntagResourcesRequest, UntagResourcesResponse};
-use crate::error::Rule;
+use crate::error::{Class, Error, ErrorKind, Rule};
 use crate::lenient;
 
 /// ECS's API version.
@@ -58,6 +58,14 @@ pub(crate) trait Action {
     fn is_idempotent(&self) -> bool {
         true
     }
+}
+
+/// An action's response, out of the object that was answered.
+pub(crate) fn decode<A: Action>(answer: serde_json::Value) -> Result<A::Response, Error> {
+    A::Response::deserialize(answer).map_err(|error| {
+        let message = format!("the answer cannot be read: {error}");
+        Error::new(ErrorKind::UnexpectedResponse, Class::Fatal, A::NAME, message).with_ambiguous(true)
+    })
 }
 
 /// A tag.

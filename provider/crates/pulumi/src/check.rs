@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{Kind, ObjectType, Property, Range};
 use crate::path::{Path, Trail};
-use crate::value::{Properties, Value, quote};
+use crate::value::{LARGEST_WHOLE, Properties, Value, quote};
 
 /// One mistake in a program's inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +187,11 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
             let whole = number as i64;
             if number.fract() != 0.0 || !number.is_finite() || !range.contains(whole) {
                 findings.fail(at.path(), format!("{}, got {number}", expectation(kind)));
+                return Value::Unknown;
+            }
+            if number.abs() > LARGEST_WHOLE {
+                let limits = format!("must be from -{LARGEST_WHOLE} to {LARGEST_WHOLE}");
+                findings.fail(at.path(), format!("{limits}, got {number}"));
                 return Value::Unknown;
             }
             Value::Number(number)
@@ -415,6 +420,19 @@ mod tests {
         check_failures(json!({"count": 1.5}), &[("count", "must be a whole number, got 1.5")]);
         let (_, findings) = run(Properties::from([("count".to_owned(), Value::Number(f64::INFINITY))]));
         assert_eq!(findings.failures[0].reason, "must be a whole number, got inf");
+    }
+
+    #[test]
+    fn a_number_too_large_to_be_exact_is_a_mistake() {
+        check_failures(json!({"count": 9_007_199_254_740_992_i64}), &[]);
+        check_failures(
+            json!({"count": 1e16}),
+            &[("count", "must be from -9007199254740992 to 9007199254740992, got 10000000000000000")],
+        );
+        check_failures(
+            json!({"count": -1e16}),
+            &[("count", "must be from -9007199254740992 to 9007199254740992, got -10000000000000000")],
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::failure::Failure;
 use crate::input::INPUT;
-use crate::value::{Properties, Value, from_json, unknown_sentinel};
+use crate::value::{LARGEST_WHOLE, Properties, Value, from_json, unknown_sentinel};
 
 /// Reads a Rust type out of properties. Secret wrappings are taken off; keys that the type does not know are left out.
 ///
@@ -126,8 +126,7 @@ fn visit_map<'a, V: Visitor<'a>>(map: &'a Properties, visitor: V) -> Result<V::V
 
 /// The wire knows only doubles; fields are integers.
 fn whole(number: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() != 0.0 || number.abs() > EXACT {
+    if number.fract() != 0.0 || number.abs() > LARGEST_WHOLE {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked above")]

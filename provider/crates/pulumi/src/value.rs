@@ -36,6 +36,9 @@ const TYPED_UNKNOWNS: [&str; 6] = [
 /// decoder stops at 100 messages, two for each level here.
 const MAX_DEPTH: usize = 64;
 
+/// The largest whole number up to which the wire's doubles are exact: 2^53.
+pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
 /// The properties of a resource, a provider or a nested object.
 pub type Properties = BTreeMap<String, Value>;
 

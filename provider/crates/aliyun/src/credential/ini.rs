@@ -24,7 +24,8 @@ pub struct Ini {
 type Section = BTreeMap<String, String>;
 
 impl Ini {
-    fn find(&self, environment: &Environment) -> Result<Option<Source>, Error> {
+    /// The source that the section describes, if there is one.
+    pub(super) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
         let named = environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE");
         let explicit = self.file.clone().or_else(|| named.map(|path| environment.expand(path)));
         let usual = || {
@@ -126,7 +127,7 @@ impl Provide for Ini {
 
     fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
         async {
-            match self.find(&context.environment)? {
+            match self.described(&context.environment)? {
                 Some(source) => source.fetch(context).await,
                 None => Ok(None),
             }

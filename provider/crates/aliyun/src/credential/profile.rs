@@ -53,6 +53,15 @@ impl Profile {
             .map(ToOwned::to_owned))
     }
 
+    /// The source that the profile describes, if there is one.
+    pub(super) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
+        let Some(found) = self.find(environment)? else { return Ok(None) };
+        if self.name.is_none() && found.file.is_blank(&found.name) {
+            return Ok(None);
+        }
+        found.file.source(&found.name, &[]).map(Some)
+    }
+
     fn find(&self, environment: &Environment) -> Result<Option<Found>, Error> {
         if self.name.is_none() && environment.flag("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
             return Ok(None);
@@ -249,11 +258,7 @@ impl Provide for Profile {
 
     fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
         async {
-            let Some(found) = self.find(&context.environment)? else { return Ok(None) };
-            if self.name.is_none() && found.file.is_blank(&found.name) {
-                return Ok(None);
-            }
-            let source = found.file.source(&found.name, &[])?;
+            let Some(source) = self.described(&context.environment)? else { return Ok(None) };
             let credential = source.fetch(context).await?;
             // The profile is there: it has to give a key.
             credential

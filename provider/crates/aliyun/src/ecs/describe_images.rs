@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Action, Params, Tag};
-use crate::lenient;
+use crate::error::Error;
+use crate::transport::HttpResponse;
+use crate::{answer, lenient};
 
 /// Which images to describe. Without `status` only `Available` ones are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,23 @@ pub struct DescribeImagesResponse {
     /// For the cloud's support.
     #[serde(deserialize_with = "lenient::text")]
     pub request_id: Option<String>,
+}
+
+impl DescribeImagesResponse {
+    /// What an answer of this HTTP status with this body comes to.
+    ///
+    /// # Errors
+    /// Where the cloud refuses, or something else than the cloud has answered.
+    pub fn of_answer(status: u16, body: &[u8]) -> Result<DescribeImagesResponse, Error> {
+        let response = HttpResponse { status, body: body.to_vec().into(), ..HttpResponse::default() };
+        let answer = answer::read(
+            DescribeImagesRequest::NAME,
+            DescribeImagesRequest::RULES,
+            &response,
+            &str::to_owned,
+        );
+        super::decode::<DescribeImagesRequest>(answer.result?)
+    }
 }
 
 /// An image as the cloud describes it. Older installations leave out much of it.

@@ -560,6 +560,23 @@ async fn snapshots_that_stay_are_all_reported() {
 }
 
 #[tokio::test]
+async fn a_snapshot_from_which_another_image_is_made_is_kept_with_a_warning() {
+    let mut world = World::new().await;
+    let inputs =
+        |name: &str| json!({ "imageName": name, "snapshotId": "s-system", "deleteAutoSnapshot": true });
+    let (first, old) = world.plugin.up("first", inputs("first")).await;
+    let (second, new) = world.plugin.up("second", inputs("second")).await;
+    world.plugin.delete("first", &old, &first).await.unwrap();
+    let warnings = world.plugin.engine.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("s-system") && warnings[0].contains(&text(&new["id"])), "{warnings:?}");
+    world.plugin.delete("second", &new, &second).await.unwrap();
+    let state = world.control("GET", "/_emulator/state", Json::Null).await;
+    let snapshots = state["regions"][crate::harness::REGION]["snapshots"].to_string();
+    assert!(!snapshots.contains("\"s-system\""), "{snapshots}");
+}
+
+#[tokio::test]
 async fn secrets_stay_secret_in_the_state_and_in_errors() {
     let mut world = World::new().await;
     let inputs = json!({ "name": secret("classified-name".into()), "snapshotId": "s-system", "tags": { "k": secret("hush-hush".into()) } });

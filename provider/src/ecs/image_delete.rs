@@ -1,7 +1,11 @@
 //! Deleting an image, and with it the snapshots that it names.
 
-use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest};
+use std::time::Duration;
+
+use aliyun::ErrorKind;
+use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest};
 use pulumi::{Context, Failure, Input, Old, known};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
@@ -9,6 +13,9 @@ use crate::ecs::image_look::describe;
 use crate::ecs::image_state::state_of;
 use crate::ecs::image_wait::{unless_cancelled, wait_until_gone};
 use crate::failure;
+
+/// For how long a snapshot is taken to be still in use by the image that has just been deleted.
+const STILL_IN_USE: Duration = Duration::from_secs(5);
 
 /// Deletes an image, waits until it is gone, then deletes the snapshots that it named where the program wants that.
 pub(crate) async fn delete(
@@ -76,7 +83,8 @@ fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
     Failure::Refused(format!("{text}\nimage {id}: {advice}"))
 }
 
-/// The snapshots cannot go before their image. One that is gone already is as wanted.
+/// The snapshots cannot go before their image. One that is gone already is as wanted, and one from which another image is
+/// made is that image's.
 async fn delete_snapshots(
     client: &Client,
     context: &Context,
@@ -87,9 +95,21 @@ async fn delete_snapshots(
     for snapshot in snapshots {
         context.status(&format!("image {id}: deleting snapshot {snapshot}"));
         let request = DeleteSnapshotRequest { snapshot_id: snapshot.clone(), force: Some(true) };
-        let call = client.api.delete_snapshot(&request, context.deadline());
-        match unless_cancelled(context, call).await? {
-            Ok(_) => {}
+        let soon = (Instant::now() + STILL_IN_USE).min(context.deadline());
+        let mut outcome =
+            unless_cancelled(context, client.api.delete_snapshot(&request, soon)).await?.map(drop);
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
+            if let Some(user) = image_made_from(client, context, &snapshot).await {
+                context.warn(&format!(
+                    "snapshot {snapshot} of image {id} is kept, as image {user} is made from it (deleteAutoSnapshot)"
+                ));
+                continue;
+            }
+            let call = client.api.delete_snapshot(&request, context.deadline());
+            outcome = unless_cancelled(context, call).await?.map(drop);
+        }
+        match outcome {
+            Ok(()) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) => failed.push(format!("{snapshot}: {}", failure::text(&error))),
         }
@@ -102,4 +122,15 @@ async fn delete_snapshots(
          more, or delete them by hand and then run it again:\n{}",
         failed.join("\n")
     )))
+}
+
+/// An image that is made from a snapshot, where there is one and that can be found out.
+async fn image_made_from(client: &Client, context: &Context, snapshot: &str) -> Option<String> {
+    let query = DescribeImagesRequest {
+        snapshot_id: Some(snapshot.to_owned()),
+        status: Some(client.every_status.to_owned()),
+        ..DescribeImagesRequest::default()
+    };
+    let found = client.api.describe_images(&query, context.deadline()).await.ok()?;
+    found.images.into_iter().find_map(|image| image.image_id)
 }

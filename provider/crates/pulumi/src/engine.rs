@@ -145,6 +145,8 @@ async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<Engine
         let (address, gone) = (address.clone(), Arc::clone(&gone));
         async move {
             let stream = TcpStream::connect(address).await?;
+            // Lines go out one by one, and none must wait for the last one's acknowledgement.
+            drop(stream.set_nodelay(true));
             Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(watched::Watched::new(stream, gone)))
         }
     });

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Duration;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::TcpListenerStream;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -49,8 +50,11 @@ pub async fn serve<P: Provider>(
     let service = ResourceProviderServer::new(server.clone())
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
+    // Answers are small, and none must wait for the last one's acknowledgement.
+    let connections = TcpListenerStream::new(listener)
+        .map(|accepted| accepted.inspect(|connection| drop(connection.set_nodelay(true))));
     let serving = tonic::transport::Server::builder().add_service(service).serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
+        connections,
         async {
             // Nobody is left who would send an error.
             let _ = stop.wait_for(|stop| *stop).await;

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::ecs::image::{Image, ImageArgs};
 use crate::ecs::image_lifecycle::partial_without_state;
-use crate::ecs::image_look::describe;
+use crate::ecs::image_look::{describe, glance};
 use crate::ecs::image_rules;
 use crate::ecs::image_wait::{Wait, unless_cancelled};
 use crate::failure;
@@ -195,9 +195,11 @@ impl Attempt<'_> {
         let wait = Wait::begin(self.client, self.context);
         loop {
             wait.pause_within(patience).await?;
-            let seen = describe(self.client, self.context, id).await?;
-            if seen.is_some() || wait.elapsed() >= patience {
-                return Ok(seen);
+            if wait.elapsed() >= patience {
+                return describe(self.client, self.context, id).await;
+            }
+            if let Some(seen) = glance(self.client, self.context, id).await? {
+                return Ok(Some(seen));
             }
         }
     }

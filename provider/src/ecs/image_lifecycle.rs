@@ -27,7 +27,8 @@ pub(crate) async fn settle(
         Ok(seen) => seen,
         Err(Unusable::Failed { message, seen }) => {
             let state = state_of(&seen, args, made.recovered);
-            return Err(give_up(client, context, id, Old { args: args.clone(), state }, message).await);
+            let old = Old { args: args.clone(), state };
+            return Err(Box::pin(give_up(client, context, id, old, message)).await);
         }
         Err(Unusable::Gone) => {
             let text = format!(
@@ -50,7 +51,7 @@ pub(crate) async fn settle(
         wanted.insert("imageName".to_owned());
     }
     wanted.retain(|property| !is_in_effect(property, args, &state));
-    let applied = apply(client, context, id, args, &state, &wanted, Kept::Nothing).await?;
+    let applied = Box::pin(apply(client, context, id, args, &state, &wanted, Kept::Nothing)).await?;
     Ok(applied.unwrap_or(state))
 }
 

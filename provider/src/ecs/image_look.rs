@@ -36,7 +36,25 @@ pub(crate) async fn describe(
     context: &Context,
     id: &str,
 ) -> Result<Option<Described>, Failure> {
-    let look = client.looker.look(id, context.deadline());
+    look(client, context, id, Care::Sure).await
+}
+
+/// As [`describe`], for those who conclude nothing from `None`: it may also be that the image was left out of a list.
+pub(crate) async fn glance(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Described>, Failure> {
+    look(client, context, id, Care::Glance).await
+}
+
+async fn look(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    care: Care,
+) -> Result<Option<Described>, Failure> {
+    let look = client.looker.look(id, context.deadline(), care);
     match unless_cancelled(context, look).await? {
         Ok(seen) => Ok(seen),
         Err(Unseen::Error(error)) => Err(failure::cloud(error)),
@@ -65,10 +83,20 @@ struct Inner {
     waiting: AtomicUsize,
 }
 
+/// How much a look is to be relied on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Care {
+    /// An image that is missing from a list is asked for alone.
+    Sure,
+    /// It is not: a thousand new images that are not visible yet would be a thousand calls.
+    Glance,
+}
+
 /// A look that is wanted.
 #[derive(Debug)]
 struct Wanted {
     id: String,
+    care: Care,
     deadline: Instant,
     answer: oneshot::Sender<Look>,
 }
@@ -120,11 +148,11 @@ impl Looker {
         if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) }
     }
 
-    async fn look(&self, id: &str, deadline: Instant) -> Look {
+    async fn look(&self, id: &str, deadline: Instant, care: Care) -> Look {
         let (answer, answered) = oneshot::channel();
         let queued = {
             let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.push(Wanted { id: id.to_owned(), deadline, answer });
+            queue.push(Wanted { id: id.to_owned(), care, deadline, answer });
             queue.len()
         };
         // The first look of a round sends the round, in the span of its resource; the last that fits hastens it.
@@ -165,6 +193,15 @@ impl Inner {
             2.. if !self.one_by_one.load(Ordering::Relaxed) => self.answer_by_list(&mut wanted).await,
             _ => Listed::NotAsked,
         };
+        if matches!(listed, Listed::Found(_)) {
+            // One of them is asked for all the same, to find out whether lists can be relied on.
+            let glances = |looks: &Vec<Wanted>| looks.iter().all(|look| look.care == Care::Glance);
+            let unsure: Vec<String> =
+                wanted.iter().filter(|(_, looks)| glances(looks)).map(|(id, _)| id.clone()).skip(1).collect();
+            for id in unsure {
+                reply(wanted.remove(&id).unwrap_or_default(), &Ok(None));
+            }
+        }
         let alone = wanted.into_iter().map(async |(id, looks)| {
             let look = self.look_alone(&id, latest(&looks)).await;
             let seen = matches!(look, Ok(Some(_)));

@@ -7,7 +7,7 @@ use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image_look::{Waiting, describe};
+use crate::ecs::image_look::{Waiting, describe, glance};
 
 /// How long a new image may be missing from DescribeImages before the wait for it ends.
 const INVISIBLE: Duration = Duration::from_secs(60);
@@ -106,7 +106,11 @@ pub(crate) async fn wait_until_usable(
         let stopped = |failure| Unusable::Stopped { failure, seen: seen.clone() };
         wait.pause(left).await.map_err(stopped)?;
         let late = Instant::now() >= context.deadline();
-        let look = if late { Ok(None) } else { describe(client, context, id).await };
+        let look = match &seen {
+            _ if late => Ok(None),
+            None if wait.elapsed() < INVISIBLE => glance(client, context, id).await,
+            _ => describe(client, context, id).await,
+        };
         match look {
             Ok(Some(image)) => {
                 absences = 0;

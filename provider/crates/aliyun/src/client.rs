@@ -252,7 +252,7 @@ impl Client {
             }
         }
         if let Some(lookup) = &inner.stack {
-            let place = lookup.place(&inner.caller, &inner.store, deadline).await?;
+            let place = Box::pin(lookup.place(&inner.caller, &inner.store, deadline)).await?;
             let extras = lookup.extras(&place, "ecs");
             service.query.extend(extras.query);
             service.headers.extend(extras.headers);
@@ -266,7 +266,8 @@ impl Client {
             secret: None,
             deadline,
         };
-        match inner.caller.call(&service, Keys::Store(&inner.store), &call).await {
+        // Boxed, so that what waits between its calls does not hold the room that one takes.
+        match Box::pin(inner.caller.call(&service, Keys::Store(&inner.store), &call)).await {
             Ok(value) => ecs::decode::<A>(value),
             Err(error)
                 if A::DONE_ALREADY.is_some()

@@ -462,6 +462,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::testing::decode;
 
     #[derive(Deserialize)]
     struct Case {
@@ -522,33 +523,6 @@ mod tests {
         let signed = sign(scheme, &request, credential.as_ref(), time, &case.nonce);
         let stages = credential.map(|credential| stages(scheme, &request, &credential, time, &case.nonce));
         (signed, stages)
-    }
-
-    fn decode(form: &str) -> BTreeMap<String, String> {
-        form.split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').expect("a pair");
-                (plain(name), plain(value))
-            })
-            .collect()
-    }
-
-    fn plain(encoded: &str) -> String {
-        let mut bytes = encoded.bytes();
-        let mut out = Vec::new();
-        while let Some(byte) = bytes.next() {
-            out.push(match byte {
-                b'+' => b' ',
-                b'%' => {
-                    let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
-                    let digits = std::str::from_utf8(&digits).expect("ASCII");
-                    u8::from_str_radix(digits, 16).expect("hexadecimal")
-                }
-                byte => byte,
-            });
-        }
-        String::from_utf8(out).expect("UTF-8")
     }
 
     #[test]

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// Calls in flight before anything is known.
 const FIRST_WINDOW: usize = 16;
-/// Calls in flight at most: every one is a connection, and some systems allow 256 open files.
-const LAST_WINDOW: usize = 200;
+/// Calls in flight at most: every one is a connection with its buffers, and at a fifth of a second each these are 160 a
+/// second, which is more than quotas allow.
+const LAST_WINDOW: usize = 32;
 /// What remains of the rate when the server throttles.
 const CUT: f64 = 0.8;
 /// How fast the rate rises again, in calls per second per cubic second.

@@ -37,8 +37,8 @@ async fn create_all(world: &World, names: &[String]) -> Vec<Result<Json, tonic::
     in_order(creates).await
 }
 
-/// Reads them all at once; each with its state, or `None` where it is gone.
-async fn read_all(world: &World, states: &[Json]) -> Vec<Option<Json>> {
+/// Reads them all at once; what each answers.
+async fn try_read_all(world: &World, states: &[Json]) -> Vec<Result<rpc::ReadResponse, tonic::Status>> {
     let reads = states.iter().map(|state| {
         let mut client = world.plugin.rpc.clone();
         let name = text(&state["imageName"]);
@@ -49,12 +49,19 @@ async fn read_all(world: &World, states: &[Json]) -> Vec<Option<Json>> {
             properties: Some(to_struct(state)),
             ..rpc::ReadRequest::default()
         };
-        async move {
-            let response = client.read(request).await.expect("a read answers").into_inner();
-            (!response.id.is_empty()).then(|| from_struct(&response.properties.unwrap_or_default()))
-        }
+        async move { client.read(request).await.map(tonic::Response::into_inner) }
     });
     in_order(reads).await
+}
+
+/// Reads them all at once; each with its state, or `None` where it is gone.
+async fn read_all(world: &World, states: &[Json]) -> Vec<Option<Json>> {
+    let answers = try_read_all(world, states).await.into_iter();
+    let state_of = |answer: Result<rpc::ReadResponse, tonic::Status>| {
+        let answer = answer.expect("a read answers");
+        (!answer.id.is_empty()).then(|| from_struct(&answer.properties.unwrap_or_default()))
+    };
+    answers.map(state_of).collect()
 }
 
 async fn delete_all(world: &World, states: &[Json]) {
@@ -183,19 +190,7 @@ async fn a_list_that_cannot_be_answered_fails_each_of_its_looks() {
     let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
     let denied = json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403, "times": 100 }]);
     world.faults(denied).await;
-    let reads = states.iter().map(|state| {
-        let mut client = world.plugin.rpc.clone();
-        let name = text(&state["imageName"]);
-        let request = rpc::ReadRequest {
-            id: text(&state["id"]),
-            urn: urn(&name),
-            inputs: Some(to_struct(&inputs(&name))),
-            properties: Some(to_struct(state)),
-            ..rpc::ReadRequest::default()
-        };
-        async move { client.read(request).await }
-    });
-    for read in in_order(reads).await {
+    for read in try_read_all(&world, &states).await {
         let status = read.expect_err("access is denied");
         assert!(status.message().contains("Forbidden.RAM"), "{}", status.message());
     }

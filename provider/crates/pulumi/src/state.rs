@@ -36,10 +36,9 @@ fn preview<'a>(
     inputs: &Properties,
     changing: impl Iterator<Item = &'a str>,
 ) -> Properties {
-    let canonical = alias::canonical(&types.args, inputs.clone());
     for name in changing {
         let Some(property) = types.state.properties.get(name) else { continue };
-        let known = match canonical.get(name) {
+        let known = match alias::value(&types.args, inputs, name) {
             // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
             Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
             Some(value) => value.clone(),

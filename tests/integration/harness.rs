@@ -540,8 +540,7 @@ impl FakeEngine {
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             let _ = tonic::transport::Server::builder()
-                .add_service(service)
-                .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+                .serve_with_incoming(service, TcpIncoming::from(listener).with_nodelay(Some(true)))
                 .await;
         });
         FakeEngine { address, lines, runtime: Some(runtime) }

@@ -88,7 +88,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Reader::Value))),
-            Value::Object(map) | Value::Foreign(_, map) => visit_map(map, visitor),
+            Value::Object(map) => visit_map(map, visitor),
+            Value::Foreign(_, map) => visit_map(map, visitor),
             Value::Unknown => visitor.visit_borrowed_str(unknown_sentinel()),
         }
     }

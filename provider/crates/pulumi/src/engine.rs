@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer};
 use tracing_subscriber::registry::LookupSpan;
@@ -20,6 +21,8 @@ use crate::generated::pulumirpc::{LogRequest, LogSeverity};
 const FLUSH: Duration = Duration::from_secs(2);
 /// The span field from which a line takes its resource.
 const URN_FIELD: &str = "urn";
+/// What the engine is told at most.
+const LEVEL: Level = Level::DEBUG;
 /// The crates whose events are for users; the rest is plumbing.
 const OURS: [&str; 3] = ["aliyun", "pulumi", "provider"];
 
@@ -239,10 +242,14 @@ pub struct EngineLayer {
 struct Urn(String);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
+    // The servers' and clients' own spans, several a call, would cost more than what the call is for.
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: LayerContext<'_, S>) -> bool {
-        metadata.is_span()
-            || *metadata.level() <= Level::DEBUG
-                && OURS.iter().any(|ours| metadata.target().split("::").next() == Some(ours))
+        *metadata.level() <= LEVEL
+            && OURS.iter().any(|ours| metadata.target().split("::").next() == Some(ours))
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(LEVEL))
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {

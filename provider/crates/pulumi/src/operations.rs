@@ -17,7 +17,7 @@ use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
 use crate::model::{ObjectType, Property};
 use crate::path::Path;
-use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider};
+use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
@@ -330,26 +330,25 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::CreateResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
-        let inputs = from_struct(request.properties.unwrap_or_default());
+        let (args, secrets) = arguments(types, request.properties);
         if request.preview {
-            let state = preview_create(types, &inputs);
+            let state = preview_create(types, args);
             return Ok(rpc::CreateResponse {
                 id: String::new(),
-                properties: Some(to_struct(finish(types, state, &inputs, None))),
+                properties: Some(to_struct(finish(types, state, &secrets, None))),
                 refresh_before_update: false,
             });
         }
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        let args = alias::canonical(&types.args, reveal(inputs.clone()));
         match resource.create(&client, &context, args).await {
             Ok((id, state)) => Ok(rpc::CreateResponse {
-                properties: Some(to_struct(finish(types, state, &inputs, Some(&id)))),
+                properties: Some(to_struct(finish(types, state, &secrets, Some(&id)))),
                 id,
                 refresh_before_update: false,
             }),
-            Err(failure) => Err(finish_partial(types, failure, &inputs)),
+            Err(failure) => Err(finish_partial(types, failure, &secrets)),
         }
     }
 
@@ -375,8 +374,9 @@ impl<P: Provider> Operations<P> {
         };
         keep_unapplied(&mut read, &state);
         let inputs = keep_writing(&types.args, args, &written);
+        let secrets = secret_paths(&alias::canonical(&types.args, inputs.clone()));
         Ok(rpc::ReadResponse {
-            properties: Some(to_struct(finish(types, read, &inputs, Some(&request.id)))),
+            properties: Some(to_struct(finish(types, read, &secrets, Some(&request.id)))),
             inputs: Some(to_struct(inputs)),
             id: request.id,
             refresh_before_update: false,
@@ -390,10 +390,9 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::UpdateResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
-        let inputs = from_struct(request.news.unwrap_or_default());
+        let (args, secrets) = arguments(types, request.news);
         let old_state = from_struct(request.olds.unwrap_or_default());
         let plain_state = reveal(old_state.clone());
-        let args = alias::canonical(&types.args, reveal(inputs.clone()));
         let old_args =
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &args, &types.args));
         let mut changed: HashSet<String> =
@@ -404,8 +403,8 @@ impl<P: Provider> Operations<P> {
         let unapplied = unapplied(&plain_state);
         changed.extend(unapplied.iter().cloned());
         if request.preview {
-            let state = preview_update(types, old_state, &inputs, &changed);
-            let state = finish(types, state, &inputs, Some(&request.id));
+            let state = preview_update(types, old_state, args, &changed);
+            let state = finish(types, state, &secrets, Some(&request.id));
             return Ok(rpc::UpdateResponse {
                 properties: Some(to_struct(state)),
                 refresh_before_update: false,
@@ -419,10 +418,10 @@ impl<P: Provider> Operations<P> {
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {
             Ok(state) => Ok(rpc::UpdateResponse {
-                properties: Some(to_struct(finish(types, state, &inputs, Some(&request.id)))),
+                properties: Some(to_struct(finish(types, state, &secrets, Some(&request.id)))),
                 refresh_before_update: false,
             }),
-            Err(failure) => Err(finish_partial(types, failure, &inputs)),
+            Err(failure) => Err(finish_partial(types, failure, &secrets)),
         }
     }
 
@@ -440,6 +439,13 @@ impl<P: Provider> Operations<P> {
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
     }
+}
+
+/// What an operation works with: the inputs under their present names and in plain, and where the secrets were.
+fn arguments(types: &Types, inputs: Option<prost_types::Struct>) -> (Properties, Vec<Path>) {
+    let inputs = alias::canonical(&types.args, from_struct(inputs.unwrap_or_default()));
+    let secrets = secret_paths(&inputs);
+    (reveal(inputs), secrets)
 }
 
 /// What differs between old and new inputs. A program that begins to name what the cloud has anyway changes nothing.

@@ -242,8 +242,10 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         context: &'a Context,
         args: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Failure>> {
+        // Here, so that the properties are not kept for as long as the cloud takes.
+        let args = decode(&args);
         Box::pin(async move {
-            let (id, state) = self.resource.create(client, context, decode(&args)?).await?;
+            let (id, state) = self.resource.create(client, context, args?).await?;
             Ok((id, encode(&state)?))
         })
     }
@@ -273,16 +275,8 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         context: &'a Context,
         update: AnyUpdate,
     ) -> BoxFuture<'a, Result<Properties, Failure>> {
-        Box::pin(async move {
-            let update = Update {
-                id: update.id,
-                old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
-                args: decode(&update.args)?,
-                changed: update.changed,
-                unapplied: update.unapplied,
-            };
-            encode(&self.resource.update(client, context, update).await?)
-        })
+        let update = typed(update);
+        Box::pin(async move { encode(&self.resource.update(client, context, update?).await?) })
     }
 
     fn delete<'a>(
@@ -297,4 +291,14 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
             self.resource.delete(client, context, id, old).await
         })
     }
+}
+
+fn typed<A: DeserializeOwned, S: DeserializeOwned>(update: AnyUpdate) -> Result<Update<A, S>, Failure> {
+    Ok(Update {
+        id: update.id,
+        old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
+        args: decode(&update.args)?,
+        changed: update.changed,
+        unapplied: update.unapplied,
+    })
 }

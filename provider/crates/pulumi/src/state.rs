@@ -7,61 +7,55 @@ use crate::alias;
 use crate::check::is_internal;
 use crate::diff::{compare, without_defaults};
 use crate::failure::Failure;
-use crate::model::{Kind, ObjectType};
+use crate::model::{Kind, ObjectType, Property};
+use crate::path::Path;
 use crate::provider::Types;
 use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
 
 /// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
 const UNAPPLIED: &str = "__unapplied";
 
-/// What a preview shows of a resource to be made: the inputs as given, and what the cloud will decide as unknown.
-pub(crate) fn preview_create(types: &Types, inputs: &Properties) -> Properties {
-    let every = types.state.properties.keys().map(String::as_str);
-    preview(types, Properties::new(), inputs, every)
+/// What a preview shows of a resource to be made: the arguments, and what the cloud will decide as unknown.
+pub(crate) fn preview_create(types: &Types, mut args: Properties) -> Properties {
+    let properties = types.state.properties.iter();
+    properties
+        .filter(|(_, property)| property.alias_of.is_none())
+        .filter_map(|(name, property)| Some((name.clone(), foreseen(property, args.remove(name))?)))
+        .collect()
 }
 
 /// What a preview shows of a resource to be updated: the state it has, with what will change.
 pub(crate) fn preview_update(
     types: &Types,
-    state: Properties,
-    inputs: &Properties,
+    mut state: Properties,
+    mut args: Properties,
     changed: &HashSet<String>,
 ) -> Properties {
-    preview(types, state, inputs, changed.iter().map(String::as_str))
-}
-
-fn preview<'a>(
-    types: &Types,
-    mut state: Properties,
-    inputs: &Properties,
-    changing: impl Iterator<Item = &'a str>,
-) -> Properties {
-    for name in changing {
+    for name in changed {
         let Some(property) = types.state.properties.get(name) else { continue };
-        let known = match alias::value(&types.args, inputs, name) {
-            // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
-            Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Value::Unknown,
-            Some(value) => value.clone(),
-            None if property.unreported => Value::Null,
-            None => Value::Unknown,
+        match foreseen(property, args.remove(name)) {
+            Some(value) => state.insert(name.clone(), value),
+            None => state.remove(name),
         };
-        state.insert(name.to_owned(), known);
     }
-    state.retain(|_, value| !value.is_null());
     state
 }
 
-/// The state as the engine gets it: old names beside the present ones, secret where the inputs are, with the id.
-pub(crate) fn finish(
-    types: &Types,
-    mut state: Properties,
-    inputs: &Properties,
-    id: Option<&str>,
-) -> Properties {
-    if inputs.values().any(Value::has_secrets) {
-        for path in &secret_paths(&alias::canonical(&types.args, inputs.clone())) {
-            conceal(&mut state, path);
-        }
+/// What a property of a state will be, as far as its argument tells.
+fn foreseen(property: &Property, arg: Option<Value>) -> Option<Value> {
+    match arg {
+        // The cloud adds to what the program says of a nested object, so the whole is known only afterwards.
+        Some(Value::Object(_) | Value::Array(_)) if property.always_reported => Some(Value::Unknown),
+        Some(Value::Null) => None,
+        Some(value) => Some(value),
+        None => (!property.unreported).then_some(Value::Unknown),
+    }
+}
+
+/// The state as the engine gets it: old names beside the present ones, secret where the arguments were, with the id.
+pub(crate) fn finish(types: &Types, mut state: Properties, secrets: &[Path], id: Option<&str>) -> Properties {
+    for path in secrets {
+        conceal(&mut state, path);
     }
     alias::spread(&types.state, &mut state);
     if let Some(id) = id {
@@ -70,14 +64,14 @@ pub(crate) fn finish(
     state
 }
 
-pub(crate) fn finish_partial(types: &Types, failure: Failure, inputs: &Properties) -> Failure {
+pub(crate) fn finish_partial(types: &Types, failure: Failure, secrets: &[Path]) -> Failure {
     match failure {
         Failure::Partial { id, mut state, unapplied, reasons } => {
             if !unapplied.is_empty() {
                 let names = unapplied.iter().cloned().map(Value::String).collect();
                 state.insert(UNAPPLIED.to_owned(), Value::Array(names));
             }
-            Failure::Partial { state: finish(types, state, inputs, Some(&id)), id, unapplied, reasons }
+            Failure::Partial { state: finish(types, state, secrets, Some(&id)), id, unapplied, reasons }
         }
         plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
     }

@@ -62,7 +62,7 @@ pub enum Value {
     /// A value that only the deployment will know.
     Unknown,
     /// A kind of value that no property here takes, by its English name, with what it held.
-    Foreign(&'static str, Properties),
+    Foreign(&'static str, Box<Properties>),
 }
 
 impl fmt::Debug for Value {
@@ -289,7 +289,7 @@ pub(crate) fn may_hold_secrets(wire: &Struct) -> bool {
 
 fn from_wire(wire: prost_types::Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
-        return Value::Foreign("a value nested too deeply", Properties::new());
+        return Value::Foreign("a value nested too deeply", Box::default());
     }
     match wire.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
@@ -321,7 +321,7 @@ fn object_from_wire(wire: Struct, depth: usize) -> Value {
             if secret { Value::Secret(Box::new(value)) } else { value }
         }
         _ => match FOREIGN.iter().find(|(foreign, _)| *foreign == signature) {
-            Some((_, kind)) => Value::Foreign(kind, map),
+            Some((_, kind)) => Value::Foreign(kind, Box::new(map)),
             None => Value::Object(map),
         },
     }
@@ -337,7 +337,8 @@ fn to_wire(value: Value) -> prost_types::Value {
         Value::Array(items) => {
             Kind::ListValue(ListValue { values: items.into_iter().map(to_wire).collect() })
         }
-        Value::Object(map) | Value::Foreign(_, map) => Kind::StructValue(to_struct(map)),
+        Value::Object(map) => Kind::StructValue(to_struct(map)),
+        Value::Foreign(_, map) => Kind::StructValue(to_struct(*map)),
         Value::Secret(inner) => Kind::StructValue(to_struct(Properties::from([
             (SIGNATURE_KEY.to_owned(), Value::String(SECRET.to_owned())),
             ("value".to_owned(), *inner),

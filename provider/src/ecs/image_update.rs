@@ -59,8 +59,8 @@ pub(crate) async fn update(
         // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
         from.args.tags = old.args.tags;
     }
-    let applied = apply(client, context, &id, &args, &from, &changed, Kept::OldState).await?;
-    Ok(applied.unwrap_or(state))
+    let change = Change { client, context, id: &id, args: &args, state: &from, changed: &changed };
+    Ok(change.apply(Kept::OldState).await?.unwrap_or(state))
 }
 
 /// Whether the state is of an image that was usable. Older providers do not keep `usable`.
@@ -68,34 +68,17 @@ fn is_settled(state: &ImageState) -> bool {
     state.usable.unwrap_or(state.status.as_deref() == Some("Available"))
 }
 
-/// Sends what `changed` names, group by group, then reads the image back. `None` where there was nothing to send. A
-/// failure after the first group keeps what the groups before it did.
-pub(crate) async fn apply(
-    client: &Client,
-    context: &Context,
-    id: &str,
-    args: &ImageArgs,
-    state: &ImageState,
-    changed: &HashSet<String>,
-    kept: Kept,
-) -> Result<Option<ImageState>, Failure> {
-    let mut pending: Vec<String> = changed.iter().cloned().collect();
-    pending.sort_unstable();
-    let mut sent = false;
-    for group in [Group::Attributes, Group::Membership, Group::Tags] {
-        let outcome = group.send(client, context, id, args, state, changed).await;
-        match outcome {
-            Ok(did) => sent |= did,
-            // Before anything was sent the old state is the true one, where there is an old state.
-            Err(failure) if !sent && kept == Kept::OldState => return Err(failure),
-            Err(failure) => return Err(partial(id, state.clone(), pending, failure)),
-        }
-        pending.retain(|property| !group.has(property));
-    }
-    if !sent {
-        return Ok(None);
-    }
-    read_back(client, context, id, args, state, changed).await.map(Some)
+/// An image that exists, and what of it is to change.
+pub(crate) struct Change<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) context: &'a Context,
+    pub(crate) id: &'a str,
+    /// What the program wants.
+    pub(crate) args: &'a ImageArgs,
+    /// What the image is like before.
+    pub(crate) state: &'a ImageState,
+    /// The properties that differ.
+    pub(crate) changed: &'a HashSet<String>,
 }
 
 /// What the engine keeps of a resource whose operation fails plainly.
@@ -123,187 +106,186 @@ impl Group {
             Group::Tags => property == "tags",
         }
     }
+}
+
+impl Change<'_> {
+    /// Sends what differs, group by group, then reads the image back. `None` where there was nothing to send. A failure
+    /// after the first group keeps what the groups before it did.
+    pub(crate) async fn apply(&self, kept: Kept) -> Result<Option<ImageState>, Failure> {
+        let mut pending: Vec<String> = self.changed.iter().cloned().collect();
+        pending.sort_unstable();
+        let mut sent = false;
+        for group in [Group::Attributes, Group::Membership, Group::Tags] {
+            match self.send(group).await {
+                Ok(did) => sent |= did,
+                // Before anything was sent the old state is the true one, where there is an old state.
+                Err(failure) if !sent && kept == Kept::OldState => return Err(failure),
+                Err(failure) => return Err(self.partial(pending, failure)),
+            }
+            pending.retain(|property| !group.has(property));
+        }
+        if !sent {
+            return Ok(None);
+        }
+        self.read_back().await.map(Some)
+    }
+
+    fn partial(&self, unapplied: Vec<String>, failure: Failure) -> Failure {
+        partial(self.id, self.state.clone(), unapplied, failure)
+    }
 
     /// Whether anything was sent.
-    async fn send(
-        self,
-        client: &Client,
-        context: &Context,
-        id: &str,
-        args: &ImageArgs,
-        state: &ImageState,
-        changed: &HashSet<String>,
-    ) -> Result<bool, Failure> {
-        if !changed.iter().any(|property| self.has(property)) {
+    async fn send(&self, group: Group) -> Result<bool, Failure> {
+        if !self.changed.iter().any(|property| group.has(property)) {
             return Ok(false);
         }
-        let deadline = context.deadline();
-        match self {
-            Group::Attributes => {
-                let request = modify_request(id, args, state, changed);
-                let unchanged = ModifyImageAttributeRequest { image_id: id.to_owned(), ..Default::default() };
-                if request == unchanged {
-                    return Ok(false);
-                }
-                send(context, id, client.api.modify_image_attribute(&request, deadline)).await?;
-                Ok(true)
-            }
-            Group::Membership => {
-                let Some(group) = known(&args.resource_group_id) else { return Ok(false) };
-                let request = JoinResourceGroupRequest {
-                    resource_group_id: group.clone(),
-                    resource_id: id.to_owned(),
-                    resource_type: RESOURCE_TYPE.to_owned(),
-                };
-                send(context, id, client.api.join_resource_group(&request, deadline)).await?;
-                Ok(true)
-            }
-            Group::Tags => send_tags(client, context, id, args, state).await,
+        match group {
+            Group::Attributes => self.send_attributes().await,
+            Group::Membership => self.send_membership().await,
+            Group::Tags => self.send_tags().await,
         }
     }
-}
 
-async fn send_tags(
-    client: &Client,
-    context: &Context,
-    id: &str,
-    args: &ImageArgs,
-    state: &ImageState,
-) -> Result<bool, Failure> {
-    let texts = |args: &ImageArgs| -> BTreeMap<String, String> {
-        known(&args.tags)
-            .into_iter()
-            .flatten()
-            .filter_map(|(key, value)| value.known().map(|value| (key.clone(), value.clone())))
-            .collect()
-    };
-    let (old, new) = (texts(&state.args), texts(args));
-    let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
-    let added: Vec<Tag> = new
-        .iter()
-        .filter(|(key, value)| old.get(*key) != Some(value))
-        .map(|(key, value)| Tag::new(key, value))
-        .collect();
-    let mut sent = false;
-    if !removed.is_empty() {
-        let request = UntagResourcesRequest {
+    async fn send_attributes(&self) -> Result<bool, Failure> {
+        let request = self.modify_request();
+        let unchanged = ModifyImageAttributeRequest { image_id: self.id.to_owned(), ..Default::default() };
+        if request == unchanged {
+            return Ok(false);
+        }
+        self.call(self.client.api.modify_image_attribute(&request, self.context.deadline())).await?;
+        Ok(true)
+    }
+
+    async fn send_membership(&self) -> Result<bool, Failure> {
+        let Some(group) = known(&self.args.resource_group_id) else { return Ok(false) };
+        let request = JoinResourceGroupRequest {
+            resource_group_id: group.clone(),
+            resource_id: self.id.to_owned(),
             resource_type: RESOURCE_TYPE.to_owned(),
-            resource_ids: vec![id.to_owned()],
-            tag_keys: removed,
+        };
+        self.call(self.client.api.join_resource_group(&request, self.context.deadline())).await?;
+        Ok(true)
+    }
+
+    async fn send_tags(&self) -> Result<bool, Failure> {
+        let texts = |args: &ImageArgs| -> BTreeMap<String, String> {
+            known(&args.tags)
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, value)| value.known().map(|value| (key.clone(), value.clone())))
+                .collect()
+        };
+        let (old, new) = (texts(&self.state.args), texts(self.args));
+        let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
+        let added: Vec<Tag> = new
+            .iter()
+            .filter(|(key, value)| old.get(*key) != Some(value))
+            .map(|(key, value)| Tag::new(key, value))
+            .collect();
+        let mut sent = false;
+        if !removed.is_empty() {
+            let request = UntagResourcesRequest {
+                resource_type: RESOURCE_TYPE.to_owned(),
+                resource_ids: vec![self.id.to_owned()],
+                tag_keys: removed,
+                ..Default::default()
+            };
+            self.call(self.client.api.untag_resources(&request, self.context.deadline())).await?;
+            sent = true;
+        }
+        if !added.is_empty() {
+            let request = TagResourcesRequest {
+                resource_type: RESOURCE_TYPE.to_owned(),
+                resource_ids: vec![self.id.to_owned()],
+                tags: added,
+            };
+            self.call(self.client.api.tag_resources(&request, self.context.deadline())).await?;
+            sent = true;
+        }
+        Ok(sent)
+    }
+
+    /// Only what changed. An empty text clears a description or a family.
+    fn modify_request(&self) -> ModifyImageAttributeRequest {
+        let (args, old) = (self.args, &self.state.args);
+        let has = |property: &str| self.changed.contains(property);
+        let given =
+            |property: &str, value: &Option<Input<String>>| known(value).filter(|_| has(property)).cloned();
+        let cleared = |property: &str, value: &Option<Input<String>>, old: &Option<Input<String>>| {
+            if !has(property) {
+                return None;
+            }
+            match known(value) {
+                Some(value) => Some(value.clone()),
+                None => known(old).filter(|old| !old.is_empty()).map(|_| String::new()),
+            }
+        };
+        let features = known(&args.features).filter(|_| has("features"));
+        let old_features = known(&old.features);
+        let differing = |new: &Option<Input<String>>, old: Option<&String>| {
+            known(new).filter(|new| Some(*new) != old).cloned()
+        };
+        ModifyImageAttributeRequest {
+            image_id: self.id.to_owned(),
+            image_name: given("imageName", &args.image_name),
+            image_family: cleared("imageFamily", &args.image_family, &old.image_family),
+            description: cleared("description", &args.description, &old.description),
+            boot_mode: given("bootMode", &args.boot_mode),
+            license_type: given("licenseType", &args.license_type),
+            features_imds_support: features.and_then(|features| {
+                differing(&features.imds_support, old_features.and_then(|old| known(&old.imds_support)))
+            }),
+            features_nvme_support: features.and_then(|features| {
+                differing(&features.nvme_support, old_features.and_then(|old| known(&old.nvme_support)))
+            }),
             ..Default::default()
-        };
-        send(context, id, client.api.untag_resources(&request, context.deadline())).await?;
-        sent = true;
+        }
     }
-    if !added.is_empty() {
-        let request = TagResourcesRequest {
-            resource_type: RESOURCE_TYPE.to_owned(),
-            resource_ids: vec![id.to_owned()],
-            tags: added,
-        };
-        send(context, id, client.api.tag_resources(&request, context.deadline())).await?;
-        sent = true;
-    }
-    Ok(sent)
-}
 
-/// Only what changed. An empty text clears a description or a family.
-fn modify_request(
-    id: &str,
-    args: &ImageArgs,
-    state: &ImageState,
-    changed: &HashSet<String>,
-) -> ModifyImageAttributeRequest {
-    let has = |property: &str| changed.contains(property);
-    let given =
-        |property: &str, value: &Option<Input<String>>| known(value).filter(|_| has(property)).cloned();
-    let cleared = |property: &str, value: &Option<Input<String>>, old: &Option<Input<String>>| {
-        if !has(property) {
-            return None;
+    /// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
+    async fn call<T>(&self, call: impl Future<Output = Result<T, aliyun::Error>>) -> Result<(), Failure> {
+        match unless_cancelled(self.context, call).await? {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => {
+                Err(Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id))))
+            }
+            Err(error) => Err(failure::cloud(error)),
         }
-        match known(value) {
-            Some(value) => Some(value.clone()),
-            None => known(old).filter(|old| !old.is_empty()).map(|_| String::new()),
+    }
+
+    /// Reads until the changes are reported: a state says what the cloud says, and nothing else tells that a change is in
+    /// effect. A value that the cloud took and does not report is no failure.
+    async fn read_back(&self) -> Result<ImageState, Failure> {
+        let wait = Wait::begin(self.client, self.context);
+        let until = (Instant::now() + READ_BACK).min(self.context.deadline());
+        loop {
+            let now = match describe(self.client, self.context, self.id).await {
+                Ok(Some(seen)) => state_of(&seen, self.args, self.state.recovered.clone()),
+                Ok(None) => return Err(self.partial(Vec::new(), Failure::Refused(gone(self.id)))),
+                // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
+                Err(failure) => return Err(self.partial(self.changed.iter().cloned().collect(), failure)),
+            };
+            let late: Vec<&String> =
+                self.changed.iter().filter(|property| !is_in_effect(property, self.args, &now)).collect();
+            if late.is_empty() {
+                return Ok(now);
+            }
+            if Instant::now() >= until {
+                for property in late {
+                    self.context.warn(&format!(
+                        "the cloud accepted the change of {property} of image {}, but does not report it",
+                        self.id
+                    ));
+                }
+                return Ok(now);
+            }
+            if let Err(failure) = wait.pause(None).await {
+                return Err(partial(self.id, now, late.into_iter().cloned().collect(), failure));
+            }
         }
-    };
-    let features = known(&args.features).filter(|_| has("features"));
-    let old_features = known(&state.args.features);
-    let differing = |new: &Option<Input<String>>, old: Option<&String>| {
-        known(new).filter(|new| Some(*new) != old).cloned()
-    };
-    ModifyImageAttributeRequest {
-        image_id: id.to_owned(),
-        image_name: given("imageName", &args.image_name),
-        image_family: cleared("imageFamily", &args.image_family, &state.args.image_family),
-        description: cleared("description", &args.description, &state.args.description),
-        boot_mode: given("bootMode", &args.boot_mode),
-        license_type: given("licenseType", &args.license_type),
-        features_imds_support: features.and_then(|features| {
-            differing(&features.imds_support, old_features.and_then(|old| known(&old.imds_support)))
-        }),
-        features_nvme_support: features.and_then(|features| {
-            differing(&features.nvme_support, old_features.and_then(|old| known(&old.nvme_support)))
-        }),
-        ..Default::default()
     }
 }
 
 fn gone(id: &str) -> String {
     format!("image {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew")
-}
-
-/// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
-async fn send<T>(
-    context: &Context,
-    id: &str,
-    call: impl Future<Output = Result<T, aliyun::Error>>,
-) -> Result<(), Failure> {
-    match unless_cancelled(context, call).await? {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_not_found() => {
-            Err(Failure::Refused(format!("{}\n{}", failure::text(&error), gone(id))))
-        }
-        Err(error) => Err(failure::cloud(error)),
-    }
-}
-
-/// Reads until the changes are reported. A value that the cloud took and does not report is no failure.
-async fn read_back(
-    client: &Client,
-    context: &Context,
-    id: &str,
-    args: &ImageArgs,
-    state: &ImageState,
-    changed: &HashSet<String>,
-) -> Result<ImageState, Failure> {
-    let wait = Wait::begin(client, context);
-    let until = (Instant::now() + READ_BACK).min(context.deadline());
-    loop {
-        let now = match describe(client, context, id).await {
-            Ok(Some(seen)) => state_of(&seen, args, state.recovered.clone()),
-            Ok(None) => {
-                return Err(partial(id, state.clone(), Vec::new(), Failure::Refused(gone(id))));
-            }
-            // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
-            Err(failure) => {
-                return Err(partial(id, state.clone(), changed.iter().cloned().collect(), failure));
-            }
-        };
-        let late: Vec<&String> =
-            changed.iter().filter(|property| !is_in_effect(property, args, &now)).collect();
-        if late.is_empty() {
-            return Ok(now);
-        }
-        if Instant::now() >= until {
-            for property in late {
-                context.warn(&format!(
-                    "the cloud accepted the change of {property} of image {id}, but does not report it"
-                ));
-            }
-            return Ok(now);
-        }
-        if let Err(failure) = wait.pause(None).await {
-            return Err(partial(id, now, late.into_iter().cloned().collect(), failure));
-        }
-    }
 }

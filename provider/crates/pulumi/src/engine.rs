@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
 use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer};
 use tracing_subscriber::registry::LookupSpan;
@@ -19,6 +19,8 @@ use crate::generated::pulumirpc::{LogRequest, LogSeverity};
 
 /// How long a finished operation waits for its log lines to reach the engine.
 const FLUSH: Duration = Duration::from_secs(2);
+/// How many lines are kept for an engine that attaches later.
+const KEPT: usize = 1_000;
 /// The span field from which a line takes its resource.
 const URN_FIELD: &str = "urn";
 /// What the engine is told at most.
@@ -122,10 +124,10 @@ async fn forward(
                 }
             }
             Line::Log(request) => {
-                if client.is_none() {
-                    waiting.push(request);
-                } else {
+                if client.is_some() {
                     send(&mut client, request).await;
+                } else if waiting.len() < KEPT {
+                    waiting.push(request);
                 }
                 under_way.fetch_sub(1, Ordering::SeqCst);
             }
@@ -307,5 +309,22 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         self.add(field, &format_args!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_our_own_spans_are_kept() {
+        let subscriber = tracing_subscriber::registry().with(Engine::new().layer());
+        tracing::subscriber::with_default(subscriber, || {
+            assert!(tracing::info_span!(target: "h2::proto", "a stream").is_disabled());
+            assert!(tracing::info_span!(target: "providers", "another crate").is_disabled());
+            assert!(!tracing::info_span!(target: "pulumi::server", "resource", urn = "u").is_disabled());
+        });
     }
 }

@@ -64,8 +64,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// Threads at most, also where there are more processors: each holds memory, and one engine keeps no more of them busy.
+const WORKERS: usize = 4;
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS);
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?)
 }
 
 /// Ends when the process is told to stop. From this call on, and not only from the first wait, no signal ends the process

@@ -25,6 +25,8 @@ GOLDEN = {
 CHANGED = GOLDEN | {
     "imageName": "golden-2",
     "description": "another text",
+    # The one change after which the image is looked at.
+    "licenseType": "BYOL",
     "resourceGroupId": "rg-other",
     "tags": {"kept": "1", "changed": "2", "added": "1"},
 }

@@ -135,7 +135,7 @@ fn first_program() -> Json {
 }
 
 fn second_program() -> Json {
-    json!({ "imageName": "web", "instanceId": "i-running", "description": "second", "licenseType": "BYOL",
+    json!({ "imageName": "web", "instanceId": "i-running", "description": "second", "licenseType": "Aliyun",
         "tags": { "new": "1", "kept": "2" }, "deleteAutoSnapshot": true, "resourceGroupId": "rg-other" })
 }
 

@@ -293,7 +293,7 @@ async fn an_update_sends_only_what_changed() {
     let sent: Vec<(String, Json)> =
         requests.iter().map(|request| (text(&request["action"]), request["params"].clone())).collect();
     let names: Vec<&str> = sent.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["ModifyImageAttribute", "UntagResources", "TagResources", "DescribeImages"]);
+    assert_eq!(names, ["ModifyImageAttribute", "UntagResources", "TagResources"]);
     assert_eq!(sent[0].1["Description"], "second");
     assert!(sent[0].1.get("ImageName").is_none() && sent[0].1.get("BootMode").is_none());
     assert_eq!(sent[1].1["TagKey.1"], "gone");
@@ -355,7 +355,7 @@ async fn the_resource_group_is_joined() {
     news["resourceGroupId"] = "rg-other".into();
     let updated = world.plugin.update("web", &state, &inputs, &news).await.unwrap();
     assert_eq!(updated["resourceGroupId"], "rg-other");
-    assert_eq!(world.take_actions().await, ["JoinResourceGroup", "DescribeImages"]);
+    assert_eq!(world.take_actions().await, ["JoinResourceGroup"]);
 }
 
 #[tokio::test]

@@ -133,7 +133,10 @@ fn the_plan_for_an_edited_program_is_what_the_rules_say_and_carrying_it_out_make
         let wrong = not_in_effect(&new, &now);
         prop_assert!(wrong.is_empty(), "{:?}", wrong);
         prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after the edit");
+        let state = stack.kept.clone().expect("it is up").state;
         prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
+        let refreshed = stack.kept.clone().expect("it is up").state;
+        prop_assert_eq!(refreshed, state, "what the cloud reports of the edited image");
         prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after refresh");
         Ok(())
     });

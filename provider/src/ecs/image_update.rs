@@ -1,4 +1,5 @@
-//! Bringing an image that exists to what the program wants: only what differs is sent, then it is read back.
+//! Bringing an image that exists to what the program wants: only what differs is sent. It is read back where what the cloud
+//! reports then cannot be told without.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -54,12 +55,12 @@ pub(crate) async fn update(
     state.args.delete_auto_snapshot = args.delete_auto_snapshot.clone();
     state.args.detection_strategy = args.detection_strategy.clone();
     state.args.force = args.force.clone();
-    let mut from = state.clone();
-    if !unapplied.contains("tags") {
-        // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
-        from.args.tags = old.args.tags;
-    }
-    let change = Change { client, context, id: &id, args: &args, state: &from, changed: &changed };
+    // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
+    let tags = if unapplied.contains("tags") { &state.args.tags } else { &old.args.tags };
+    let tags = texts(tags);
+    let doubtful = !unapplied.is_empty();
+    let change =
+        Change { client, context, id: &id, args: &args, state: &state, tags, changed: &changed, doubtful };
     Ok(change.apply(Kept::OldState).await?.unwrap_or(state))
 }
 
@@ -77,8 +78,12 @@ pub(crate) struct Change<'a> {
     pub(crate) args: &'a ImageArgs,
     /// What the image is like before.
     pub(crate) state: &'a ImageState,
+    /// The tags that the program has given it so far.
+    pub(crate) tags: BTreeMap<String, String>,
     /// The properties that differ.
     pub(crate) changed: &'a HashSet<String>,
+    /// Whether an earlier operation may have changed more than the state shows.
+    pub(crate) doubtful: bool,
 }
 
 /// What the engine keeps of a resource whose operation fails plainly.
@@ -109,8 +114,8 @@ impl Group {
 }
 
 impl Change<'_> {
-    /// Sends what differs, group by group, then reads the image back. `None` where there was nothing to send. A failure
-    /// after the first group keeps what the groups before it did.
+    /// Sends what differs, group by group. `None` where there was nothing to send. A failure after the first group keeps
+    /// what the groups before it did.
     pub(crate) async fn apply(&self, kept: Kept) -> Result<Option<ImageState>, Failure> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
@@ -127,7 +132,10 @@ impl Change<'_> {
         if !sent {
             return Ok(None);
         }
-        self.read_back().await.map(Some)
+        match self.foretold() {
+            Some(state) => Ok(Some(state)),
+            None => self.read_back().await.map(Some),
+        }
     }
 
     fn partial(&self, unapplied: Vec<String>, failure: Failure) -> Failure {
@@ -168,14 +176,7 @@ impl Change<'_> {
     }
 
     async fn send_tags(&self) -> Result<bool, Failure> {
-        let texts = |args: &ImageArgs| -> BTreeMap<String, String> {
-            known(&args.tags)
-                .into_iter()
-                .flatten()
-                .filter_map(|(key, value)| value.known().map(|value| (key.clone(), value.clone())))
-                .collect()
-        };
-        let (old, new) = (texts(&self.state.args), texts(self.args));
+        let (old, new) = (&self.tags, texts(&self.args.tags));
         let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
         let added: Vec<Tag> = new
             .iter()
@@ -253,8 +254,47 @@ impl Change<'_> {
         }
     }
 
-    /// Reads until the changes are reported: a state says what the cloud says, and nothing else tells that a change is in
-    /// effect. A value that the cloud took and does not report is no failure.
+    /// What the cloud will report now that it took the changes, where that needs no look: what it reported before, it
+    /// reports as it was sent.
+    fn foretold(&self) -> Option<ImageState> {
+        if self.doubtful || self.state.usable != Some(true) {
+            return None;
+        }
+        let mut state = self.state.clone();
+        let (now, args) = (&mut state.args, self.args);
+        for property in self.changed {
+            match property.as_str() {
+                "imageName" => follow(&mut now.image_name, &args.image_name)?,
+                "bootMode" => follow(&mut now.boot_mode, &args.boot_mode)?,
+                "resourceGroupId" => follow(&mut now.resource_group_id, &args.resource_group_id)?,
+                // Whether a cleared text is reported as empty or not at all differs.
+                "description" if args.description.is_some() => {
+                    follow(&mut now.description, &args.description)?
+                }
+                "imageFamily" if args.image_family.is_some() => {
+                    follow(&mut now.image_family, &args.image_family)?
+                }
+                "features" => {
+                    if let Some(wanted) = known(&args.features) {
+                        let now = known_mut(&mut now.features)?;
+                        follow(&mut now.imds_support, &wanted.imds_support)?;
+                        follow(&mut now.nvme_support, &wanted.nvme_support)?;
+                    }
+                }
+                "tags" => {
+                    let (tags, wanted) = (known_mut(&mut now.tags)?, texts(&args.tags));
+                    tags.retain(|key, _| wanted.contains_key(key) || !self.tags.contains_key(key));
+                    tags.extend(wanted.into_iter().map(|(key, value)| (key, Input::Known(value))));
+                }
+                "deleteAutoSnapshot" | "detectionStrategy" | "force" => {}
+                // The cloud makes something of its own of a license type.
+                _ => return None,
+            }
+        }
+        Some(state)
+    }
+
+    /// Reads until the changes are reported. A value that the cloud took and does not report is no failure.
     async fn read_back(&self) -> Result<ImageState, Failure> {
         let wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
@@ -288,4 +328,28 @@ impl Change<'_> {
 
 fn gone(id: &str) -> String {
     format!("image {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew")
+}
+
+/// Takes over a text that was sent; one that was not given was not. `None` where the cloud has reported none so far.
+fn follow(now: &mut Option<Input<String>>, sent: &Option<Input<String>>) -> Option<()> {
+    if let Some(sent) = known(sent) {
+        known_mut(now)?.clone_from(sent);
+    }
+    Some(())
+}
+
+fn known_mut<T>(field: &mut Option<Input<T>>) -> Option<&mut T> {
+    match field {
+        Some(Input::Known(value)) => Some(value),
+        Some(Input::Unknown) | None => None,
+    }
+}
+
+/// Tags that are known.
+pub(crate) fn texts(tags: &Option<Input<BTreeMap<String, Input<String>>>>) -> BTreeMap<String, String> {
+    known(tags)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| value.known().map(|value| (key.clone(), value.clone())))
+        .collect()
 }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, settings, text};
+use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, settings, start, text};
 
 /// How many cells run at a time: they wait more than they work.
 const AT_A_TIME: usize = 32;
@@ -197,7 +197,7 @@ async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
         image_ready_after: Duration::from_millis(if place.slow { 9 } else { 0 }),
         ..Options::default()
     };
-    let cloud = Emulator::start(options).await.expect("the emulator starts");
+    let cloud = start(options).await;
     let plugin = Plugin::configured_with(keyed(&cloud, fault.keys).await).await;
     let mut cell = Cell { world: World { cloud, plugin }, stack: Stack::new("web"), place, fault };
     let snapshots = cell.snapshots().await;

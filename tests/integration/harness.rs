@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use emulator::{Emulator, Options};
+use emulator::{Emulator, ImageIds, Options};
 use prost::Message as _;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
@@ -35,6 +35,20 @@ pub(crate) fn secret(value: Json) -> Json {
     json!({ SIGNATURE: SECRET, "value": value })
 }
 
+/// A cloud. `TEST_IMAGE_IDS` says what it makes of lists of ids, `many`, `refuse` or `first`, as nothing but the number of
+/// calls may depend on it.
+pub(crate) async fn start(mut options: Options) -> Emulator {
+    #[expect(clippy::disallowed_methods, reason = "for the whole run of the tests")]
+    let image_ids = std::env::var("TEST_IMAGE_IDS");
+    options.image_ids = match image_ids.as_deref() {
+        Ok("refuse") => ImageIds::Refuse,
+        Ok("first") => ImageIds::First,
+        Ok("many") | Err(_) => ImageIds::Many,
+        Ok(other) => panic!("TEST_IMAGE_IDS is {other}"),
+    };
+    Emulator::start(options).await.expect("the emulator starts")
+}
+
 /// One cloud, one engine, one plugin.
 pub(crate) struct World {
     pub(crate) cloud: Emulator,
@@ -48,7 +62,11 @@ impl World {
     }
 
     pub(crate) async fn with(options: Options) -> World {
-        let cloud = Emulator::start(options).await.expect("the emulator starts");
+        World::of(start(options).await).await
+    }
+
+    /// A plugin that is configured for this cloud.
+    pub(crate) async fn of(cloud: Emulator) -> World {
         let plugin = Plugin::configured(&cloud).await;
         World { cloud, plugin }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use emulator::{ImageIds, Options};
+use emulator::{Emulator, ImageIds, Options};
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
@@ -103,7 +103,8 @@ async fn ids_of_looks(world: &World) -> Vec<usize> {
 }
 
 async fn world(image_ids: ImageIds, ready_after: Duration) -> World {
-    World::with(Options { image_ids, image_ready_after: ready_after, ..Options::default() }).await
+    let options = Options { image_ids, image_ready_after: ready_after, ..Options::default() };
+    World::of(Emulator::start(options).await.expect("the emulator starts")).await
 }
 
 #[tokio::test]

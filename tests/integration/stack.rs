@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use emulator::{Emulator, Flavour, Options};
+use emulator::{Flavour, Options};
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Plugin, World, settings, text};
+use crate::harness::{Plugin, World, settings, start, text};
 
 async fn world(flavour: Flavour, name: &str, place: Json) -> World {
     let options = Options { flavour, image_ready_after: Duration::ZERO, ..Options::default() };
-    let cloud = Emulator::start(options).await.expect("the emulator starts");
+    let cloud = start(options).await;
     let mut settings = settings(&cloud);
     settings["cloud"] = name.into();
     settings["endpoints"] = json!([{ "ecs": cloud.url(), "ascm": cloud.url() }]).to_string().into();

@@ -11,7 +11,7 @@ use crate::ecs::image_create::Made;
 use crate::ecs::image_delete::delete;
 use crate::ecs::image_look::describe;
 use crate::ecs::image_state::{imported_args, is_in_effect, refreshed_args, state_of};
-use crate::ecs::image_update::{Change, Kept, texts};
+use crate::ecs::image_update::{Change, Kept};
 use crate::ecs::image_wait::{Unusable, wait_until_usable};
 
 /// From an image that exists to one that is as wanted: usable, and with what CreateImage cannot set.
@@ -51,7 +51,7 @@ pub(crate) async fn settle(
         wanted.insert("imageName".to_owned());
     }
     wanted.retain(|property| !is_in_effect(property, args, &state));
-    let tags = texts(&state.args.tags);
+    let tags = &state.args.tags;
     let change = Change { client, context, id, args, state: &state, tags, changed: &wanted, doubtful: false };
     let applied = Box::pin(change.apply(Kept::Nothing)).await?;
     Ok(applied.unwrap_or(state))

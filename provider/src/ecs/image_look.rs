@@ -217,7 +217,7 @@ impl Inner {
     async fn answer_by_list(&self, wanted: &mut BTreeMap<String, Vec<Wanted>>) -> Listed {
         let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
         let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
-        match self.ask(ids.join(","), Some(100), deadline).await {
+        match self.ask(&ids, deadline).await {
             Ok(images) => {
                 let mut found = 0;
                 for image in images {
@@ -239,7 +239,7 @@ impl Inner {
     }
 
     async fn look_alone(&self, id: &str, deadline: Instant) -> Look {
-        match self.ask(id.to_owned(), None, deadline).await {
+        match self.ask(&[id], deadline).await {
             Ok(images) if images.is_empty() => Ok(None),
             Ok(images) => {
                 let image = images.into_iter().find(|image| image.image_id.as_deref() == Some(id));
@@ -251,16 +251,12 @@ impl Inner {
         }
     }
 
-    async fn ask(
-        &self,
-        ids: String,
-        page_size: Option<u32>,
-        deadline: Instant,
-    ) -> Result<Vec<Described>, aliyun::Error> {
+    async fn ask(&self, ids: &[&str], deadline: Instant) -> Result<Vec<Described>, aliyun::Error> {
         let request = DescribeImagesRequest {
-            image_id: Some(ids),
+            image_id: Some(ids.join(",")),
             status: Some(self.every_status.to_owned()),
-            page_size,
+            // One image has room on any page.
+            page_size: (ids.len() > 1).then_some(MOST_IDS as u32),
             ..DescribeImagesRequest::default()
         };
         self.api.describe_images(&request, deadline).await.map(|answer| answer.images)

@@ -57,7 +57,6 @@ pub(crate) async fn update(
     state.args.force = args.force.clone();
     // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
     let tags = if unapplied.contains("tags") { &state.args.tags } else { &old.args.tags };
-    let tags = texts(tags);
     let doubtful = !unapplied.is_empty();
     let change =
         Change { client, context, id: &id, args: &args, state: &state, tags, changed: &changed, doubtful };
@@ -79,7 +78,7 @@ pub(crate) struct Change<'a> {
     /// What the image is like before.
     pub(crate) state: &'a ImageState,
     /// The tags that the program has given it so far.
-    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) tags: &'a Option<Input<BTreeMap<String, Input<String>>>>,
     /// The properties that differ.
     pub(crate) changed: &'a HashSet<String>,
     /// Whether an earlier operation may have changed more than the state shows.
@@ -176,7 +175,7 @@ impl Change<'_> {
     }
 
     async fn send_tags(&self) -> Result<bool, Failure> {
-        let (old, new) = (&self.tags, texts(&self.args.tags));
+        let (old, new) = (texts(self.tags), texts(&self.args.tags));
         let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
         let added: Vec<Tag> = new
             .iter()
@@ -282,8 +281,9 @@ impl Change<'_> {
                     }
                 }
                 "tags" => {
-                    let (tags, wanted) = (known_mut(&mut now.tags)?, texts(&args.tags));
-                    tags.retain(|key, _| wanted.contains_key(key) || !self.tags.contains_key(key));
+                    let tags = known_mut(&mut now.tags)?;
+                    let (given, wanted) = (texts(self.tags), texts(&args.tags));
+                    tags.retain(|key, _| wanted.contains_key(key) || !given.contains_key(key));
                     tags.extend(wanted.into_iter().map(|(key, value)| (key, Input::Known(value))));
                 }
                 "deleteAutoSnapshot" | "detectionStrategy" | "force" => {}
@@ -346,7 +346,7 @@ fn known_mut<T>(field: &mut Option<Input<T>>) -> Option<&mut T> {
 }
 
 /// Tags that are known.
-pub(crate) fn texts(tags: &Option<Input<BTreeMap<String, Input<String>>>>) -> BTreeMap<String, String> {
+fn texts(tags: &Option<Input<BTreeMap<String, Input<String>>>>) -> BTreeMap<String, String> {
     known(tags)
         .into_iter()
         .flatten()

@@ -51,10 +51,7 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
 pub(crate) fn value<'a>(object: &ObjectType, properties: &'a Properties, target: &str) -> Option<&'a Value> {
     let under_old_name =
         || pairs(object).filter(|(_, of)| *of == target).find_map(|(alias, _)| properties.get(alias));
-    match properties.get(target) {
-        Some(value) if !value.is_null() => Some(value),
-        given => under_old_name().or(given),
-    }
+    properties.get(target).or_else(under_old_name)
 }
 
 /// Which properties a program gives under their old names.

@@ -374,7 +374,11 @@ impl<P: Provider> Operations<P> {
         };
         keep_unapplied(&mut read, &state);
         let inputs = keep_writing(&types.args, args, &written);
-        let secrets = secret_paths(&alias::canonical(&types.args, inputs.clone()));
+        let secrets = if inputs.values().any(Value::has_secrets) {
+            secret_paths(&alias::canonical(&types.args, inputs.clone()))
+        } else {
+            Vec::new()
+        };
         Ok(rpc::ReadResponse {
             properties: Some(to_struct(finish(types, read, &secrets, Some(&request.id)))),
             inputs: Some(to_struct(inputs)),

@@ -167,7 +167,13 @@ impl Plugin {
         BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a port line");
         let port: u16 = line.trim().parse().expect("a port");
         let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
-        let rpc = ResourceProviderClient::new(endpoint.connect().await.expect("the plugin serves"));
+        let mut rpc = ResourceProviderClient::new(endpoint.connect().await.expect("the plugin serves"));
+        // An engine says once more where it is.
+        let handshake = rpc::ProviderHandshakeRequest {
+            engine_address: engine.address.clone(),
+            ..rpc::ProviderHandshakeRequest::default()
+        };
+        rpc.handshake(handshake).await.expect("the handshake succeeds");
         Plugin { rpc, child, engine, time_limit: 0.0, seed: "seed".to_owned() }
     }
 

@@ -1,5 +1,7 @@
 //! The provider as a whole: its settings, its schema, what it lacks, and when it ends.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use emulator::Emulator;
@@ -8,6 +10,29 @@ use serde_json::{Value as Json, json};
 use tonic::Code;
 
 use crate::harness::{IMAGE, Plugin, World, from_struct, secret, settings, text, to_struct, urn};
+
+/// Longer than anything here takes, also on a machine that is busy.
+const LONG: Duration = Duration::from_secs(60);
+
+fn plugin_command<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pulumi-resource-alicloud"));
+    command.args(arguments).stdout(Stdio::piped());
+    command
+}
+
+/// Whether the process ends by itself.
+async fn ends(process: &mut Child) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < LONG {
+        if process.try_wait().unwrap().is_some() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    false
+}
 
 async fn check_config(plugin: &mut Plugin, news: Json) -> Result<Json, Vec<String>> {
     let request = rpc::CheckRequest {
@@ -218,14 +243,50 @@ async fn a_preview_with_settings_not_known_yet_needs_no_cloud() {
 async fn the_plugin_ends_when_the_engine_goes_away() {
     let mut plugin = Plugin::start().await;
     plugin.configure(json!({ "region": "cn-hangzhou", "accessKey": "a", "secretKey": "b" })).await.unwrap();
+    // A warning has arrived when the answer does: plugin and engine are connected.
+    plugin.check("web", json!({ "snapshotId": "s-system", "name": "web" })).await.unwrap();
+    assert_eq!(plugin.engine.warnings().len(), 1);
     plugin.engine.stop();
-    for _ in 0..500 {
-        if plugin.child.try_wait().unwrap().is_some() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the plugin still runs");
+    assert!(ends(&mut plugin.child).await, "the plugin still runs");
+}
+
+/// As an engine that is killed before it has taken the plugin's connection.
+#[tokio::test]
+async fn the_plugin_ends_when_the_engine_resets_the_connection() {
+    let engine = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut plugin = plugin_command([engine.local_addr().unwrap().to_string().as_str()]).spawn().unwrap();
+    let (connection, _) = engine.accept().await.unwrap();
+    connection.set_zero_linger().unwrap();
+    drop(connection);
+    assert!(ends(&mut plugin).await, "the plugin still runs");
+}
+
+/// There is no connection whose end could be seen where the engine's port is closed.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_plugin_without_a_connection_ends_with_the_process_that_started_it() {
+    let closed =
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let plugin = plugin_command([closed.as_str()]);
+    let mut shell = Command::new("sh")
+        // The shell ends when it has read its input to the end.
+        .args(["-c", "\"$0\" \"$1\" <&- & read -r _"])
+        .arg(plugin.get_program())
+        .args(plugin.get_args())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(shell.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    let (sender, over) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || sender.send(stdout.read_to_string(&mut String::new())));
+    tokio::pin!(over);
+    let early = tokio::time::timeout(Duration::from_secs(2), &mut over).await;
+    assert!(early.is_err(), "the plugin ended before the shell");
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
+    tokio::time::timeout(LONG, over).await.expect("the plugin ends").unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -268,19 +329,11 @@ async fn handshake_and_plugin_info_say_what_this_is() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_right_after_the_first_line_ends_the_process_cleanly() {
-    use std::io::BufRead;
-    use std::process::{Command, Stdio};
-
-    for arguments in [&["emulator"][..], &[]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pulumi-resource-alicloud"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    for argument in [Some("emulator"), None] {
+        let mut child = plugin_command(argument).spawn().unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
         let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(kill.success() && child.wait().unwrap().success(), "{arguments:?}");
+        assert!(kill.success() && child.wait().unwrap().success(), "{argument:?}");
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tracing::field::{Field, Visit};
@@ -45,12 +44,13 @@ enum Line {
 }
 
 impl Engine {
-    /// A handle that keeps lines until [`attach`](Self::attach) says where the engine is. Must be called on a runtime.
+    /// A handle that keeps lines until [`attach`](Self::attach) says where the engine is. Must be called on a runtime, and
+    /// before the port is told: whoever waits for the port is still there then.
     pub fn new() -> Self {
         let (lines, queue) = mpsc::unbounded_channel();
         let under_way = Arc::new(AtomicUsize::new(0));
         let gone = Arc::new(watch::Sender::new(false));
-        tokio::spawn(forward(queue, Arc::clone(&under_way), Arc::clone(&gone)));
+        tokio::spawn(forward(queue, Arc::clone(&under_way), Arc::clone(&gone), Parent::now()));
         Engine { lines, under_way, gone }
     }
 
@@ -109,6 +109,7 @@ async fn forward(
     mut queue: mpsc::UnboundedReceiver<Line>,
     under_way: Arc<AtomicUsize>,
     gone: Arc<watch::Sender<bool>>,
+    parent: Parent,
 ) {
     let mut client: Option<EngineClient<Channel>> = None;
     let mut waiting = Vec::new();
@@ -117,7 +118,7 @@ async fn forward(
             Line::Attach(address) => {
                 client = connect(&address, Arc::clone(&gone)).await;
                 if client.is_none() {
-                    tokio::spawn(watch_parent(Arc::clone(&gone)));
+                    tokio::spawn(parent.watch(Arc::clone(&gone)));
                 }
                 for request in waiting.drain(..) {
                     send(&mut client, request).await;
@@ -138,19 +139,33 @@ async fn forward(
     }
 }
 
-/// Where there is no connection whose end could be seen, the engine's end is that of the process that started this one.
-async fn watch_parent(gone: Arc<watch::Sender<bool>>) {
+/// The process that started this one. Where there is no connection whose end could be seen, its end is the engine's.
+#[derive(Debug, Clone, Copy)]
+struct Parent {
     #[cfg(unix)]
-    {
-        const INTERVAL: Duration = Duration::from_secs(1);
-        let parent = std::os::unix::process::parent_id();
-        while std::os::unix::process::parent_id() == parent {
-            tokio::time::sleep(INTERVAL).await;
+    id: u32,
+}
+
+impl Parent {
+    fn now() -> Self {
+        Parent {
+            #[cfg(unix)]
+            id: std::os::unix::process::parent_id(),
         }
-        gone.send_replace(true);
     }
-    #[cfg(not(unix))]
-    drop(gone);
+
+    async fn watch(self, gone: Arc<watch::Sender<bool>>) {
+        #[cfg(unix)]
+        {
+            const INTERVAL: Duration = Duration::from_secs(1);
+            while std::os::unix::process::parent_id() == self.id {
+                tokio::time::sleep(INTERVAL).await;
+            }
+            gone.send_replace(true);
+        }
+        #[cfg(not(unix))]
+        drop(gone);
+    }
 }
 
 async fn send(client: &mut Option<EngineClient<Channel>>, request: LogRequest) {
@@ -166,18 +181,14 @@ async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<Engine
     let address = address.to_owned();
     let connector = tower::service_fn(move |_: Uri| {
         let (address, gone) = (address.clone(), Arc::clone(&gone));
-        async move {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(watched::Watched::new(stream, gone)))
-        }
+        async move { watched::Watched::connect(&address, gone).await.map(hyper_util::rt::TokioIo::new) }
     });
     let channel = endpoint.connect_with_connector(connector).await.ok()?;
     Some(EngineClient::new(channel))
 }
 
-/// A connection that tells when its other end has closed it. The operating system closes it whichever way the engine
-/// ends, SIGKILL included.
+/// A connection that tells when its other end has closed it, whether a read or a write meets that first. The operating
+/// system closes it whichever way the engine ends, SIGKILL included.
 mod watched {
     use std::io;
     use std::pin::Pin;
@@ -195,8 +206,22 @@ mod watched {
     }
 
     impl Watched {
-        pub(super) fn new(stream: TcpStream, gone: Arc<watch::Sender<bool>>) -> Self {
-            Watched { stream, gone }
+        pub(super) async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> io::Result<Self> {
+            let connected = TcpStream::connect(address).await;
+            // Somebody was there: nobody resets what was never taken.
+            if connected.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+                gone.send_replace(true);
+            }
+            let watched = Watched { stream: connected?, gone };
+            watched.told(watched.stream.set_nodelay(true))?;
+            Ok(watched)
+        }
+
+        fn told<T>(&self, result: io::Result<T>) -> io::Result<T> {
+            if result.is_err() {
+                self.gone.send_replace(true);
+            }
+            result
         }
     }
 
@@ -207,22 +232,17 @@ mod watched {
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
             let before = buf.filled().len();
-            let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-            let ended = match &result {
-                Poll::Ready(Ok(())) => buf.filled().len() == before && buf.remaining() > 0,
-                Poll::Ready(Err(_)) => true,
-                Poll::Pending => false,
-            };
-            if ended {
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if read.is_ready() && buf.filled().len() == before && buf.remaining() > 0 {
                 self.gone.send_replace(true);
             }
-            result
+            read
         }
     }
 
     impl AsyncWrite for Watched {
         fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.stream).poll_write(cx, buf)
+            Pin::new(&mut self.stream).poll_write(cx, buf).map(|written| self.told(written))
         }
 
         fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

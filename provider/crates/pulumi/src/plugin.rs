@@ -31,13 +31,13 @@ pub async fn serve<P: Provider>(
     engine_address: Option<&str>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
+    let engine = Engine::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{port}")?;
     stdout.flush()?;
 
-    let engine = Engine::new();
     if let Some(address) = engine_address {
         engine.attach(address);
     }

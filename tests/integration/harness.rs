@@ -574,6 +574,19 @@ impl FakeEngine {
         self.lines.lock().expect("no panic while logging").clone()
     }
 
+    /// Ends when a line with this text has come.
+    pub(crate) fn shows(&self, text: &str) -> impl Future<Output = ()> + use<> {
+        let (lines, text) = (Arc::clone(&self.lines), text.to_owned());
+        async move {
+            let shown = || {
+                lines.lock().expect("no panic while logging").iter().any(|line| line.message.contains(&text))
+            };
+            while !shown() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
     /// The texts that stay on the user's screen, of warnings.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.lines()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use emulator::Options;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{World, text};
+use crate::harness::{REGION, World, control, text, to_struct, urn};
 
 fn named() -> Json {
     json!({ "imageName": "web", "snapshotId": "s-system" })
@@ -55,7 +55,7 @@ async fn an_image_of_another_stack_is_never_taken_over() {
     let mut create = async |urn: &str, name: &str| {
         let request = pulumi::pulumirpc::CreateRequest {
             urn: urn.to_owned(),
-            properties: Some(crate::harness::to_struct(&auto(name))),
+            properties: Some(to_struct(&auto(name))),
             ..Default::default()
         };
         other.create(request).await.map(|response| response.into_inner().id)
@@ -224,9 +224,9 @@ async fn an_interrupted_wait_ends_at_once_and_keeps_the_id() {
     let mut world =
         World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
-    let mut rpc = world.plugin.rpc.clone();
+    let (mut rpc, seen) = (world.plugin.rpc.clone(), world.plugin.engine.shows("Creating"));
     let cancel = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        seen.await;
         rpc.cancel(()).await.unwrap();
         Instant::now()
     };
@@ -265,7 +265,7 @@ async fn progress_is_shown_as_status() {
     let lines = world.plugin.engine.lines();
     let shown: Vec<&String> = lines.iter().filter(|line| line.ephemeral).map(|line| &line.message).collect();
     assert!(shown.iter().any(|line| line.contains("Creating (")), "{shown:?}");
-    assert!(lines.iter().filter(|line| line.ephemeral).all(|line| line.urn == crate::harness::urn("web")));
+    assert!(lines.iter().filter(|line| line.ephemeral).all(|line| line.urn == urn("web")));
 }
 
 #[tokio::test]
@@ -298,14 +298,14 @@ async fn an_image_that_somebody_deletes_while_it_is_made_leaves_nothing_behind()
     let mut world =
         World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
-    let address = world.cloud.address();
+    let (address, seen) = (world.cloud.address(), world.plugin.engine.shows("Creating"));
     let delete = async {
-        tokio::time::sleep(Duration::from_millis(800)).await;
-        crate::harness::control(
+        seen.await;
+        control(
             address,
             "POST",
             "/_emulator/change",
-            json!([{ "region": crate::harness::REGION, "image": "web", "gone": true }]),
+            json!([{ "region": REGION, "image": "web", "gone": true }]),
         )
         .await;
     };

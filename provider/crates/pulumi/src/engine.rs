@@ -112,9 +112,12 @@ async fn forward(
     parent: Parent,
 ) {
     let mut client: Option<EngineClient<Channel>> = None;
+    let mut attached = String::new();
     let mut waiting = Vec::new();
     while let Some(line) = queue.recv().await {
         match line {
+            // An engine says where it is by the argument and once more by the handshake.
+            Line::Attach(address) if client.is_some() && address == attached => {}
             Line::Attach(address) => {
                 client = connect(&address, Arc::clone(&gone)).await;
                 if client.is_none() {
@@ -123,6 +126,7 @@ async fn forward(
                 for request in waiting.drain(..) {
                     send(&mut client, request).await;
                 }
+                attached = address;
             }
             Line::Log(request) => {
                 if client.is_some() {
@@ -337,6 +341,22 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_says_its_address_twice_is_connected_to_once() {
+        let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        first.set_nonblocking(true).unwrap();
+        let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = first.local_addr().unwrap().to_string();
+        let engine = Engine::new();
+        engine.attach(&address);
+        engine.attach(&address);
+        engine.attach(&second.local_addr().unwrap().to_string());
+        // Each address is taken up in its turn, so that the first one's connections are there.
+        second.accept().await.unwrap();
+        assert!(first.accept().is_ok());
+        assert!(first.accept().is_err());
+    }
 
     #[tokio::test]
     async fn only_our_own_spans_are_kept() {

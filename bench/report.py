@@ -103,15 +103,21 @@ def waited_rows(results):
         ]
 
 
+def is_busy(machine):
+    return (machine["busy_at_start"] or 0) > machine["busy_limit"]
+
+
 def about(results):
     machine = results["machine"]
     text = (
         f"{results['date']}, {machine['processors']} processors ({machine['processor']}), "
         f"{machine['memory_gib']} GiB, {machine['system']}. "
-        f"Load average at the start {machine['load_at_start']:.2f}"
     )
-    if machine["busy"]:
-        text += f", above {machine['load_limit']:.1f}: **the machine was busy**, so that absolute figures are too high"
+    if machine["busy_at_start"] is None:
+        return text + "Whether other programs ran beside is not known here."
+    text += f"Other programs took {machine['busy_at_start']:.0%} of the processors at the start"
+    if is_busy(machine):
+        text += ": **the machine was busy**, so that absolute figures are too high"
     return text + "."
 
 

@@ -125,13 +125,17 @@ async fn a_refresh_of_many_takes_few_calls() {
     let world = world(ImageIds::Many, Duration::ZERO).await;
     let created = create_all(&world, &names(100)).await;
     let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
-    world.take_requests().await;
-    let read = read_all(&world, &states).await;
-    assert_eq!(read.into_iter().flatten().collect::<Vec<_>>(), states);
-    let looks = ids_of_looks(&world).await;
-    assert_eq!(looks.iter().sum::<usize>(), 100);
-    // One, where the reads come within a few milliseconds of each other, as they do unless the machine is busy.
-    assert!(looks.len() <= 25, "{looks:?}");
+    // A machine that is busy spreads the reads over several rounds at times, but not each time.
+    let mut fewest = usize::MAX;
+    for _ in 0..5 {
+        world.take_requests().await;
+        let read = read_all(&world, &states).await;
+        assert_eq!(read.into_iter().flatten().collect::<Vec<_>>(), states);
+        let looks = ids_of_looks(&world).await;
+        assert_eq!(looks.iter().sum::<usize>(), 100);
+        fewest = fewest.min(looks.len());
+    }
+    assert!(fewest <= 10, "{fewest} calls");
 }
 
 #[tokio::test]
@@ -146,7 +150,7 @@ async fn an_image_missing_from_a_list_is_asked_for_alone() {
     let absent: Vec<usize> = (0..10).filter(|number| read[*number].is_none()).collect();
     assert_eq!(absent, [4]);
     let requests = world.take_requests().await;
-    assert!(requests.iter().any(|request| request["params"]["ImageId"] == gone), "{requests:?}");
+    assert_eq!(requests.last().map(|request| text(&request["params"]["ImageId"])), Some(gone));
 }
 
 #[tokio::test]

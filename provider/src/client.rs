@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use pulumi::Failure;
 use tokio::time::Instant;
 
+use crate::ecs::image_account::Account;
 use crate::ecs::image_look::Looker;
 
 /// A configured connection to the cloud.
@@ -11,12 +13,49 @@ use crate::ecs::image_look::Looker;
 pub(crate) struct Client {
     /// The API.
     pub(crate) api: aliyun::Client,
-    /// What to ask DescribeImages for, so that images in every state are seen.
-    pub(crate) every_status: &'static str,
+    /// Whether the setting `region` names the region, rather than a variable or a profile.
+    pub(crate) region_named: bool,
+    /// Where the region comes from, for messages.
+    pub(crate) region_origin: String,
     /// How often to look while waiting.
     pub(crate) pace: Pace,
     /// Looks at images.
     pub(crate) looker: Looker,
+    /// The images that there were when this process made its first one.
+    pub(crate) account: Account,
+    /// The provider resource's id in the state, if the engine tells it.
+    pub(crate) provider_id: Option<String>,
+}
+
+impl Client {
+    /// Refuses what is asked of an image in another region: it would look deleted here.
+    pub(crate) fn check_region(&self, id: &str, recorded: Option<&str>) -> Result<(), Failure> {
+        let here = self.api.region();
+        match recorded.filter(|recorded| !recorded.is_empty() && *recorded != here) {
+            None => Ok(()),
+            Some(recorded) => Err(Failure::Refused(format!(
+                "image {id} is in the region {recorded}, and the provider works in {here} (from {}). To go on with this image: \
+                 pulumi config set alicloud:region {recorded}. To make it anew in {here}, name {recorded} in that setting \
+                 first, run `pulumi up`, and then change the setting to {here}",
+                self.region_origin
+            ))),
+        }
+    }
+
+    /// Whether an image that is not found is gone. It may be in another region, if the state does not say where it is and the
+    /// region here comes from a variable or a profile.
+    pub(crate) fn prove_absence(&self, id: &str, recorded: Option<&str>) -> Result<(), Failure> {
+        if recorded.is_some() || self.region_named {
+            return Ok(());
+        }
+        let here = self.api.region();
+        Err(Failure::Refused(format!(
+            "image {id} is not in the region {here} (from {}), and the state does not say in which region it is. If it was in \
+             {here} and is gone, name the region: pulumi config set alicloud:region {here}, and run the command again. If it \
+             is in another region, name that one",
+            self.region_origin
+        )))
+    }
 }
 
 /// How often to look at something that changes by itself.
@@ -28,6 +67,8 @@ pub(crate) struct Pace {
     pub(crate) most: Duration,
     /// How long a new image may be missing from DescribeImages before that means something.
     pub(crate) unseen: Duration,
+    /// How long an image may be missing from DescribeImages before the wait for it ends.
+    pub(crate) invisible: Duration,
     /// From when the instants are counted at which all waits look at once.
     pub(crate) epoch: Instant,
 }
@@ -44,6 +85,7 @@ impl Pace {
             first: Duration::from_secs(1),
             most: Duration::from_secs(10),
             unseen: Duration::from_secs(2),
+            invisible: Duration::from_secs(60),
             epoch: Instant::now(),
         }
     }

@@ -10,6 +10,7 @@ use pulumi::{ConfigureError, Input, MissingKey, known};
 
 use crate::client::{Client, Pace};
 use crate::config::{Config, ProviderEndpoint};
+use crate::ecs::image_account::Account;
 use crate::ecs::image_look::Looker;
 use crate::failure;
 
@@ -24,9 +25,6 @@ const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
 /// The name of sessions where the program gives none.
 const SESSION_NAME: &str = "pulumi";
-/// The states that DescribeImages knows on a stack, where `ALL` is refused.
-const STACK_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed";
-
 /// The client for these settings.
 pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
     connect(config, Environment::from_process())
@@ -128,10 +126,9 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     }
     let pace = pace(&environment);
     settings.environment = environment;
-    let every_status = if flavour.is_some() { STACK_STATUSES } else { "ALL" };
     let api = aliyun::Client::new(settings).map_err(failed)?;
-    let looker = Looker::new(api.clone(), every_status);
-    Ok(Client { api, every_status, pace, looker })
+    let looker = Looker::new(api.clone());
+    Ok(Client { api, pace, looker, region_named: true, region_origin: String::new(), account: Account::default(), provider_id: None })
 }
 
 /// The same settings, with what the variables of a private cloud say of those that are not given.
@@ -406,7 +403,7 @@ fn pace(environment: &Environment) -> Pace {
         None => Pace::cloud(),
         Some(milliseconds) => {
             let interval = Duration::from_millis(milliseconds);
-            Pace { first: interval, most: interval, ..Pace::cloud() }
+            Pace { first: interval, most: interval, invisible: interval * 150, ..Pace::cloud() }
         }
     }
 }
@@ -502,7 +499,6 @@ mod tests {
         let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
         let client = connect(stack).unwrap();
         assert!(client.api.endpoint().starts_with("http://ecs.stack.local"), "{}", client.api.endpoint());
-        assert_eq!(client.every_status, STACK_STATUSES);
     }
 
     #[test]

@@ -82,8 +82,9 @@ impl Provider for Alicloud {
         config::check(config, findings);
     }
 
-    fn configure(&self, config: Config) -> Result<Client, ConfigureError> {
-        connect::configure(&config)
+    fn configure(&self, config: Config, id: Option<&str>) -> Result<Client, ConfigureError> {
+        let client = connect::configure(&config)?;
+        Ok(Client { provider_id: id.map(ToOwned::to_owned), ..client })
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {

@@ -23,6 +23,8 @@ use tonic::{Request, Response, Status};
 
 pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
 pub(crate) const REGION: &str = "cn-hangzhou";
+/// The id of the provider resource in the state that tests have unless they have several.
+pub(crate) const PROVIDER_ID: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
@@ -140,6 +142,8 @@ pub(crate) struct Plugin {
     pub(crate) rpc: ResourceProviderClient<Channel>,
     pub(crate) child: Child,
     pub(crate) engine: FakeEngine,
+    /// The provider resource's id in the state; older engines do not tell it.
+    pub(crate) provider_id: Option<String>,
     /// In seconds, for each operation; 0 is the plugin's own.
     pub(crate) time_limit: f64,
     /// What automatic names are made from, of which an engine gives each resource that it makes another.
@@ -174,7 +178,8 @@ impl Plugin {
             ..rpc::ProviderHandshakeRequest::default()
         };
         rpc.handshake(handshake).await.expect("the handshake succeeds");
-        Plugin { rpc, child, engine, time_limit: 0.0, seed: "seed".to_owned() }
+        let provider_id = Some(PROVIDER_ID.to_owned());
+        Plugin { rpc, child, engine, provider_id, time_limit: 0.0, seed: "seed".to_owned() }
     }
 
     pub(crate) async fn configured(cloud: &Emulator) -> Plugin {
@@ -193,6 +198,7 @@ impl Plugin {
             accept_secrets: true,
             sends_old_inputs: true,
             sends_old_inputs_to_delete: true,
+            id: self.provider_id.clone(),
             ..rpc::ConfigureRequest::default()
         };
         self.rpc.configure(request).await.map(drop)
@@ -467,8 +473,8 @@ impl Stack {
                 let updated = plugin.update(&self.name, &kept.state, &kept.inputs, &inputs).await;
                 let (state, failed) = match updated {
                     Ok(state) => (state, None),
-                    Err(Failed { message, partial: Some((id, state)) }) => {
-                        (state.clone(), Some(Failed { message, partial: Some((id, state)) }))
+                    Err(Failed { message, partial: Some((id, state)), inputs }) => {
+                        (state.clone(), Some(Failed { message, partial: Some((id, state)), inputs }))
                     }
                     Err(failed) => return Err(failed),
                 };
@@ -508,7 +514,14 @@ impl Stack {
     /// Whether the resource is still there.
     pub(crate) async fn refresh(&mut self, plugin: &mut Plugin) -> Result<bool, Failed> {
         let Some(kept) = self.kept.clone() else { return Ok(false) };
-        let read = plugin.read(&self.name, &self.id(), &kept.inputs, &kept.state).await?;
+        let read = match plugin.read(&self.name, &self.id(), &kept.inputs, &kept.state).await {
+            // An engine warns, and keeps the resource as one that is not complete.
+            Err(Failed { partial: Some((_, state)), inputs: Some(inputs), .. }) => {
+                self.kept = Some(Kept { inputs, state, incomplete: true });
+                return Ok(true);
+            }
+            read => read?,
+        };
         self.kept = read.map(|(inputs, state)| Kept { inputs, state, incomplete: false });
         Ok(self.kept.is_some())
     }
@@ -528,6 +541,8 @@ pub(crate) struct Failed {
     pub(crate) message: String,
     /// Of a resource that exists all the same: its id and state.
     pub(crate) partial: Option<(String, Json)>,
+    /// Its inputs as the cloud has them, if it was read.
+    pub(crate) inputs: Option<Json>,
 }
 
 impl From<Status> for Failed {
@@ -535,12 +550,12 @@ impl From<Status> for Failed {
         let detail = google_rpc::Status::decode(status.details())
             .ok()
             .and_then(|payload| payload.details.into_iter().next());
-        let partial = detail.filter(|any| any.type_url.ends_with("ErrorResourceInitFailed")).map(|any| {
-            let detail =
-                rpc::ErrorResourceInitFailed::decode(any.value.as_slice()).expect("the detail's type");
-            (detail.id, from_struct(&detail.properties.unwrap_or_default()))
+        let detail = detail.filter(|any| any.type_url.ends_with("ErrorResourceInitFailed")).map(|any| {
+            rpc::ErrorResourceInitFailed::decode(any.value.as_slice()).expect("the detail's type")
         });
-        Failed { message: status.message().to_owned(), partial }
+        let inputs = detail.as_ref().and_then(|detail| detail.inputs.as_ref()).map(from_struct);
+        let partial = detail.map(|detail| (detail.id, from_struct(&detail.properties.unwrap_or_default())));
+        Failed { message: status.message().to_owned(), partial, inputs }
     }
 }
 

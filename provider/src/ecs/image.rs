@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pulumi::diff::Change;
 use pulumi::value::{Properties, Value};
 use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::ecs::{image_create, image_delete, image_lifecycle, image_rules, image_update};
+use crate::ecs::image_state::Kept;
+use crate::ecs::{image_create, image_delete, image_diff, image_lifecycle, image_rules, image_update};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -116,6 +118,18 @@ pub(crate) struct ImageArgs {
     /// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
     #[schemars(extend("maxProperties" = 20, "x-scalars-as-text" = true))]
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
+
+    /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
+    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) filled_in: Option<Vec<String>>,
+}
+
+impl ImageArgs {
+    /// Whether the program does not give this input, and Check has filled it in.
+    pub(crate) fn is_filled_in(&self, property: &str) -> bool {
+        self.filled_in.iter().flatten().any(|name| name == property)
+    }
 }
 
 /// One disk of an image.
@@ -156,6 +170,7 @@ pub(crate) struct ImageDiskDeviceMapping {
     pub(crate) size: Option<Input<i64>>,
 
     /// The snapshot that the disk is made from. A data disk without one is blank.
+    #[schemars(extend("x-absence-says" = true))]
     pub(crate) snapshot_id: Option<Input<String>>,
 }
 
@@ -218,6 +233,10 @@ pub(crate) struct ImageState {
     /// How far the image's creation has come, such as `45%`.
     pub(crate) progress: Option<String>,
 
+    /// The region that the image is in, such as `cn-hangzhou`.
+    #[schemars(extend("x-always-reported" = true))]
+    pub(crate) region_id: Option<String>,
+
     /// The size in GiB; of the system disk alone where there are data disks.
     pub(crate) size: Option<i64>,
 
@@ -229,16 +248,11 @@ pub(crate) struct ImageState {
     #[schemars(extend("x-always-reported" = true))]
     pub(crate) usable: Option<bool>,
 
-    /// Marks the state of an image that an interrupted deployment had made and a later one took over. See
-    /// [`Image::delete`].
-    /// Named [`RECOVERED`].
-    #[serde(rename = "__recovered", skip_serializing_if = "Option::is_none")]
-    pub(crate) recovered: Option<String>,
+    #[serde(flatten)]
+    pub(crate) kept: Kept,
 }
 
-const RECOVERED: &str = "__recovered";
-
-/// The resource. What it remembers is only of this process, and only of resources by their URN.
+/// The resource. What it remembers is only of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Image {
     memory: Mutex<Memory>,
@@ -246,33 +260,49 @@ pub(crate) struct Image {
 
 /// What this process has been told or has done. None of it is needed to be right after a restart.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
-    /// Resources whose program gives no name.
-    autonamed: HashSet<String>,
-    /// The image that the state holds for a resource, with its recovery mark.
-    held: HashMap<String, (String, Option<String>)>,
-    /// Images known to be deleted.
-    pub(crate) deleted: HashSet<String>,
+struct Memory {
+    /// The marks of the entries that states hold, by the image's id. An entry of an older version has none.
+    marks: HashMap<String, HashSet<Option<String>>>,
+    /// Which resource has a name, or is about to.
+    names: HashMap<String, String>,
 }
 
 impl Image {
-    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the image's name is one that the program does not give.
-    pub(crate) fn is_autonamed(&self, urn: &str, resource_name: &str, image_name: &str) -> bool {
-        self.memory().autonamed.contains(urn) || image_rules::is_autoname(resource_name, image_name)
+    /// Whether a state is known to hold the image.
+    pub(crate) fn is_held(&self, id: &str) -> bool {
+        self.memory().marks.contains_key(id)
     }
 
-    /// The image that the state is known to hold for a resource.
-    pub(crate) fn held(&self, urn: &str) -> Option<String> {
-        self.memory().held.get(urn).map(|(id, _)| id.clone())
+    /// Notes that a resource makes an image of this name; the resource that has it already, if that is another one.
+    pub(crate) fn claim_name(&self, name: &str, urn: &str) -> Option<String> {
+        let mut memory = self.memory();
+        let owner = memory.names.entry(name.to_owned()).or_insert_with(|| urn.to_owned());
+        (owner != urn).then(|| owner.clone())
     }
 
-    /// Notes that the state will hold this image for the resource.
-    pub(crate) fn hold(&self, urn: &str, id: &str, mark: Option<String>) {
-        self.memory().held.insert(urn.to_owned(), (id.to_owned(), mark));
+    /// Notes that a resource has no image any more.
+    fn release_name(&self, urn: &str) {
+        self.memory().names.retain(|_, owner| owner != urn);
+    }
+
+    fn hold(&self, id: &str, mark: Option<String>) {
+        self.memory().marks.entry(id.to_owned()).or_default().insert(mark);
+    }
+
+    /// Notes that an entry is gone from the state. Whether another one is known to hold the same image.
+    fn is_held_by_another(&self, id: &str, mark: &Option<String>) -> bool {
+        let mut memory = self.memory();
+        let Some(marks) = memory.marks.get_mut(id) else { return false };
+        marks.remove(mark);
+        let others = !marks.is_empty();
+        if !others {
+            memory.marks.remove(id);
+        }
+        others
     }
 }
 
@@ -284,30 +314,43 @@ impl Resource<Client> for Image {
     const DESCRIPTION: &'static str = include_str!("image.md");
 
     fn check(&self, args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
-        image_rules::check(args, findings);
-        let given = args.image_name.is_some();
-        if given {
-            self.memory().autonamed.remove(context.urn);
-            return Properties::new();
+        image_rules::check(args, context, findings);
+        match &args.image_name {
+            Some(_) => Properties::new(),
+            None => image_rules::autoname(context, findings),
         }
-        self.memory().autonamed.insert(context.urn.to_owned());
-        image_rules::autoname(context, findings)
     }
 
     fn check_update(&self, olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
         image_rules::check_update(olds, news, findings);
     }
 
-    /// Names are unique, so a name that the program keeps must be free before the replacement can have it.
-    fn delete_before_replace(&self, urn: &str, olds: &ImageArgs, news: &ImageArgs) -> bool {
+    fn reconsider(
+        &self,
+        state: &Properties,
+        olds: &Properties,
+        news: &Properties,
+        changes: &mut Vec<Change>,
+    ) -> Result<Vec<String>, Failure> {
+        image_diff::reconsider(state, olds, news, changes)
+    }
+
+    /// Names are unique, so a name that the program keeps must be free before the replacement can have it. An automatic one
+    /// is another in the replacement.
+    fn delete_before_replace(&self, olds: &ImageArgs, news: &ImageArgs) -> bool {
         match (known(&olds.image_name), known(&news.image_name)) {
-            (Some(old), Some(new)) => old == new && !self.is_autonamed(urn, pulumi::urn_name(urn), new),
+            (Some(old), Some(new)) => old == new && !news.is_filled_in("imageName"),
             _ => false,
         }
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.hold(urn, id, state.get(RECOVERED).and_then(Value::as_str).map(str::to_owned));
+    fn observe(&self, id: &str, state: &Properties) {
+        self.hold(id, state.get("__mark").and_then(Value::as_str).map(str::to_owned));
+    }
+
+    /// An image is in one region, and not to be found in another.
+    fn admit(&self, client: &Client, id: &str, state: &Properties) -> Result<(), Failure> {
+        client.check_region(id, state.get("regionId").and_then(Value::as_str))
     }
 
     async fn create(
@@ -316,11 +359,19 @@ impl Resource<Client> for Image {
         context: &Context,
         args: ImageArgs,
     ) -> Result<(String, ImageState), Failure> {
-        let made = image_create::create(self, client, context, &args).await?;
-        let (id, recovered) = (made.id.clone(), made.recovered.clone());
-        let state = image_lifecycle::settle(client, context, made, &args).await?;
-        self.hold(context.urn(), &id, recovered);
-        Ok((id, state))
+        let mark = uuid::Uuid::new_v4().simple().to_string();
+        let made = async {
+            let made = image_create::create(self, client, context, &args, &mark).await?;
+            let id = made.id.clone();
+            self.hold(&id, Some(mark.clone()));
+            let state = image_lifecycle::settle(client, context, made, &args, mark.clone()).await?;
+            Ok((id, state))
+        };
+        let made = made.await;
+        if matches!(&made, Err(failure) if !matches!(failure, Failure::Partial { .. })) {
+            self.release_name(context.urn());
+        }
+        made
     }
 
     async fn read(
@@ -342,9 +393,9 @@ impl Resource<Client> for Image {
         image_update::update(client, context, update).await
     }
 
-    /// Where a program keeps the image's name and the user has a replacement made all the same (`--replace`), the
-    /// name's owner is this very image, and so creating "another" took it over. The state then holds it twice, and
-    /// deleting the older entry would delete the newer one's image: the mark tells the two apart.
+    /// A state may hold one image twice: `pulumi up --replace` of an image whose create was late takes it up again. Deleting
+    /// the older entry must not delete the newer one's image. Within a process the marks tell the two apart, in any process
+    /// the name that the image bears.
     async fn delete(
         &self,
         client: &Client,
@@ -352,19 +403,17 @@ impl Resource<Client> for Image {
         id: &str,
         old: Old<ImageArgs, ImageState>,
     ) -> Result<(), Failure> {
-        let held = self.memory().held.get(context.urn()).cloned();
-        if let Some((held_id, Some(mark))) = held
-            && held_id == id
-            && old.state.recovered.as_ref() != Some(&mark)
-        {
+        let taken_up = self.is_held_by_another(id, &old.state.kept.mark)
+            || image_delete::was_taken_up(client, context, id, &old).await?;
+        if taken_up {
             context.warn(&format!(
-                "image {id} was kept, not replaced: imageName stays the same and names are unique. To have it made anew, \
-                 set the resource option deleteBeforeReplace, change imageName, or leave it out"
+                "image {id} stays: this entry of the state left it unfinished, and another entry has taken it up since. If no \
+                 entry holds it, delete it in the cloud"
             ));
             return Ok(());
         }
         image_delete::delete(client, context, id, &old).await?;
-        self.memory().deleted.insert(id.to_owned());
+        self.release_name(context.urn());
         Ok(())
     }
 }

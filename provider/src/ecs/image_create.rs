@@ -1,32 +1,33 @@
 //! One image and no more: CreateImage, whatever happened before.
 //!
-//! The process may die after the cloud made an image and before the engine has its id. So the ClientToken is not random
-//! but made from the resource's URN and the request: the next `up` sends the same, and the cloud answers with the image
-//! that is there already. Three things stand against that, and each has its answer here:
+//! The process may die after the cloud made an image and before the engine has its id. What then tells that image from one
+//! that a state holds is in `image_unfinished.rs`: it is made under a name that says so, and the last call of the create
+//! gives it its own. Here is what follows from that:
 //!
-//! - An automatic name is new each time, so the request differs and the cloud refuses the token. That is proof that this
-//!   resource asked for an image before. Its image is found by name, and proven to be this resource's by sending the
-//!   request with that image's name: only the token's own request is answered with its id.
-//! - A token lives longer than its image: the cloud may answer with the id of an image that has been deleted since. Names
-//!   are unique, so the next token, made from the first and that id, settles it: if the name is free the image is gone
-//!   and the new one is made; if not, the image is only not visible yet.
-//! - The state may hold the image already, where a user forces a replacement. What the state is known to hold is never
-//!   taken over.
+//! - What is found under the unfinished name is taken up again, whether the account's list, the token or the taken name
+//!   leads to it. No tokens are needed for that, as a cloud forgets them.
+//! - What the token leads to under another name was finished by an earlier create. It is some state's, or was retained, or
+//!   its create was killed between the last call and the save. It is named in a warning, and the next token makes another.
+//! - A token may also lead to an image that has been deleted since. The next one, made from the first and that id, settles
+//!   it: if the unfinished name is free the image is gone and the new one is made; if not, the image is only not visible yet.
+//! - From the first id on, nothing fails plainly that may leave an image behind.
+//!
+//! An engine that does not tell the provider's id gives no way to tell one state from another. There the image gets its own
+//! name at once and the token is random: what a crash leaves behind is found by its name, or not at all.
 
 use std::time::Duration;
 
-use aliyun::ecs::{CreateImageRequest, DescribeImagesRequest, DiskDeviceMapping, Image as Described, Tag};
-use jiff::{SignedDuration, Timestamp};
-use pulumi::{Context, Failure, known};
-use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use aliyun::ecs::{CreateImageRequest, DeleteImageRequest, DiskDeviceMapping, Image as Described, Tag};
+use pulumi::{Context, Failure, Input, known};
 
 use crate::client::Client;
 use crate::ecs::image::{Image, ImageArgs};
-use crate::ecs::image_lifecycle::partial_without_state;
+use crate::ecs::image_account::{Owned, owner_of};
+use crate::ecs::image_lifecycle::{in_state, late_attributes};
 use crate::ecs::image_look::{describe, glance};
-use crate::ecs::image_rules;
-use crate::ecs::image_wait::{Wait, unless_cancelled};
+use crate::ecs::image_state::Kept;
+use crate::ecs::image_unfinished::Unfinished;
+use crate::ecs::image_wait::{Wait, unless_cancelled, wait_until_gone};
 use crate::failure;
 
 /// Codes that say: this token has been used with another request. Source: the action's error table and the common one.
@@ -36,13 +37,11 @@ const TOKEN_OF_ANOTHER_REQUEST: [&str; 4] = [
     "InvalidParamter.Conflict",
     "InvalidIdempotenceParameter.Mismatch",
 ];
-const NAME_TAKEN: &str = "InvalidImageName.Duplicated";
+pub(crate) const NAME_TAKEN: &str = "InvalidImageName.Duplicated";
 /// How long an interrupted CreateImage may take to say which image it made, before the operation ends without knowing.
 const LAST_WORD: Duration = Duration::from_millis(1500);
-/// What rounding may add to an image's age: its creation and the answer's date are told to the second.
-const ROUNDING: SignedDuration = SignedDuration::from_secs(3);
-/// How many stale answers are followed. Each stands for a deletion of the same image by the same resource within the
-/// time that the cloud remembers tokens.
+/// How many answers that lead to images which are not wanted are followed. Each stands for one earlier image of the same
+/// resource, made of the same parameters within the time that the cloud remembers tokens.
 const MOST_HOPS: usize = 100;
 
 /// An image that exists in the cloud.
@@ -50,49 +49,54 @@ const MOST_HOPS: usize = 100;
 pub(crate) struct Made {
     /// Its id.
     pub(crate) id: String,
-    /// The mark of one that an interrupted deployment had made; see [`Image::delete`](crate::ecs::image::Image).
-    pub(crate) recovered: Option<String>,
+    /// The name that it bears until it is finished; `None` if it has its own already.
+    pub(crate) unfinished: Option<String>,
     /// What the look at it showed, if there was one.
     pub(crate) seen: Option<Described>,
 }
 
-impl Made {
-    fn unseen(id: String) -> Made {
-        Made { id, recovered: None, seen: None }
-    }
-}
-
-/// Makes the image, or finds the one that an interrupted deployment of this resource made.
+/// Makes the image, or takes up the one that an interrupted create of this resource left unfinished.
 pub(crate) async fn create(
     image: &Image,
     client: &Client,
     context: &Context,
     args: &ImageArgs,
+    mark: &str,
 ) -> Result<Made, Failure> {
-    let attempt = Attempt { image, client, context, args, began: Instant::now() };
+    if [args.instance_id.is_some(), args.snapshot_id.is_some(), args.disk_device_mappings.is_some()] == [false; 3] {
+        return Err(Failure::Refused(
+            "an image needs a source: give exactly one of instanceId, snapshotId and diskDeviceMappings".to_owned(),
+        ));
+    }
     let request = request_of(args);
-    let name = request.image_name.clone().unwrap_or_default();
-    let autonamed = image.is_autonamed(context.urn(), context.name(), &name);
-
-    let first = first_token(context.urn(), &request, autonamed);
-    match attempt.send(&request, &first).await? {
-        Answer::Id(id) => return attempt.follow(&request, first, id).await,
-        Answer::NameTaken(error) => return Err(attempt.name_taken(&name, error).await),
-        Answer::OtherRequest(_) => {}
+    let attempt = Attempt { image, client, context, args, mark };
+    let name = request.image_name.clone();
+    if let Some(name) = &name {
+        if let Some(other) = image.claim_name(name, context.urn()) {
+            return Err(Failure::Refused(format!(
+                "imageName: {other} of this program has the name {name:?} as well, and names are unique in an account and \
+                 region; give another imageName, or leave it out"
+            )));
+        }
+        attempt.check_name_is_free(name).await?;
     }
-    if autonamed && let Some(id) = attempt.find_lost(&request, &first).await? {
-        return Ok(attempt.recovered(id, None));
+    match (&client.provider_id, name) {
+        (Some(provider), Some(_)) => {
+            let region = client.api.region();
+            let unfinished =
+                Unfinished::new(provider, context.urn(), region, &request, !args.is_filled_in("imageName"));
+            let request = CreateImageRequest { image_name: Some(unfinished.name.clone()), ..request };
+            attempt.warn_of_others(&unfinished).await?;
+            Box::pin(attempt.claim(&request, &unfinished)).await
+        }
+        _ => attempt.make_at_once(&request).await,
     }
-    let second = derived_token(&first, &name);
-    let id = attempt.insist(&request, &second).await?;
-    attempt.follow(&request, second, id).await
 }
 
 /// What the cloud says to CreateImage.
 enum Answer {
     Id(String),
     NameTaken(aliyun::Error),
-    OtherRequest(aliyun::Error),
 }
 
 struct Attempt<'a> {
@@ -100,10 +104,186 @@ struct Attempt<'a> {
     client: &'a Client,
     context: &'a Context,
     args: &'a ImageArgs,
-    began: Instant,
+    mark: &'a str,
 }
 
 impl Attempt<'_> {
+    /// A name that somebody has is refused before anything is made. The cloud itself refuses it only when the name is given,
+    /// which is the last call of the create.
+    async fn check_name_is_free(&self, name: &str) -> Result<(), Failure> {
+        let images = self.client.account.images(self.client, self.context).await?;
+        let Some(owner) = images.iter().find(|image| image.name == name) else { return Ok(()) };
+        match describe(self.client, self.context, &owner.id).await? {
+            Some(seen) if seen.image_name.as_deref() == Some(name) => {
+                Err(Failure::Refused(format!("{NAME_TAKEN}: {}", name_taken(self.context, name, Some(&owner.id)))))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Names what interrupted creates of this resource left behind and this one does not take up, as the program asks for
+    /// something else now.
+    async fn warn_of_others(&self, unfinished: &Unfinished) -> Result<(), Failure> {
+        let images = self.client.account.images(self.client, self.context).await?;
+        for other in images {
+            let left_behind = unfinished.is_of_resource(&other.name) && other.name != unfinished.name;
+            if left_behind && !self.image.is_held(&other.id) {
+                self.context.warn(&format!(
+                    "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, which was interrupted; the \
+                     program asks for another image now. It is not renamed and not deleted. If the stack does not hold it, \
+                     delete it, or take it into a stack: {}",
+                    other.id,
+                    other.name,
+                    import(self.context, &other.id)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// For engines that do not say whose the state is.
+    async fn make_at_once(&self, request: &CreateImageRequest) -> Result<Made, Failure> {
+        let token = format!("pulumi-{}", uuid::Uuid::new_v4().simple());
+        match self.send(request, &token).await? {
+            Answer::Id(id) => Ok(Made { id, unfinished: None, seen: None }),
+            Answer::NameTaken(error) => {
+                let name = request.image_name.as_deref().unwrap_or_default();
+                let owner = owner_of(self.client, self.context, name).await.ok().flatten();
+                let text = name_taken(self.context, name, owner.as_ref().map(|owner| owner.id.as_str()));
+                Err(Failure::Refused(format!("{}\n{text}", failure::text(&error))))
+            }
+        }
+    }
+
+    async fn claim(&self, request: &CreateImageRequest, unfinished: &Unfinished) -> Result<Made, Failure> {
+        let listed = self.client.account.images(self.client, self.context).await?;
+        let listed = listed.iter().find(|image| image.name == unfinished.name);
+        if let Some(made) = self.take_up(listed, unfinished).await? {
+            return Ok(made);
+        }
+        let mut token = unfinished.token.clone();
+        // An image that the cloud has answered with and does not show: gone, or not visible yet.
+        let mut unseen: Option<String> = None;
+        for _ in 0..MOST_HOPS {
+            let answer = self.send(request, &token).await;
+            let id = match (answer, unseen.clone()) {
+                (Ok(Answer::Id(id)), _) => id,
+                (Ok(Answer::NameTaken(error)), unseen) => {
+                    return self.find_by_name(request, unfinished, &token, unseen, error).await;
+                }
+                (Err(failure), Some(id)) => return Err(self.partial(&id, unfinished, failure)),
+                (Err(failure), None) => return Err(failure),
+            };
+            // After an answer that led nowhere the next one is most likely new, and only not visible yet.
+            let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
+            let seen = self.look(&id, patience).await.map_err(|failure| self.partial(&id, unfinished, failure))?;
+            token = Unfinished::token_after(&token, &id);
+            match seen {
+                Some(seen) if seen.image_name.as_deref() == Some(&unfinished.name) => {
+                    return Ok(self.found(id, unfinished, Some(seen)));
+                }
+                Some(seen) => {
+                    self.warn_of_finished(&id, seen.image_name.as_deref().unwrap_or_default());
+                    unseen = None;
+                }
+                None => unseen = Some(id),
+            }
+        }
+        let text = format!(
+            "the cloud answered {MOST_HOPS} requests for a new image with images that it does not show or that are finished"
+        );
+        Err(match unseen {
+            Some(id) => self.partial(&id, unfinished, Failure::Refused(text)),
+            None => Failure::Refused(text),
+        })
+    }
+
+    /// An image under the unfinished name, if a look confirms that it bears it. One that could not be made is of no use to
+    /// anybody and stands in the way, so it is deleted.
+    async fn take_up(&self, listed: Option<&Owned>, unfinished: &Unfinished) -> Result<Option<Made>, Failure> {
+        let Some(owned) = listed else { return Ok(None) };
+        let Some(seen) = describe(self.client, self.context, &owned.id).await? else { return Ok(None) };
+        if seen.image_name.as_deref() != Some(&unfinished.name) {
+            return Ok(None);
+        }
+        if seen.status.as_deref() == Some("CreateFailed") {
+            self.discard(&owned.id).await?;
+            return Ok(None);
+        }
+        self.context.info(&format!(
+            "image {}, which an earlier `pulumi up` of this resource left unfinished, is taken up again",
+            owned.id
+        ));
+        Ok(Some(self.found(owned.id.clone(), unfinished, Some(seen))))
+    }
+
+    async fn discard(&self, id: &str) -> Result<(), Failure> {
+        self.context.info(&format!(
+            "image {id}, which an earlier `pulumi up` of this resource left in CreateFailed, is deleted and made anew"
+        ));
+        let request = DeleteImageRequest { image_id: id.to_owned(), force: None };
+        let call = self.client.api.delete_image(&request, self.context.deadline());
+        match unless_cancelled(self.context, call).await? {
+            Ok(_) => wait_until_gone(self.client, self.context, id).await,
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(failure::cloud(error)),
+        }
+    }
+
+    /// The unfinished name is taken, and only an image of this very resource can have it: one that the list does not show
+    /// yet, or one that has just been deleted and whose name is not free yet.
+    async fn find_by_name(
+        &self,
+        request: &CreateImageRequest,
+        unfinished: &Unfinished,
+        token: &str,
+        unseen: Option<String>,
+        error: aliyun::Error,
+    ) -> Result<Made, Failure> {
+        let kept = |failure| match &unseen {
+            Some(id) => self.partial(id, unfinished, failure),
+            None => failure,
+        };
+        let wait = Wait::begin(self.client, self.context);
+        loop {
+            let owner = owner_of(self.client, self.context, &unfinished.name).await.map_err(kept)?;
+            if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
+                return Ok(made);
+            }
+            if let Some(id) = unseen {
+                return Ok(self.found(id, unfinished, None));
+            }
+            if wait.elapsed() >= self.client.pace.invisible {
+                return Err(Failure::Refused(format!(
+                    "{}\nimage name {}: an unfinished image of this resource has it, but DescribeImages does not show that \
+                     image. Run `pulumi up` again, which takes it up once it is shown",
+                    failure::text(&error),
+                    unfinished.name
+                )));
+            }
+            wait.pause(None).await?;
+            if let Answer::Id(id) = self.send(request, token).await? {
+                return Ok(self.found(id, unfinished, None));
+            }
+        }
+    }
+
+    fn found(&self, id: String, unfinished: &Unfinished, seen: Option<Described>) -> Made {
+        Made { id, unfinished: Some(unfinished.name.clone()), seen }
+    }
+
+    fn warn_of_finished(&self, id: &str, name: &str) {
+        if self.image.is_held(id) {
+            return;
+        }
+        self.context.warn(&format!(
+            "image {id} ({name}), which an earlier `pulumi up` of this resource made of the same inputs, stays as it is, and \
+             another one is made. If the stack holds it, it is deleted when this replacement is done; if not, delete it or \
+             take it into a stack: {}",
+            import(self.context, id)
+        ));
+    }
+
     async fn send(&self, request: &CreateImageRequest, token: &str) -> Result<Answer, Failure> {
         let request = CreateImageRequest { client_token: Some(token.to_owned()), ..request.clone() };
         let call = self.client.api.create_image(&request, self.context.deadline());
@@ -125,69 +305,14 @@ impl Attempt<'_> {
             Ok(response) => Ok(Answer::Id(response.image_id)),
             Err(error) if error.code() == Some(NAME_TAKEN) => Ok(Answer::NameTaken(error)),
             Err(error) if error.code().is_some_and(|code| TOKEN_OF_ANOTHER_REQUEST.contains(&code)) => {
-                Ok(Answer::OtherRequest(error))
+                Err(Failure::Refused(format!(
+                    "{}\nthe cloud remembers this request in another form. Change imageName, or any other input, and run \
+                     `pulumi up` again",
+                    failure::text(&error)
+                )))
             }
             Err(error) => Err(failure::cloud(error)),
         }
-    }
-
-    /// Sends a request whose refusal is final, and returns the id.
-    async fn insist(&self, request: &CreateImageRequest, token: &str) -> Result<String, Failure> {
-        match self.send(request, token).await? {
-            Answer::Id(id) => Ok(id),
-            Answer::NameTaken(error) => {
-                Err(self.name_taken(request.image_name.as_deref().unwrap_or_default(), error).await)
-            }
-            Answer::OtherRequest(error) => Err(failure::cloud(error)),
-        }
-    }
-
-    /// From the id that a token was answered with to an image that is there.
-    async fn follow(
-        &self,
-        request: &CreateImageRequest,
-        mut token: String,
-        mut id: String,
-    ) -> Result<Made, Failure> {
-        let name = request.image_name.as_deref().unwrap_or_default();
-        let mut stale_before = false;
-        for _ in 0..MOST_HOPS {
-            if self.image.held(self.context.urn()).as_deref() == Some(id.as_str()) && !self.is_deleted(&id) {
-                // The state has this image: what is wanted is another one.
-                token = derived_token(&token, &uuid::Uuid::new_v4().to_string());
-                return self.insist(request, &token).await.map(Made::unseen);
-            }
-            if !self.is_deleted(&id) {
-                // After a stale answer the next one is most likely new, and only not visible yet.
-                let patience =
-                    if stale_before { self.client.pace.unseen / 4 } else { self.client.pace.unseen };
-                match self.look(&id, patience).await.map_err(|failure| self.partial(&id, failure))? {
-                    Some(seen) if self.is_older(&seen) => return Ok(self.recovered(id, Some(seen))),
-                    Some(seen) => return Ok(Made { seen: Some(seen), ..Made::unseen(id) }),
-                    None => {}
-                }
-            }
-            stale_before = true;
-            let next = derived_token(&token, &id);
-            match self.send(request, &next).await? {
-                Answer::Id(newer) => (token, id) = (next, newer),
-                // The name is taken: by this very image, which is only not visible yet, unless another one has it.
-                Answer::NameTaken(error) => {
-                    return match self.owner_of(name).await {
-                        Some(owner) if owner != id => Err(self.name_taken(name, error).await),
-                        _ => Ok(Made::unseen(id)),
-                    };
-                }
-                Answer::OtherRequest(error) => return Err(failure::cloud(error)),
-            }
-        }
-        Err(Failure::Bug(format!(
-            "the cloud answered {MOST_HOPS} tokens with images that are gone, last {id}"
-        )))
-    }
-
-    fn is_deleted(&self, id: &str) -> bool {
-        self.image.memory().deleted.contains(id)
     }
 
     /// The image, as soon as it is visible, or `None` if it is not within `patience`.
@@ -204,135 +329,33 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether an image was made before this operation began, by the cloud's clock.
-    fn is_older(&self, seen: &Described) -> bool {
-        let made: Option<Timestamp> = seen.creation_time.as_deref().and_then(|time| time.parse().ok());
-        let age = made.map(|made| self.client.api.cloud_time().duration_since(made));
-        let ours = SignedDuration::try_from(self.began.elapsed()).unwrap_or(SignedDuration::MAX);
-        age.is_some_and(|age| age > ours.saturating_add(ROUNDING))
-    }
-
-    /// The image that an earlier, interrupted deployment of this very resource made under another automatic name.
-    async fn find_lost(&self, request: &CreateImageRequest, first: &str) -> Result<Option<String>, Failure> {
-        let prefix = image_rules::autoname_prefix(self.context.name());
-        let mut candidates = Vec::new();
-        for page in 1.. {
-            let query = DescribeImagesRequest {
-                image_name: Some(prefix.clone()),
-                image_owner_alias: Some("self".to_owned()),
-                status: Some(self.client.every_status.to_owned()),
-                page_number: Some(page),
-                page_size: Some(100),
-                ..DescribeImagesRequest::default()
-            };
-            let call = self.client.api.describe_images(&query, self.context.deadline());
-            let found = unless_cancelled(self.context, call).await?.map_err(failure::cloud)?.images;
-            let full = found.len() == 100;
-            candidates.extend(found);
-            if !full {
-                break;
-            }
-        }
-        let held = self.image.held(self.context.urn());
-        let held_since = candidates
-            .iter()
-            .find(|candidate| candidate.image_id == held)
-            .and_then(|candidate| candidate.creation_time.clone());
-        for candidate in &candidates {
-            let (Some(id), Some(name)) = (&candidate.image_id, &candidate.image_name) else { continue };
-            if Some(id) == held.as_ref()
-                || !image_rules::is_autoname(self.context.name(), name)
-                // Older than what the state holds: a predecessor that the engine will delete.
-                || held_since.as_ref().is_some_and(|since| candidate.creation_time.as_ref() < Some(since))
-                || candidate.status.as_deref() == Some("CreateFailed")
-                || !is_alike(candidate, request)
-            {
-                continue;
-            }
-            let earlier = CreateImageRequest { image_name: Some(name.clone()), ..request.clone() };
-            // Either token may be the one that made it. The name is taken, so neither can make another.
-            for token in [first.to_owned(), derived_token(first, name)] {
-                if let Answer::Id(proven) = self.send(&earlier, &token).await?
-                    && proven == *id
-                {
-                    return Ok(Some(proven));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn recovered(&self, id: String, seen: Option<Described>) -> Made {
-        self.context.info(&format!(
-            "took over image {id}, which an interrupted deployment of this resource had made"
-        ));
-        Made { id, recovered: Some(uuid::Uuid::new_v4().simple().to_string()), seen }
-    }
-
     /// The id is known, so no failure may lose it.
-    fn partial(&self, id: &str, failure: Failure) -> Failure {
-        partial_without_state(id, self.args, failure)
-    }
-
-    async fn name_taken(&self, name: &str, error: aliyun::Error) -> Failure {
-        let text = failure::text(&error);
-        Failure::Refused(match self.owner_of(name).await {
-            Some(id) => format!(
-                "{text}\nimageName: image {id} has the name {name:?} already. Give another imageName or leave it out, delete \
-                 that image, or take it into the stack: pulumi import {} {} {id}",
-                <Image as pulumi::Resource<Client>>::TOKEN,
-                self.context.name()
-            ),
-            None => format!("{text}\nimageName: give another one, or leave it out"),
-        })
-    }
-
-    /// The image that has a name, where that can be found out.
-    async fn owner_of(&self, name: &str) -> Option<String> {
-        let query = DescribeImagesRequest {
-            image_name: Some(name.to_owned()),
-            status: Some(self.client.every_status.to_owned()),
-            page_size: Some(100),
-            ..DescribeImagesRequest::default()
+    fn partial(&self, id: &str, unfinished: &Unfinished, failure: Failure) -> Failure {
+        let kept = Kept {
+            mark: Some(self.mark.to_owned()),
+            unfinished: Some(unfinished.name.clone()),
+            ..Kept::default()
         };
-        let found = self.client.api.describe_images(&query, self.context.deadline()).await.ok()?;
-        let owner = found.images.into_iter().find(|image| image.image_name.as_deref() == Some(name))?;
-        owner.image_id
+        let state = crate::ecs::image_state::unseen_state(self.args, self.client.api.region(), kept);
+        in_state(id, &state, late_attributes(self.args, true), failure)
     }
 }
 
-/// Whether an image may have been made by this request, its name aside.
-fn is_alike(candidate: &Described, request: &CreateImageRequest) -> bool {
-    let same = |one: &Option<String>, other: &Option<String>| {
-        one.as_deref().unwrap_or_default() == other.as_deref().unwrap_or_default()
-    };
-    same(&candidate.description, &request.description)
-        && same(&candidate.image_family, &request.image_family)
-        && request.tags.iter().all(|tag| candidate.tags.contains(tag))
-}
-
-/// The first token of a resource for this request, at most 64 ASCII characters. An automatic name has no part in it.
-fn first_token(urn: &str, request: &CreateImageRequest, autonamed: bool) -> String {
-    let mut fingerprint = request.clone();
-    if autonamed {
-        fingerprint.image_name = None;
+/// What to do about a name that somebody has.
+pub(crate) fn name_taken(context: &Context, name: &str, owner: Option<&str>) -> String {
+    match owner {
+        Some(id) => format!(
+            "imageName: image {id} has the name {name:?} already, and names are unique in an account and region. If the stack \
+             holds that image (--replace), set the resource option deleteBeforeReplace, or give another imageName. If it does \
+             not, give another imageName or leave it out, delete that image, or take it into the stack: {}",
+            import(context, id)
+        ),
+        None => format!("imageName: the name {name:?} is taken; give another one, or leave it out"),
     }
-    token(&[urn, &format!("{fingerprint:?}")])
 }
 
-/// The token that follows another, once for each `reason`.
-fn derived_token(previous: &str, reason: &str) -> String {
-    token(&[previous, reason])
-}
-
-fn token(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part.as_bytes());
-    }
-    let hex: String = digest.finalize().iter().take(28).map(|byte| format!("{byte:02x}")).collect();
-    format!("pulumi-{hex}")
+fn import(context: &Context, id: &str) -> String {
+    format!("pulumi import {} {} {id}", <Image as pulumi::Resource<Client>>::TOKEN, context.name())
 }
 
 fn request_of(args: &ImageArgs) -> CreateImageRequest {
@@ -343,7 +366,7 @@ fn request_of(args: &ImageArgs) -> CreateImageRequest {
         disk_device_mappings: known(&args.disk_device_mappings)
             .into_iter()
             .flatten()
-            .filter_map(|mapping| mapping.known())
+            .filter_map(Input::known)
             .map(|mapping| DiskDeviceMapping {
                 device: known(&mapping.device).cloned(),
                 disk_type: known(&mapping.disk_type).cloned(),

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aliyun::ErrorKind;
-use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest};
+use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status};
 use pulumi::{Context, Failure, Input, Old, known};
 use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
 use crate::ecs::image_look::describe;
-use crate::ecs::image_state::state_of;
+use crate::ecs::image_update::is_settled;
 use crate::ecs::image_wait::{unless_cancelled, wait_until_gone};
 use crate::failure;
 
@@ -36,37 +36,62 @@ pub(crate) async fn delete(
     let call = client.api.delete_image(&request, context.deadline());
     match unless_cancelled(context, call).await? {
         Ok(_) => wait_until_gone(client, context, id).await?,
-        Err(error) if error.is_not_found() => {}
+        Err(error) if error.is_not_found() => client.prove_absence(id, old.state.region_id.as_deref())?,
         Err(error) => return Err(refused_deletion(id, error)),
     }
     delete_snapshots(client, context, id, snapshots).await
 }
 
-/// The snapshots that an image names. Older providers do not record those of an image made of an instance; then the image
-/// itself tells, while it is there.
+/// Whether an image that the state calls unfinished has been finished under another entry: `pulumi up --replace` of an image
+/// whose create was late takes that image up again, and the entry before then has no image any more.
+pub(crate) async fn was_taken_up(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    old: &Old<ImageArgs, ImageState>,
+) -> Result<bool, Failure> {
+    let Some(unfinished) = &old.state.kept.unfinished else { return Ok(false) };
+    let Some(seen) = describe(client, context, id).await? else { return Ok(false) };
+    let name = seen.image_name.unwrap_or_default();
+    // An automatic name is this entry's alone.
+    let own = old.args.is_filled_in("imageName") && known(&old.args.image_name) == Some(&name);
+    Ok(name != *unfinished && !own)
+}
+
+/// The snapshots that an image names: those that the state knows, and those that the image itself tells while it is there.
+/// The state of an image that was not finished knows none, and older providers do not record those of an instance.
 async fn snapshots_of(
     client: &Client,
     context: &Context,
     id: &str,
     state: &ImageState,
 ) -> Result<Vec<String>, Failure> {
-    let mut mappings = state.args.disk_device_mappings.clone();
-    if mappings.is_none() {
-        match describe(client, context, id).await? {
-            Some(seen) => mappings = state_of(&seen, &state.args, None).args.disk_device_mappings,
-            None => context.warn(&format!(
-                "image {id} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes none"
-            )),
+    let recorded = known(&state.args.disk_device_mappings).into_iter().flatten().filter_map(Input::known);
+    let mut snapshots: Vec<String> =
+        recorded.filter_map(|mapping| known(&mapping.snapshot_id)).cloned().collect();
+    if is_settled(state) && !snapshots.is_empty() {
+        return Ok(without_repeats(snapshots));
+    }
+    match describe(client, context, id).await? {
+        Some(seen) => {
+            snapshots.extend(seen.disk_device_mappings.into_iter().filter_map(|mapping| mapping.snapshot_id));
+        }
+        None if snapshots.is_empty() => context.warn(&format!(
+            "image {id} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes none"
+        )),
+        None => {}
+    }
+    Ok(without_repeats(snapshots))
+}
+
+fn without_repeats(snapshots: Vec<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for snapshot in snapshots.into_iter().filter(|snapshot| !snapshot.is_empty()) {
+        if !found.contains(&snapshot) {
+            found.push(snapshot);
         }
     }
-    Ok(known(&mappings)
-        .into_iter()
-        .flatten()
-        .filter_map(Input::known)
-        .filter_map(|mapping| known(&mapping.snapshot_id))
-        .filter(|snapshot| !snapshot.is_empty())
-        .cloned()
-        .collect())
+    found
 }
 
 fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
@@ -99,7 +124,7 @@ async fn delete_snapshots(
         let mut outcome =
             unless_cancelled(context, client.api.delete_snapshot(&request, soon)).await?.map(drop);
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
-            if let Some(user) = image_made_from(client, context, &snapshot).await {
+            if let Some(user) = image_made_from(client, context, &snapshot, id).await? {
                 context.warn(&format!(
                     "snapshot {snapshot} of image {id} is kept, as image {user} is made from it (deleteAutoSnapshot)"
                 ));
@@ -124,13 +149,20 @@ async fn delete_snapshots(
     )))
 }
 
-/// An image that is made from a snapshot, where there is one and that can be found out.
-async fn image_made_from(client: &Client, context: &Context, snapshot: &str) -> Option<String> {
+/// An image other than `deleted` that is made from a snapshot, if there is one and that can be found out. What is deleted may
+/// be listed for a while.
+async fn image_made_from(
+    client: &Client,
+    context: &Context,
+    snapshot: &str,
+    deleted: &str,
+) -> Result<Option<String>, Failure> {
     let query = DescribeImagesRequest {
         snapshot_id: Some(snapshot.to_owned()),
-        status: Some(client.every_status.to_owned()),
+        status: Status::Every,
         ..DescribeImagesRequest::default()
     };
-    let found = client.api.describe_images(&query, context.deadline()).await.ok()?;
-    found.images.into_iter().find_map(|image| image.image_id)
+    let call = client.api.describe_images(&query, context.deadline());
+    let found = unless_cancelled(context, call).await?.map(|answer| answer.images).unwrap_or_default();
+    Ok(found.into_iter().filter_map(|image| image.image_id).find(|id| id != deleted))
 }

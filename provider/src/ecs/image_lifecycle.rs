@@ -1,7 +1,7 @@
-//! The life of an image-like resource around its single steps: from an image that exists to one that is as wanted, what is
-//! kept where that fails, and reading.
+//! The life of an image around its single steps: from an image that exists to one that is as wanted, what is kept if that
+//! fails, and reading.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use pulumi::{Context, Failure, Old, Read, known};
 
@@ -10,59 +10,67 @@ use crate::ecs::image::{ImageArgs, ImageState};
 use crate::ecs::image_create::Made;
 use crate::ecs::image_delete::delete;
 use crate::ecs::image_look::describe;
-use crate::ecs::image_state::{imported_args, is_in_effect, refreshed_args, state_of};
-use crate::ecs::image_update::{Change, Kept};
-use crate::ecs::image_wait::{Unusable, wait_until_usable};
+use crate::ecs::image_state::{AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state};
+use crate::ecs::image_update::{Change, Otherwise, finish};
+use crate::ecs::image_wait::{Unusable, is_usable, progress, wait_until_usable};
 
-/// From an image that exists to one that is as wanted: usable, and with what CreateImage cannot set.
+/// From an image that exists to one that is as wanted: usable, with what CreateImage cannot set, and last with its own name.
 pub(crate) async fn settle(
     client: &Client,
     context: &Context,
     made: Made,
     args: &ImageArgs,
+    mark: String,
 ) -> Result<ImageState, Failure> {
-    let id = &made.id;
-    let late = late_attributes(args);
-    let seen = match wait_until_usable(client, context, id, made.seen, "create").await {
+    let Made { id, unfinished, seen } = made;
+    let region = client.api.region();
+    let kept = Kept { mark: Some(mark), unfinished, ..Kept::default() };
+    let pending = || late_attributes(args, kept.unfinished.is_some());
+    let seen = match wait_until_usable(client, context, &id, seen, "create").await {
         Ok(seen) => seen,
         Err(Unusable::Failed { message, seen }) => {
-            let state = state_of(&seen, args, made.recovered);
+            let state = state_of(&seen, args, region, kept);
             let old = Old { args: args.clone(), state };
-            return Err(Box::pin(give_up(client, context, id, old, message)).await);
-        }
-        Err(Unusable::Gone) => {
-            let text = format!(
-                "image {id} was deleted by somebody else while it was being made; nothing is left behind"
-            );
-            return Err(Failure::Refused(text));
+            return Err(Box::pin(give_up(client, context, &id, old, message)).await);
         }
         Err(Unusable::Stopped { failure, seen }) => {
-            let name_pending = made.recovered.is_some().then(|| "imageName".to_owned());
+            let unapplied = pending();
             let state = match seen {
-                Some(seen) => state_of(&seen, args, made.recovered),
-                None => ImageState { args: args.clone(), recovered: made.recovered, ..ImageState::default() },
+                Some(seen) => state_of(&seen, args, region, kept),
+                None => unseen_state(args, region, kept),
             };
-            return Err(partial(id, state, late.into_iter().chain(name_pending).collect(), failure));
+            return Err(in_state(&id, &state, unapplied, failure));
         }
     };
-    let state = state_of(&seen, args, made.recovered.clone());
-    let mut wanted: HashSet<String> = late.into_iter().collect();
-    if made.recovered.is_some() {
-        wanted.insert("imageName".to_owned());
+    let mut state = state_of(&seen, args, region, kept);
+    let given = BTreeSet::new();
+    let mut changed: HashSet<String> = late_attributes(args, false).into_iter().collect();
+    // What is not reported may not be set either, so it is sent all the same.
+    changed.retain(|property| effect(property, args, &state, &given) != Effect::Shown);
+    let change = Change {
+        client,
+        context,
+        id: &id,
+        args,
+        state: &state,
+        given: &given,
+        changed: &changed,
+        doubtful: false,
+    };
+    if let Some(changed) = Box::pin(change.apply(Otherwise::Lost)).await? {
+        state = changed;
     }
-    wanted.retain(|property| !is_in_effect(property, args, &state));
-    let tags = &state.args.tags;
-    let change = Change { client, context, id, args, state: &state, tags, changed: &wanted, doubtful: false };
-    let applied = Box::pin(change.apply(Kept::Nothing)).await?;
-    Ok(applied.unwrap_or(state))
+    finish(client, context, &id, args, state).await
 }
 
-/// What only ModifyImageAttribute can set.
-fn late_attributes(args: &ImageArgs) -> Vec<String> {
+/// What of the inputs is set after CreateImage: what only ModifyImageAttribute can set, and the name of one that is made
+/// under another.
+pub(crate) fn late_attributes(args: &ImageArgs, unfinished: bool) -> Vec<String> {
     let nvme = known(&args.features).is_some_and(|features| features.nvme_support.is_some());
-    [("licenseType", args.license_type.is_some()), ("features", nvme)]
+    let license = known(&args.license_type).is_some_and(|license| license != AUTO);
+    [("licenseType", license), ("features", nvme), ("imageName", unfinished)]
         .into_iter()
-        .filter(|(_, given)| *given)
+        .filter(|(_, late)| *late)
         .map(|(property, _)| property.to_owned())
         .collect()
 }
@@ -80,13 +88,13 @@ async fn give_up(
         Ok(()) => Failure::Refused(format!("{message}. It has been deleted; nothing is left behind")),
         Err(failure) => {
             let text = format!("{message}. Deleting it failed as well: {failure}");
-            partial(id, old.state, Vec::new(), Failure::Refused(text))
+            in_state(id, &old.state, Vec::new(), Failure::Refused(text))
         }
     }
 }
 
-/// The resource exists, and something about it is not as wanted.
-pub(crate) fn partial(id: &str, state: ImageState, unapplied: Vec<String>, failure: Failure) -> Failure {
+/// The resource exists with this state, and something about it is not as wanted.
+pub(crate) fn in_state(id: &str, state: &ImageState, unapplied: Vec<String>, failure: Failure) -> Failure {
     let reason = match failure {
         Failure::Cloud(error) => pulumi::chain(&*error),
         Failure::Cancelled(_) => {
@@ -94,33 +102,46 @@ pub(crate) fn partial(id: &str, state: ImageState, unapplied: Vec<String>, failu
         }
         other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
     };
-    let state = pulumi::encode(&state).unwrap_or_default();
-    Failure::Partial { id: id.to_owned(), state, unapplied, reasons: vec![reason] }
+    Failure::partial(id, state, unapplied, reason)
 }
 
-/// As [`partial`], where nothing is known of the image but what was asked for.
-pub(crate) fn partial_without_state(id: &str, args: &ImageArgs, failure: Failure) -> Failure {
-    let state = ImageState { args: args.clone(), ..ImageState::default() };
-    partial(id, state, late_attributes(args), failure)
-}
-
-/// Reads an image for a refresh, an import or a lookup.
+/// Reads an image for a refresh, an import or a lookup. One that is not usable, or never will be, is told as unwell, with its
+/// state: so a refresh after a create that was late does not report success.
 pub(crate) async fn read(
     client: &Client,
     context: &Context,
     id: &str,
     old: Option<Old<ImageArgs, ImageState>>,
 ) -> Result<Option<Read<ImageArgs, ImageState>>, Failure> {
-    let Some(seen) = describe(client, context, id).await? else { return Ok(None) };
+    let region = client.api.region();
+    let Some(seen) = describe(client, context, id).await? else {
+        return match &old {
+            Some(old) => client.prove_absence(id, old.state.region_id.as_deref()).map(|()| None),
+            None => Ok(None),
+        };
+    };
     let (args, state) = match old {
         None => {
-            let state = state_of(&seen, &ImageArgs::default(), None);
+            let kept = Kept { imported: Some(true), ..Kept::default() };
+            let state = state_of(&seen, &ImageArgs::default(), region, kept);
             (imported_args(&state), state)
         }
         Some(old) => {
-            let state = state_of(&seen, &old.args, old.state.recovered);
+            let mut kept = old.state.kept;
+            // Somebody has given it another name, so it is finished as far as its name goes.
+            kept.unfinished = kept.unfinished.filter(|name| seen.image_name.as_ref() == Some(name));
+            let state = state_of(&seen, &old.args, region, kept);
             (refreshed_args(old.args, &state), state)
         }
     };
-    Ok(Some(Read { args, state }))
+    let status = progress(&seen);
+    let unwell = match seen.status.as_deref() {
+        _ if is_usable(&seen) => return Ok(Some(Read { args, state })),
+        Some("CreateFailed") => format!(
+            "image {id} is broken: the cloud could not make it, its status is {status}. Replace it: pulumi up --replace '{}'",
+            context.urn()
+        ),
+        _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
+    };
+    Err(Failure::partial(id, &state, Vec::new(), unwell).with_inputs(&args))
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use pulumi::path::Path;
 use pulumi::value::{Properties, Value, quote};
-use pulumi::{Autonaming, CheckContext, Findings, Input, known};
+use pulumi::{Autonaming, CheckContext, Failure, Findings, Input, known};
 use sha2::{Digest, Sha256};
 
-use crate::ecs::image::{ImageArgs, ImageDiskDeviceMapping};
+use crate::ecs::image::{ImageArgs, ImageDiskDeviceMapping, ImageFeatures};
 
 /// The most characters of a name.
-const NAME_LENGTH: usize = 128;
+pub(crate) const NAME_LENGTH: usize = 128;
 /// Random hexadecimal digits at the end of an automatic name.
 const RANDOM_DIGITS: usize = 7;
 const WEB_PREFIXES: [&str; 2] = ["http://", "https://"];
@@ -19,20 +19,20 @@ const WEB_PREFIXES: [&str; 2] = ["http://", "https://"];
 pub(crate) const RESERVED_PREFIXES: [&str; 2] = ["aliyun", "acs:"];
 
 /// Checks everything that is known.
-pub(crate) fn check(args: &ImageArgs, findings: &mut Findings) {
-    check_source(args, findings);
+pub(crate) fn check(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
+    check_source(args, context, findings);
     for (property, value) in [("imageName", &args.image_name), ("imageFamily", &args.image_family)] {
-        if let Some(reason) = known(value).and_then(|name| name_mistake(name)) {
-            findings.fail(Path::property(property), reason);
+        if let Some(name) = known(value)
+            && let Some(reason) = name_mistake(name)
+        {
+            findings.fail_got(Path::property(property), reason, quote(name));
         }
     }
     if let Some(description) = known(&args.description)
         && let Some(prefix) = WEB_PREFIXES.iter().find(|prefix| has_prefix(description, prefix))
     {
-        findings.fail(
-            Path::property("description"),
-            format!("must not start with {prefix}, got {}", quote(description)),
-        );
+        let reason = format!("must not start with {prefix}");
+        findings.fail_got(Path::property("description"), reason, quote(description));
     }
     if let Some(mappings) = known(&args.disk_device_mappings) {
         check_mappings(mappings, findings);
@@ -41,40 +41,73 @@ pub(crate) fn check(args: &ImageArgs, findings: &mut Findings) {
         for (key, value) in tags {
             check_tag(key, value.known(), findings);
         }
+        check_tag_cases(tags.keys(), findings);
     }
+}
+
+/// The cloud takes keys that differ in case only for one (`Duplicate.TagKey`).
+fn check_tag_cases<'a>(keys: impl Iterator<Item = &'a String>, findings: &mut Findings) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for key in keys {
+        if let Some(first) = seen.insert(key.to_lowercase(), key) {
+            findings.fail(
+                Path::property("tags").key(key),
+                format!("differs from the key {} in case only, and the cloud takes both for one", quote(first)),
+            );
+        }
+    }
+}
+
+/// The cloud never goes back from `v2` to `v1`, whoever has set it.
+pub(crate) fn refuse_older_imds(
+    now: &Option<Input<ImageFeatures>>,
+    wanted: &Option<Input<ImageFeatures>>,
+) -> Result<(), Failure> {
+    match (imds(now), imds(wanted)) {
+        (Some("v2"), Some("v1")) => Err(Failure::Refused(format!("features.imdsSupport: {OLDER_IMDS}"))),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) const OLDER_IMDS: &str =
+    "the cloud refuses to go from \"v2\" back to \"v1\"; keep \"v2\", or replace the image";
+
+fn imds(features: &Option<Input<ImageFeatures>>) -> Option<&str> {
+    known(features).and_then(|features| known(&features.imds_support)).map(String::as_str)
 }
 
 /// Checks what an update may not do, and warns of what it cannot.
 pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
-    let imds =
-        |args: &ImageArgs| known(&args.features).and_then(|features| known(&features.imds_support).cloned());
-    if imds(olds).as_deref() == Some("v2") && imds(news).as_deref() == Some("v1") {
-        findings.fail(
-            Path::property("features").key("imdsSupport"),
-            "the cloud refuses to go from \"v2\" back to \"v1\"; keep \"v2\", or replace the image",
-        );
+    let features = Path::property("features");
+    if imds(&olds.features) == Some("v2") && imds(&news.features) == Some("v1") {
+        findings.fail(features.key("imdsSupport"), OLDER_IMDS);
     }
-    let stays = |property: &str, old: Option<String>, removed: bool, findings: &mut Findings| {
-        if let (Some(old), true) = (old.filter(|old| !old.is_empty()), removed) {
-            findings.warn(
-                Path::property(property),
-                format!("cannot be cleared in the cloud: the image keeps {}", quote(&old)),
-            );
-        }
+    // Features that are not known yet may hold anything.
+    let feature = |args: &ImageArgs, of: fn(&ImageFeatures) -> &Option<Input<String>>| match &args.features {
+        Some(Input::Known(features)) => of(features).clone(),
+        Some(Input::Unknown) => Some(Input::Unknown),
+        None => None,
     };
-    stays("bootMode", known(&olds.boot_mode).cloned(), news.boot_mode.is_none(), findings);
-    stays("licenseType", known(&olds.license_type).cloned(), news.license_type.is_none(), findings);
-    stays(
-        "resourceGroupId",
-        known(&olds.resource_group_id).cloned(),
-        news.resource_group_id.is_none(),
-        findings,
-    );
-    stays("features", imds(olds), news.features.is_none(), findings);
+    let both = |of: fn(&ImageFeatures) -> &Option<Input<String>>| (feature(olds, of), feature(news, of));
+    let pair = |old: &Option<Input<String>>, new: &Option<Input<String>>| (old.clone(), new.clone());
+    for (path, (old, new)) in [
+        (Path::property("bootMode"), pair(&olds.boot_mode, &news.boot_mode)),
+        (Path::property("licenseType"), pair(&olds.license_type, &news.license_type)),
+        (Path::property("resourceGroupId"), pair(&olds.resource_group_id, &news.resource_group_id)),
+        (features.key("imdsSupport"), both(|features| &features.imds_support)),
+        (features.key("nvmeSupport"), both(|features| &features.nvme_support)),
+    ] {
+        if let (Some(old), None) = (known(&old).filter(|old| !old.is_empty()), new) {
+            findings.warn_got(path, "cannot be cleared in the cloud: the image keeps what it has", quote(old));
+        }
+    }
 }
 
 /// The name of an image whose program gives none: the one it has, or a new one.
 pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
+    if context.is_empty && context.olds.is_none() {
+        return Properties::new();
+    }
     if let Some(olds) = context.olds {
         // An image that exists keeps its name, whoever gave it; one that an older provider left nameless stays so.
         return olds
@@ -87,10 +120,8 @@ pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> P
         Autonaming::Propose(name) => fitting(name, NAME_LENGTH),
         Autonaming::Enforce(name) => {
             if let Some(reason) = length_mistake(name).or_else(|| name_mistake(name)) {
-                findings.fail(
-                    Path::property("imageName"),
-                    format!("the project's autonaming demands this name, but it {reason}"),
-                );
+                let reason = format!("the project's autonaming demands this name, but it {reason}");
+                findings.fail_got(Path::property("imageName"), reason, quote(name));
             }
             name.to_owned()
         }
@@ -105,20 +136,8 @@ pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> P
     Properties::from([("imageName".to_owned(), Value::String(name))])
 }
 
-/// Whether a name is one that [`autoname`] gives to a resource of this name.
-pub(crate) fn is_autoname(resource_name: &str, image_name: &str) -> bool {
-    let Some((stem, digits)) = image_name.rsplit_once('-') else { return false };
-    digits.len() == RANDOM_DIGITS
-        && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
-        && stem == stem_of(resource_name)
-}
-
-/// What all automatic names of a resource start with, the last `-` included.
-pub(crate) fn autoname_prefix(resource_name: &str) -> String {
-    format!("{}-", stem_of(resource_name))
-}
-
-fn stem_of(resource_name: &str) -> String {
+/// What the automatic names of a resource start with.
+pub(crate) fn stem_of(resource_name: &str) -> String {
     fitting(resource_name, NAME_LENGTH - RANDOM_DIGITS - 1)
 }
 
@@ -129,7 +148,7 @@ fn random_name(context: &CheckContext<'_>) -> String {
         Sha256::new().chain_update(context.random_seed).chain_update(context.urn).finalize()
     };
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}{}", autoname_prefix(context.name), &digits[..RANDOM_DIGITS])
+    format!("{}-{}", stem_of(context.name), &digits[..RANDOM_DIGITS])
 }
 
 /// The name with what the rules forbid replaced, of at most so many characters. A name that is good already stays.
@@ -142,7 +161,7 @@ fn fitting(name: &str, most: usize) -> String {
     fitted.chars().take(most).collect()
 }
 
-fn check_source(args: &ImageArgs, findings: &mut Findings) {
+fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
     let given: Vec<(&str, bool)> = [
         ("instanceId", args.instance_id.as_ref().map(|value| value.known().is_some())),
         ("snapshotId", args.snapshot_id.as_ref().map(|value| value.known().is_some())),
@@ -151,6 +170,12 @@ fn check_source(args: &ImageArgs, findings: &mut Findings) {
     .into_iter()
     .filter_map(|(property, known)| known.map(|known| (property, known)))
     .collect();
+    // An image that exists has been made of something. And some C# SDKs register an image that is only looked up without a
+    // single input, while its id is not known yet; the create itself refuses such a one.
+    let made_of_disks = context.olds.is_some_and(|olds| olds.contains_key("diskDeviceMappings"));
+    if given.is_empty() && (made_of_disks || context.is_empty) {
+        return;
+    }
     if given.is_empty() {
         findings.fail(
             Path::root(),
@@ -177,15 +202,13 @@ fn check_mappings(mappings: &[Input<ImageDiskDeviceMapping>], findings: &mut Fin
         let path = list.index(index);
         if let Some(device) = known(&mapping.device) {
             if !is_device(device) {
-                findings.fail(
-                    path.key("device"),
-                    format!("must be /dev/xvda to /dev/xvdz, got {}", quote(device)),
-                );
+                findings.fail_got(path.key("device"), "must be /dev/xvda to /dev/xvdz", quote(device));
             } else if let Some(first) = devices.insert(device, index) {
                 devices.insert(device, first);
-                findings.fail(
+                findings.fail_got(
                     path.key("device"),
-                    format!("{device} is the device of diskDeviceMappings[{first}] already"),
+                    format!("is the device of diskDeviceMappings[{first}] already"),
+                    quote(device),
                 );
             }
         }
@@ -215,54 +238,52 @@ fn check_tag(key: &str, value: Option<&String>, findings: &mut Findings) {
     const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=128;
     const VALUE_LENGTH: usize = 128;
     let path = Path::property("tags").key(key);
-    let mut fail = |reason: String| findings.fail(path.clone(), reason);
+    let mut fail = |reason: String, got: String| findings.fail_got(path.clone(), reason, got);
     let length = key.chars().count();
     if !KEY_LENGTH.contains(&length) {
-        fail(format!("a tag's key must be 1 to 128 characters long, got {length}"));
+        fail("a tag's key must be 1 to 128 characters long".to_owned(), length.to_string());
     }
     if let Some(prefix) = RESERVED_PREFIXES.iter().find(|prefix| has_prefix(key, prefix)) {
-        fail(format!("a tag's key must not start with {prefix}, got {}", quote(key)));
+        fail(format!("a tag's key must not start with {prefix}"), quote(key));
     }
     if let Some(part) = WEB_PREFIXES.iter().find(|part| contains(key, part)) {
-        fail(format!("a tag's key must not contain {part}, got {}", quote(key)));
+        fail(format!("a tag's key must not contain {part}"), quote(key));
     }
     let Some(value) = value else { return };
     let length = value.chars().count();
     if length > VALUE_LENGTH {
-        fail(format!("a tag's value must be at most 128 characters long, got {length}: {}", quote(value)));
+        let got = format!("{length}: {}", quote(value));
+        fail("a tag's value must be at most 128 characters long".to_owned(), got);
     }
     if has_prefix(value, "acs:") {
-        fail(format!("a tag's value must not start with acs:, got {}", quote(value)));
+        fail("a tag's value must not start with acs:".to_owned(), quote(value));
     }
     if let Some(part) = WEB_PREFIXES.iter().find(|part| contains(value, part)) {
-        fail(format!("a tag's value must not contain {part}, got {}", quote(value)));
+        fail(format!("a tag's value must not contain {part}"), quote(value));
     }
 }
 
 /// What is wrong with a name's characters; its length the declaration knows.
 fn name_mistake(name: &str) -> Option<String> {
-    let got = quote(name);
     if let Some(prefix) = RESERVED_PREFIXES.iter().find(|prefix| has_prefix(name, prefix)) {
-        return Some(format!("must not start with {prefix}, got {got}"));
+        return Some(format!("must not start with {prefix}"));
     }
     if let Some(part) = WEB_PREFIXES.iter().find(|part| contains(name, part)) {
-        return Some(format!("must not contain {part}, got {got}"));
+        return Some(format!("must not contain {part}"));
     }
     match name.chars().next() {
         Some(first) if !is_first_character(first) => {
-            return Some(format!("must start with a letter or a Chinese character, got {got}"));
+            return Some("must start with a letter or a Chinese character".to_owned());
         }
         _ => {}
     }
-    let wrong = name.chars().find(|c| !is_name_character(*c))?;
-    Some(format!(
-        "may have only letters, Chinese characters, digits, and . : _ - but has {wrong:?}, got {got}"
-    ))
+    let wrong = name.chars().any(|c| !is_name_character(c));
+    wrong.then(|| "may have only letters, Chinese characters, digits, and . : _ -".to_owned())
 }
 
 fn length_mistake(name: &str) -> Option<String> {
     let length = name.chars().count();
-    (!(2..=NAME_LENGTH).contains(&length)).then(|| format!("must be 2 to 128 characters long, got {length}"))
+    (!(2..=NAME_LENGTH).contains(&length)).then(|| "must be 2 to 128 characters long".to_owned())
 }
 
 fn is_first_character(c: char) -> bool {

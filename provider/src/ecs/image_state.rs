@@ -1,16 +1,41 @@
-//! What DescribeImages reports, as a state and as inputs.
+//! What DescribeImages reports, as a state and as inputs, and what a state keeps besides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aliyun::ecs::Image as Described;
 use pulumi::{Input, known};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::ecs::image::{ImageArgs, ImageDiskDeviceMapping, ImageFeatures, ImageState};
 use crate::ecs::image_rules::RESERVED_PREFIXES;
+use crate::ecs::image_unfinished::is_unfinished;
 use crate::ecs::image_wait::is_usable;
 
+/// What a state keeps that no cloud reports and no user reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Kept {
+    /// Of this state alone, so that two entries with one id can be told apart.
+    #[serde(rename = "__mark", skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<String>,
+
+    /// The name that the image bears until the last call of its create, which has not been made.
+    #[serde(rename = "__unfinished", skip_serializing_if = "Option::is_none")]
+    pub(crate) unfinished: Option<String>,
+
+    /// An import filled in the inputs: what the image was made from is not known.
+    #[serde(rename = "__imported", skip_serializing_if = "Option::is_none")]
+    pub(crate) imported: Option<bool>,
+
+    /// The keys of tags that a program gave before an update that went half way.
+    #[serde(rename = "__givenTags", skip_serializing_if = "Option::is_none")]
+    pub(crate) given_tags: Option<Vec<String>>,
+}
+
 /// The inputs of a resource as the cloud now has them. What the program does not give is not invented; what is gone in the
-/// cloud stays as an empty text, so that it is remembered as given.
+/// cloud stays as an empty text, so that it is remembered as given. What the image was made of cannot change, but the cloud
+/// has its own words for it, so it stays in the program's.
 pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
     let text = |old: Option<Input<String>>, now: &Option<Input<String>>| {
         old.map(|_| Input::Known(known(now).cloned().unwrap_or_default()))
@@ -20,7 +45,6 @@ pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
         |old: Option<Input<String>>, now: &Option<Input<String>>| old.map(|old| now.clone().unwrap_or(old));
     let now = &state.args;
     ImageArgs {
-        architecture: reported(old.architecture, &now.architecture),
         boot_mode: reported(old.boot_mode, &now.boot_mode),
         description: text(old.description, &now.description),
         features: old.features.map(|features| match (features, known(&now.features)) {
@@ -31,10 +55,15 @@ pub(crate) fn refreshed_args(old: ImageArgs, state: &ImageState) -> ImageArgs {
             (features, _) => features,
         }),
         image_family: newer(old.image_family, &now.image_family),
-        image_name: reported(old.image_name, &now.image_name),
-        image_version: newer(old.image_version, &now.image_version),
-        license_type: reported(old.license_type, &now.license_type),
-        platform: reported(old.platform, &now.platform),
+        // The name of an image that is not finished is nobody's drift, nor one that the cloud has not forgotten yet.
+        image_name: match known(&now.image_name).is_some_and(|name| is_unfinished(name)) {
+            true => old.image_name,
+            false => reported(old.image_name, &now.image_name),
+        },
+        license_type: match known(&old.license_type).is_some_and(|license| license == AUTO) {
+            true => old.license_type,
+            false => reported(old.license_type, &now.license_type),
+        },
         resource_group_id: reported(old.resource_group_id, &now.resource_group_id),
         tags: old.tags.map(|_| now.tags.clone().unwrap_or(Input::Known(BTreeMap::new()))),
         ..old
@@ -82,8 +111,14 @@ pub(crate) fn imported_args(state: &ImageState) -> ImageArgs {
     }
 }
 
+/// The state of an image of which nothing is known but what was asked for.
+pub(crate) fn unseen_state(args: &ImageArgs, region: &str, kept: Kept) -> ImageState {
+    let args = ImageArgs { filled_in: None, ..args.clone() };
+    ImageState { args, region_id: Some(region.to_owned()), kept, ..ImageState::default() }
+}
+
 /// The state of an image: what the cloud reports, and of `args` what it never does.
-pub(crate) fn state_of(seen: &Described, args: &ImageArgs, recovered: Option<String>) -> ImageState {
+pub(crate) fn state_of(seen: &Described, args: &ImageArgs, region: &str, kept: Kept) -> ImageState {
     let text = |value: &Option<String>| value.clone().map(Input::Known);
     let tags: BTreeMap<String, Input<String>> = seen
         .tags
@@ -129,6 +164,7 @@ pub(crate) fn state_of(seen: &Described, args: &ImageArgs, recovered: Option<Str
             resource_group_id: text(&seen.resource_group_id),
             snapshot_id: args.snapshot_id.clone(),
             tags: Some(Input::Known(tags)),
+            filled_in: None,
         },
         create_time: seen.creation_time.clone(),
         image_owner_alias: seen.image_owner_alias.clone(),
@@ -142,15 +178,57 @@ pub(crate) fn state_of(seen: &Described, args: &ImageArgs, recovered: Option<Str
         os_type: seen.os_type.clone(),
         product_code: seen.product_code.clone(),
         progress: seen.progress.clone(),
+        region_id: Some(region.to_owned()),
         size: seen.size,
         status: seen.status.clone(),
         usable: Some(is_usable(seen)),
-        recovered,
+        kept,
     }
 }
 
-/// Whether the cloud reports of a property what the program says. What it does not report at all counts as in effect.
-pub(crate) fn is_in_effect(property: &str, args: &ImageArgs, state: &ImageState) -> bool {
+/// The license type that any other one satisfies.
+pub(crate) const AUTO: &str = "Auto";
+
+/// What the cloud reports of a property, compared with what the program says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The same.
+    Shown,
+    /// Something else.
+    Missing,
+    /// Nothing at all: a property may be reported only once it has been set, or never.
+    Silent,
+}
+
+/// Whether the cloud reports of a property what the program says. `given` are the keys of the tags that the program has
+/// given so far; tags of others are none of its business.
+pub(crate) fn effect(property: &str, args: &ImageArgs, state: &ImageState, given: &BTreeSet<String>) -> Effect {
+    let now = &state.args;
+    let silent = match property {
+        "licenseType" => now.license_type.is_none(),
+        "bootMode" => now.boot_mode.is_none(),
+        "imageFamily" => now.image_family.is_none(),
+        "features" => match (known(&args.features), known(&now.features)) {
+            (Some(_), None) => true,
+            (Some(wanted), Some(now)) => {
+                let silent = |wanted: &Option<Input<String>>, now: &Option<Input<String>>| {
+                    known(wanted).is_some() && now.is_none()
+                };
+                silent(&wanted.imds_support, &now.imds_support) || silent(&wanted.nvme_support, &now.nvme_support)
+            }
+            (None, _) => false,
+        },
+        _ => false,
+    };
+    match (is_shown(property, args, state, given), silent) {
+        (false, _) => Effect::Missing,
+        (true, true) => Effect::Silent,
+        (true, false) => Effect::Shown,
+    }
+}
+
+/// As [`effect`]. What the cloud does not report at all counts as shown.
+fn is_shown(property: &str, args: &ImageArgs, state: &ImageState, given: &BTreeSet<String>) -> bool {
     let now = &state.args;
     let same = |wanted: &Option<Input<String>>, now: &Option<Input<String>>| match (known(wanted), known(now))
     {
@@ -166,9 +244,18 @@ pub(crate) fn is_in_effect(property: &str, args: &ImageArgs, state: &ImageState)
         "imageFamily" => now.image_family.is_none() || cleared(&args.image_family, &now.image_family),
         "description" => cleared(&args.description, &now.description),
         "bootMode" => now.boot_mode.is_none() || same(&args.boot_mode, &now.boot_mode),
-        "licenseType" => now.license_type.is_none() || same(&args.license_type, &now.license_type),
+        "licenseType" => {
+            now.license_type.is_none()
+                || known(&args.license_type).is_some_and(|license| license == AUTO)
+                || same(&args.license_type, &now.license_type)
+        }
         "resourceGroupId" => same(&args.resource_group_id, &now.resource_group_id),
-        "tags" => known(&args.tags).is_none_or(|tags| Some(tags) == known(&now.tags)),
+        "tags" => {
+            let (none, wanted) = (BTreeMap::new(), known(&args.tags));
+            let (wanted, now) = (wanted.unwrap_or(&none), known(&now.tags).unwrap_or(&none));
+            wanted.iter().all(|(key, value)| now.get(key) == Some(value))
+                && given.iter().all(|key| wanted.contains_key(key) || !now.contains_key(key))
+        }
         "features" => match (known(&args.features), known(&now.features)) {
             (Some(wanted), Some(now)) => {
                 (now.imds_support.is_none() || same(&wanted.imds_support, &now.imds_support))

@@ -1,7 +1,7 @@
-//! Bringing an image that exists to what the program wants: only what differs is sent. It is read back where what the cloud
+//! Bringing an image that exists to what the program wants: only what differs is sent. It is read back if what the cloud
 //! reports then cannot be told without.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aliyun::ecs::{
     JoinResourceGroupRequest, ModifyImageAttributeRequest, Tag, TagResourcesRequest, UntagResourcesRequest,
@@ -11,9 +11,12 @@ use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
-use crate::ecs::image_lifecycle::partial;
+use crate::ecs::image_account::owner_of;
+use crate::ecs::image_create::{NAME_TAKEN, name_taken};
+use crate::ecs::image_lifecycle::in_state;
 use crate::ecs::image_look::describe;
-use crate::ecs::image_state::{is_in_effect, state_of};
+use crate::ecs::image_rules::refuse_older_imds;
+use crate::ecs::image_state::{Effect, Kept, effect, state_of};
 use crate::ecs::image_wait::{Unusable, Wait, unless_cancelled, wait_until_usable};
 use crate::failure;
 
@@ -21,6 +24,8 @@ use crate::failure;
 const RESOURCE_TYPE: &str = "image";
 /// How long a changed attribute may take to be reported.
 const READ_BACK: Duration = Duration::from_secs(15);
+/// How long the name of an image that is gone may stay taken.
+const NAME_FREED: Duration = Duration::from_secs(30);
 /// The properties that ModifyImageAttribute sets.
 const ATTRIBUTES: [&str; 6] =
     ["imageName", "imageFamily", "description", "bootMode", "licenseType", "features"];
@@ -31,41 +36,131 @@ pub(crate) async fn update(
     context: &Context,
     update: Update<ImageArgs, ImageState>,
 ) -> Result<ImageState, Failure> {
-    let Update { id, old, args, changed, unapplied } = update;
+    let Update { id, old, args, mut changed, unapplied } = update;
     let mut state = old.state;
+    refuse_older_imds(&state.args.features, &args.features)?;
+    let region = client.api.region();
+    let pending = |changed: &HashSet<String>| changed.iter().cloned().collect();
     if !is_settled(&state) {
         // An earlier operation ended before the image did.
         state = match wait_until_usable(client, context, &id, None, "update").await {
-            Ok(seen) => state_of(&seen, &args, state.recovered),
-            Err(Unusable::Failed { message, seen }) => {
-                let state = state_of(&seen, &args, state.recovered);
-                let text = format!("{message}. Replace it: pulumi up --replace '{}'", context.urn());
-                return Err(partial(&id, state, changed.into_iter().collect(), Failure::Refused(text)));
+            Ok(seen) => {
+                let kept = still_unfinished(state.kept, seen.image_name.as_deref());
+                state_of(&seen, &args, region, kept)
             }
-            Err(Unusable::Gone) => return Err(Failure::Refused(gone(&id))),
+            Err(Unusable::Failed { message, seen }) => {
+                let state = state_of(&seen, &args, region, state.kept);
+                let text = format!("{message}. Replace it: pulumi up --replace '{}'", context.urn());
+                return Err(in_state(&id, &state, pending(&changed), Failure::Refused(text)));
+            }
             Err(Unusable::Stopped { failure, seen }) => {
                 if let Some(seen) = seen {
-                    state = state_of(&seen, &args, state.recovered);
+                    state = state_of(&seen, &args, region, state.kept);
                 }
-                return Err(partial(&id, state, changed.into_iter().collect(), failure));
+                return Err(in_state(&id, &state, pending(&changed), failure));
             }
         };
     }
+    state.region_id = Some(region.to_owned());
     // What the cloud never reports is recorded, and that is all.
     state.args.delete_auto_snapshot = args.delete_auto_snapshot.clone();
     state.args.detection_strategy = args.detection_strategy.clone();
     state.args.force = args.force.clone();
     // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
-    let tags = if unapplied.contains("tags") { &state.args.tags } else { &old.args.tags };
+    let mut given: BTreeSet<String> = texts(&old.args.tags).into_keys().collect();
+    given.extend(state.kept.given_tags.take().unwrap_or_default());
     let doubtful = !unapplied.is_empty();
-    let change =
-        Change { client, context, id: &id, args: &args, state: &state, tags, changed: &changed, doubtful };
-    Ok(change.apply(Kept::OldState).await?.unwrap_or(state))
+    if state.kept.unfinished.is_some() {
+        // The name comes last.
+        changed.remove("imageName");
+    }
+    let change = Change {
+        client,
+        context,
+        id: &id,
+        args: &args,
+        state: &state,
+        given: &given,
+        changed: &changed,
+        doubtful,
+    };
+    let changed = change.apply(Otherwise::OldState).await?;
+    finish(client, context, &id, &args, changed.unwrap_or(state)).await
+}
+
+/// An image that bears another name than the unfinished one has been finished, by whomever.
+fn still_unfinished(mut kept: Kept, name: Option<&str>) -> Kept {
+    kept.unfinished = kept.unfinished.filter(|unfinished| name.is_none_or(|name| name == unfinished));
+    kept
+}
+
+/// Gives an unfinished image its own name: the last call of a create. An image that has it already is as it should be.
+pub(crate) async fn finish(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    args: &ImageArgs,
+    mut state: ImageState,
+) -> Result<ImageState, Failure> {
+    let (Some(unfinished), Some(name)) = (state.kept.unfinished.clone(), known(&args.image_name)) else {
+        return Ok(state);
+    };
+    let request = ModifyImageAttributeRequest {
+        image_id: id.to_owned(),
+        image_name: Some(name.clone()),
+        ..Default::default()
+    };
+    let pending = || vec!["imageName".to_owned()];
+    let wait = Wait::begin(client, context);
+    loop {
+        let call = client.api.modify_image_attribute(&request, context.deadline());
+        let error = match unless_cancelled(context, call).await {
+            Ok(Ok(_)) => break,
+            Ok(Err(error)) => error,
+            Err(failure) => {
+                // The call may have been carried out, so nobody can say any more which name the image has.
+                state.kept.unfinished = None;
+                return Err(in_state(id, &state, pending(), failure));
+            }
+        };
+        if error.code() == Some(NAME_TAKEN) {
+            let owner = owner_of(client, context, name).await;
+            let owner = owner.map_err(|failure| in_state(id, &state, pending(), failure))?;
+            if owner.as_ref().is_some_and(|owner| owner.id == id) {
+                break;
+            }
+            // The name of an image that has just been deleted is not free at once.
+            if owner.is_none() && wait.elapsed() < NAME_FREED {
+                wait.pause(None).await.map_err(|failure| in_state(id, &state, pending(), failure))?;
+                continue;
+            }
+            let text = format!(
+                "{}\n{}\nImage {id} is made, and called {unfinished} until it can have its name",
+                failure::text(&error),
+                name_taken(context, name, owner.as_ref().map(|owner| owner.id.as_str()))
+            );
+            return Err(in_state(id, &state, pending(), Failure::Refused(text)));
+        }
+        if error.is_ambiguous() {
+            match describe(client, context, id).await {
+                Ok(Some(seen)) if seen.image_name.as_ref() == Some(name) => break,
+                Ok(Some(seen)) if seen.image_name.as_ref() == Some(&unfinished) => {}
+                _ => state.kept.unfinished = None,
+            }
+        }
+        return Err(in_state(id, &state, pending(), failure::cloud(error)));
+    }
+    state.kept.unfinished = None;
+    state.args.image_name = Some(Input::Known(name.clone()));
+    Ok(state)
 }
 
 /// Whether the state is of an image that was usable. Older providers do not keep `usable`.
-fn is_settled(state: &ImageState) -> bool {
-    state.usable.unwrap_or(state.status.as_deref() == Some("Available"))
+pub(crate) fn is_settled(state: &ImageState) -> bool {
+    match state.status.as_deref() {
+        Some("Deprecated") => true,
+        status => state.usable.unwrap_or(status == Some("Available")),
+    }
 }
 
 /// An image that exists, and what of it is to change.
@@ -77,21 +172,28 @@ pub(crate) struct Change<'a> {
     pub(crate) args: &'a ImageArgs,
     /// What the image is like before.
     pub(crate) state: &'a ImageState,
-    /// The tags that the program has given it so far.
-    pub(crate) tags: &'a Option<Input<BTreeMap<String, Input<String>>>>,
+    /// The keys of the tags that the program has given it so far.
+    pub(crate) given: &'a BTreeSet<String>,
     /// The properties that differ.
     pub(crate) changed: &'a HashSet<String>,
     /// Whether an earlier operation may have changed more than the state shows.
     pub(crate) doubtful: bool,
 }
 
-/// What the engine keeps of a resource whose operation fails plainly.
+/// What the engine is left with if an operation fails plainly.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kept {
+pub(crate) enum Otherwise {
     /// Nothing: a plain failure of a create would lose the image.
-    Nothing,
+    Lost,
     /// The state before the update.
     OldState,
+}
+
+/// Why a call that changes the image ended otherwise than well.
+struct Stop {
+    failure: Failure,
+    /// Whether it may have been carried out all the same.
+    ambiguous: bool,
 }
 
 /// What one or two calls change together.
@@ -115,16 +217,18 @@ impl Group {
 impl Change<'_> {
     /// Sends what differs, group by group. `None` where there was nothing to send. A failure after the first group keeps
     /// what the groups before it did.
-    pub(crate) async fn apply(&self, kept: Kept) -> Result<Option<ImageState>, Failure> {
+    pub(crate) async fn apply(&self, otherwise: Otherwise) -> Result<Option<ImageState>, Failure> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
         for group in [Group::Attributes, Group::Membership, Group::Tags] {
             match self.send(group).await {
                 Ok(did) => sent |= did,
-                // Before anything was sent the old state is the true one, where there is an old state.
-                Err(failure) if !sent && kept == Kept::OldState => return Err(failure),
-                Err(failure) => return Err(self.partial(pending, failure)),
+                // Before anything was carried out the old state is the true one, if there is an old state.
+                Err(stop) if !sent && !stop.ambiguous && otherwise == Otherwise::OldState => {
+                    return Err(stop.failure);
+                }
+                Err(stop) => return Err(self.partial(pending, stop.failure)),
             }
             pending.retain(|property| !group.has(property));
         }
@@ -138,11 +242,22 @@ impl Change<'_> {
     }
 
     fn partial(&self, unapplied: Vec<String>, failure: Failure) -> Failure {
-        partial(self.id, self.state.clone(), unapplied, failure)
+        self.partial_with(self.state.clone(), unapplied, failure)
+    }
+
+    fn partial_with(&self, mut state: ImageState, mut unapplied: Vec<String>, failure: Failure) -> Failure {
+        if unapplied.iter().any(|property| property == "tags") {
+            let given = self.given.iter().cloned().chain(texts(&self.args.tags).into_keys());
+            state.kept.given_tags = Some(given.collect());
+        }
+        if state.kept.unfinished.is_some() {
+            unapplied.push("imageName".to_owned());
+        }
+        in_state(self.id, &state, unapplied, failure)
     }
 
     /// Whether anything was sent.
-    async fn send(&self, group: Group) -> Result<bool, Failure> {
+    async fn send(&self, group: Group) -> Result<bool, Stop> {
         if !self.changed.iter().any(|property| group.has(property)) {
             return Ok(false);
         }
@@ -153,7 +268,7 @@ impl Change<'_> {
         }
     }
 
-    async fn send_attributes(&self) -> Result<bool, Failure> {
+    async fn send_attributes(&self) -> Result<bool, Stop> {
         let request = self.modify_request();
         let unchanged = ModifyImageAttributeRequest { image_id: self.id.to_owned(), ..Default::default() };
         if request == unchanged {
@@ -163,7 +278,7 @@ impl Change<'_> {
         Ok(true)
     }
 
-    async fn send_membership(&self) -> Result<bool, Failure> {
+    async fn send_membership(&self) -> Result<bool, Stop> {
         let Some(group) = known(&self.args.resource_group_id) else { return Ok(false) };
         let request = JoinResourceGroupRequest {
             resource_group_id: group.clone(),
@@ -174,12 +289,13 @@ impl Change<'_> {
         Ok(true)
     }
 
-    async fn send_tags(&self) -> Result<bool, Failure> {
-        let (old, new) = (texts(self.tags), texts(&self.args.tags));
-        let removed: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
-        let added: Vec<Tag> = new
+    async fn send_tags(&self) -> Result<bool, Stop> {
+        let (now, wanted) = (texts(&self.state.args.tags), texts(&self.args.tags));
+        let removed: Vec<String> =
+            self.given.iter().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let added: Vec<Tag> = wanted
             .iter()
-            .filter(|(key, value)| old.get(*key) != Some(value))
+            .filter(|(key, value)| self.doubtful || now.get(*key) != Some(value))
             .map(|(key, value)| Tag::new(key, value))
             .collect();
         let mut sent = false;
@@ -243,13 +359,15 @@ impl Change<'_> {
     }
 
     /// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
-    async fn call<T>(&self, call: impl Future<Output = Result<T, aliyun::Error>>) -> Result<(), Failure> {
-        match unless_cancelled(self.context, call).await? {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => {
-                Err(Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id))))
+    async fn call<T>(&self, call: impl Future<Output = Result<T, aliyun::Error>>) -> Result<(), Stop> {
+        match unless_cancelled(self.context, call).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.is_not_found() => {
+                let failure = Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id)));
+                Err(Stop { failure, ambiguous: false })
             }
-            Err(error) => Err(failure::cloud(error)),
+            Ok(Err(error)) => Err(Stop { ambiguous: error.is_ambiguous(), failure: failure::cloud(error) }),
+            Err(failure) => Err(Stop { failure, ambiguous: true }),
         }
     }
 
@@ -282,8 +400,8 @@ impl Change<'_> {
                 }
                 "tags" => {
                     let tags = known_mut(&mut now.tags)?;
-                    let (given, wanted) = (texts(self.tags), texts(&args.tags));
-                    tags.retain(|key, _| wanted.contains_key(key) || !given.contains_key(key));
+                    let wanted = texts(&args.tags);
+                    tags.retain(|key, _| wanted.contains_key(key) || !self.given.contains(key));
                     tags.extend(wanted.into_iter().map(|(key, value)| (key, Input::Known(value))));
                 }
                 "deleteAutoSnapshot" | "detectionStrategy" | "force" => {}
@@ -294,19 +412,26 @@ impl Change<'_> {
         Some(state)
     }
 
+    fn all(&self) -> Vec<String> {
+        self.changed.iter().cloned().collect()
+    }
+
     /// Reads until the changes are reported. A value that the cloud took and does not report is no failure.
     async fn read_back(&self) -> Result<ImageState, Failure> {
         let wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
         loop {
             let now = match describe(self.client, self.context, self.id).await {
-                Ok(Some(seen)) => state_of(&seen, self.args, self.state.recovered.clone()),
-                Ok(None) => return Err(self.partial(Vec::new(), Failure::Refused(gone(self.id)))),
+                Ok(Some(seen)) => {
+                    state_of(&seen, self.args, self.client.api.region(), self.state.kept.clone())
+                }
+                Ok(None) => return Err(self.partial(self.all(), Failure::Refused(gone(self.id)))),
                 // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
-                Err(failure) => return Err(self.partial(self.changed.iter().cloned().collect(), failure)),
+                Err(failure) => return Err(self.partial(self.all(), failure)),
             };
-            let late: Vec<&String> =
-                self.changed.iter().filter(|property| !is_in_effect(property, self.args, &now)).collect();
+            let missing =
+                |property: &String| effect(property, self.args, &now, self.given) == Effect::Missing;
+            let late: Vec<&String> = self.changed.iter().filter(|property| missing(property)).collect();
             if late.is_empty() {
                 return Ok(now);
             }
@@ -320,7 +445,7 @@ impl Change<'_> {
                 return Ok(now);
             }
             if let Err(failure) = wait.pause(None).await {
-                return Err(partial(self.id, now, late.into_iter().cloned().collect(), failure));
+                return Err(self.partial_with(now, late.into_iter().cloned().collect(), failure));
             }
         }
     }

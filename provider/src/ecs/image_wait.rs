@@ -9,11 +9,6 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::ecs::image_look::{Waiting, describe, glance};
 
-/// How long a new image may be missing from DescribeImages before the wait for it ends.
-const INVISIBLE: Duration = Duration::from_secs(60);
-/// After how many looks without it an image that was there is gone.
-const ABSENCES: u32 = 3;
-
 /// What a call answers, unless the user interrupts the deployment first.
 pub(crate) async fn unless_cancelled<T>(
     context: &Context,
@@ -67,8 +62,6 @@ impl Wait<'_> {
 pub(crate) enum Unusable {
     /// The cloud could not make the image.
     Failed { message: String, seen: Box<Described> },
-    /// The image was there, and somebody has deleted it.
-    Gone,
     /// The wait ended for a reason that says nothing about the image.
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
@@ -85,7 +78,8 @@ pub(crate) async fn wait_until_usable(
     let wait = Wait::begin(client, context);
     let mut seen = seen.map(Box::new);
     let mut shown = String::new();
-    let mut absences = 0;
+    // Of the wait, when a look last showed the image.
+    let mut shown_at = Duration::ZERO;
     loop {
         let mut left = None;
         if let Some(image) = &seen {
@@ -108,24 +102,22 @@ pub(crate) async fn wait_until_usable(
         let late = Instant::now() >= context.deadline();
         let look = match &seen {
             _ if late => Ok(None),
-            None if wait.elapsed() < INVISIBLE => glance(client, context, id).await,
+            None if wait.elapsed() < client.pace.invisible => glance(client, context, id).await,
             _ => describe(client, context, id).await,
         };
         match look {
             Ok(Some(image)) => {
-                absences = 0;
+                shown_at = wait.elapsed();
                 seen = Some(Box::new(image));
             }
             Ok(None) if !late => {
-                absences += 1;
-                if seen.is_some() && absences >= ABSENCES {
-                    return Err(Unusable::Gone);
-                }
-                if seen.is_none() && wait.elapsed() >= INVISIBLE {
+                // An answer may lag behind, whatever it has shown before: that it shows no image once proves nothing.
+                if wait.elapsed().saturating_sub(shown_at) >= client.pace.invisible {
+                    let before = if seen.is_some() { "any more, though it did before" } else { "yet" };
                     let text = format!(
-                        "the cloud answered with image {id}, but DescribeImages has not shown it for {} s. `pulumi refresh` tells \
-                         whether it exists",
-                        INVISIBLE.as_secs()
+                        "DescribeImages has not shown image {id} for {} s {before}. If somebody has deleted it, `pulumi refresh` \
+                         takes it out of the state and `pulumi up` makes it anew; if not, run `pulumi up` again to keep waiting",
+                        client.pace.invisible.as_secs()
                     );
                     return Err(stopped(Failure::Refused(text)));
                 }
@@ -134,7 +126,7 @@ pub(crate) async fn wait_until_usable(
                 let seconds = context.time_limit().as_secs();
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
                 return Err(stopped(Failure::Refused(format!(
-                    "image {id} is not usable after {seconds} s: it is {state}. `pulumi up` waits on; \
+                    "image {id} is not usable after {seconds} s: it is {state}. Run `pulumi up` again to keep waiting; \
                      customTimeouts.{limit} allows more time"
                 ))));
             }
@@ -144,13 +136,17 @@ pub(crate) async fn wait_until_usable(
     }
 }
 
-/// Older installations do not report `Usable`; there the status has to do.
+/// Older installations do not report `Usable`; there the status has to do. An image that somebody has deprecated was usable
+/// once, and is waited for no more.
 pub(crate) fn is_usable(image: &Described) -> bool {
-    let done = matches!(image.status.as_deref(), Some("Available" | "Deprecated"));
-    image.usable.unwrap_or(done)
+    match image.status.as_deref() {
+        Some("Deprecated") => true,
+        status => image.usable.unwrap_or(status == Some("Available")),
+    }
 }
 
-fn progress(image: &Described) -> String {
+/// State and progress, for messages.
+pub(crate) fn progress(image: &Described) -> String {
     let status = image.status.as_deref().unwrap_or("in an unknown state");
     match image.progress.as_deref() {
         Some(progress) if !progress.is_empty() => format!("{status} ({progress})"),

@@ -231,6 +231,12 @@ namespace Pulumi.AliCloud.Ecs
         public Output<string?> Progress { get; private set; } = null!;
 
         /// <summary>
+        /// The region that the image is in, such as `cn-hangzhou`.
+        /// </summary>
+        [Output("regionId")]
+        public Output<string> RegionId { get; private set; } = null!;
+
+        /// <summary>
         /// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         /// </summary>
         [Output("resourceGroupId")]
@@ -646,6 +652,12 @@ namespace Pulumi.AliCloud.Ecs
         /// </summary>
         [Input("progress")]
         public Input<string>? Progress { get; set; }
+
+        /// <summary>
+        /// The region that the image is in, such as `cn-hangzhou`.
+        /// </summary>
+        [Input("regionId")]
+        public Input<string>? RegionId { get; set; }
 
         /// <summary>
         /// The resource group that the image belongs to. Once set it cannot be cleared, only changed.

@@ -196,6 +196,10 @@ export class Image extends pulumi.CustomResource {
      */
     declare public /*out*/ readonly progress: pulumi.Output<string | undefined>;
     /**
+     * The region that the image is in, such as `cn-hangzhou`.
+     */
+    declare public /*out*/ readonly regionId: pulumi.Output<string>;
+    /**
      * The resource group that the image belongs to. Once set it cannot be cleared, only changed.
      */
     declare public readonly resourceGroupId: pulumi.Output<string>;
@@ -262,6 +266,7 @@ export class Image extends pulumi.CustomResource {
             resourceInputs["platform"] = state?.platform;
             resourceInputs["productCode"] = state?.productCode;
             resourceInputs["progress"] = state?.progress;
+            resourceInputs["regionId"] = state?.regionId;
             resourceInputs["resourceGroupId"] = state?.resourceGroupId;
             resourceInputs["size"] = state?.size;
             resourceInputs["snapshotId"] = state?.snapshotId;
@@ -300,6 +305,7 @@ export class Image extends pulumi.CustomResource {
             resourceInputs["osType"] = undefined /*out*/;
             resourceInputs["productCode"] = undefined /*out*/;
             resourceInputs["progress"] = undefined /*out*/;
+            resourceInputs["regionId"] = undefined /*out*/;
             resourceInputs["size"] = undefined /*out*/;
             resourceInputs["status"] = undefined /*out*/;
             resourceInputs["usable"] = undefined /*out*/;
@@ -438,6 +444,10 @@ export interface ImageState {
      * How far the image's creation has come, such as `45%`.
      */
     progress?: pulumi.Input<string | undefined>;
+    /**
+     * The region that the image is in, such as `cn-hangzhou`.
+     */
+    regionId?: pulumi.Input<string | undefined>;
     /**
      * The resource group that the image belongs to. Once set it cannot be cleared, only changed.
      */

@@ -12,8 +12,25 @@ use crate::value::{LARGEST_WHOLE, Properties, Value, quote};
 pub struct CheckFailure {
     /// The property it is in.
     pub path: Path,
-    /// What is wrong, what was given, what is allowed.
+    /// What is wrong or what is allowed, without any value.
     pub reason: String,
+    /// What was given. It stands apart, so that a secret one can be left out.
+    pub got: Option<String>,
+}
+
+impl CheckFailure {
+    /// What the user reads.
+    pub fn text(&self) -> String {
+        match &self.got {
+            Some(got) => format!("{}, got {got}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+
+    /// What the user reads if the value is secret.
+    pub fn text_of_secret(&self) -> String {
+        format!("{} (the value is secret)", self.reason)
+    }
 }
 
 /// What a check found.
@@ -26,14 +43,24 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Adds a mistake.
+    /// Adds a mistake whose reason shows nothing of the value.
     pub fn fail(&mut self, path: Path, reason: impl Into<String>) {
-        self.failures.push(CheckFailure { path, reason: reason.into() });
+        self.failures.push(CheckFailure { path, reason: reason.into(), got: None });
     }
 
-    /// Adds a warning.
+    /// Adds a mistake, with what was given.
+    pub fn fail_got(&mut self, path: Path, reason: impl Into<String>, got: impl Into<String>) {
+        self.failures.push(CheckFailure { path, reason: reason.into(), got: Some(got.into()) });
+    }
+
+    /// Adds a warning whose reason shows nothing of the value.
     pub fn warn(&mut self, path: Path, reason: impl Into<String>) {
-        self.warnings.push(CheckFailure { path, reason: reason.into() });
+        self.warnings.push(CheckFailure { path, reason: reason.into(), got: None });
+    }
+
+    /// Adds a warning, with the value that it is about.
+    pub fn warn_got(&mut self, path: Path, reason: impl Into<String>, got: impl Into<String>) {
+        self.warnings.push(CheckFailure { path, reason: reason.into(), got: Some(got.into()) });
     }
 }
 
@@ -43,9 +70,18 @@ pub fn check(object: &ObjectType, inputs: Properties, findings: &mut Findings) -
     check_object(object, inputs, Trail::ROOT, findings)
 }
 
-/// Whether a key is the engine's or a provider's own, and no property.
+/// Whether a top-level key is the engine's or a provider's own, and no property.
 pub fn is_internal(key: &str) -> bool {
     key.starts_with("__")
+}
+
+/// The key under which a provider lists the inputs that it filled in itself, at any depth.
+pub(crate) const DEFAULTS: &str = "__defaults";
+
+/// Whether an entry of a nested object or map is a provider's own list of what it filled in. A tag may have any key, but
+/// never a list as its value.
+pub(crate) fn is_list_of_defaults(key: &str, value: &Value) -> bool {
+    key == DEFAULTS && matches!(value, Value::Array(_))
 }
 
 /// Reads settings that are not text from the JSON text in which SDKs and stack configurations carry them. An empty
@@ -80,7 +116,7 @@ fn check_object(
     for (key, value) in inputs {
         let here = at.key(&key);
         match object.properties.get(&key) {
-            _ if is_internal(&key) => {
+            _ if (is_internal(&key) && at.is_root()) || is_list_of_defaults(&key, &value) => {
                 checked.insert(key, value);
             }
             _ if value.is_null() => {}
@@ -142,9 +178,9 @@ fn check_value(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         Value::Secret(inner) => {
             let mut inside = Findings::default();
             let checked = check_value(kind, *inner, at, &mut inside);
-            // The reason would quote what was given.
             let secret = |found: CheckFailure| CheckFailure {
-                reason: format!("{} (the value is secret)", expectation(kind)),
+                reason: found.text_of_secret(),
+                got: None,
                 path: found.path,
             };
             findings.failures.extend(inside.failures.into_iter().map(secret));
@@ -160,24 +196,21 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         (Kind::String { length, allowed, known }, Value::String(text)) => {
             let characters = text.chars().count();
             if !allowed.is_empty() && !allowed.contains(&text) {
-                findings.fail(at.path(), format!("{}, got {}", expectation(kind), quote(&text)));
+                findings.fail_got(at.path(), expectation(kind), quote(&text));
                 return Value::Unknown;
             }
             if !length.contains(i64::try_from(characters).unwrap_or(i64::MAX)) {
-                findings
-                    .fail(at.path(), format!("{}, got {characters}: {}", expectation(kind), quote(&text)));
+                findings.fail_got(at.path(), expectation(kind), format!("{characters}: {}", quote(&text)));
                 return Value::Unknown;
             }
             if !known.is_empty() && !known.contains(&text) {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 let meant = nearest(&text, &known)
                     .map_or_else(String::new, |name| format!(" (did you mean {}?)", quote(name)));
-                findings.warn(
+                findings.warn_got(
                     at.path(),
-                    format!(
-                        "{} is not one of the values known here{meant}; it is sent as it is",
-                        quote(&text)
-                    ),
+                    "is not one of the values known here and is sent as it is",
+                    format!("{}{meant}", quote(&text)),
                 );
             }
             Value::String(text)
@@ -186,7 +219,7 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
             #[expect(clippy::cast_possible_truncation, reason = "saturates, and a fraction is refused")]
             let whole = number as i64;
             if number.fract() != 0.0 || !number.is_finite() || !range.contains(whole) {
-                findings.fail(at.path(), format!("{}, got {number}", expectation(kind)));
+                findings.fail_got(at.path(), expectation(kind), number.to_string());
                 return Value::Unknown;
             }
             if number.abs() > LARGEST_WHOLE {
@@ -199,7 +232,7 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         (Kind::Boolean, Value::Bool(value)) => Value::Bool(value),
         (Kind::List { item, count }, Value::Array(items)) => {
             if !count.contains(i64::try_from(items.len()).unwrap_or(i64::MAX)) {
-                findings.fail(at.path(), format!("{}, got {}", expectation(kind), items.len()));
+                findings.fail_got(at.path(), expectation(kind), items.len().to_string());
             }
             Value::Array(
                 items
@@ -212,7 +245,7 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         (Kind::Map { item, count, scalars_as_text }, Value::Object(map)) => {
             let entries: Properties = map
                 .into_iter()
-                .filter(|(key, value)| !value.is_null() && !is_internal(key))
+                .filter(|(key, value)| !value.is_null() && !is_list_of_defaults(key, value))
                 .map(|(key, value)| {
                     let value = if *scalars_as_text { scalar_as_text(value) } else { value };
                     let value = check_value(item, value, at.key(&key), findings);
@@ -220,7 +253,7 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
                 })
                 .collect();
             if !count.contains(i64::try_from(entries.len()).unwrap_or(i64::MAX)) {
-                findings.fail(at.path(), format!("{}, got {}", expectation(kind), entries.len()));
+                findings.fail_got(at.path(), expectation(kind), entries.len().to_string());
             }
             Value::Object(entries)
         }
@@ -228,7 +261,7 @@ fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
             Value::Object(check_object(&Arc::clone(object), map, at, findings))
         }
         (_, value) => {
-            findings.fail(at.path(), format!("expected {}, got {}", type_name(kind), value.describe()));
+            findings.fail_got(at.path(), format!("expected {}", type_name(kind)), value.describe());
             Value::Unknown
         }
     }
@@ -351,7 +384,7 @@ mod tests {
     fn check_failures(inputs: serde_json::Value, expected: &[(&str, &str)]) {
         let (_, findings) = run(properties(inputs));
         let found: Vec<(String, String)> =
-            findings.failures.into_iter().map(|failure| (failure.path.to_string(), failure.reason)).collect();
+            findings.failures.iter().map(|failure| (failure.path.to_string(), failure.text())).collect();
         let expected: Vec<(String, String)> =
             expected.iter().map(|(path, reason)| ((*path).to_owned(), (*reason).to_owned())).collect();
         assert_eq!(found, expected);
@@ -419,7 +452,7 @@ mod tests {
     fn fractions_and_infinities_are_no_whole_numbers() {
         check_failures(json!({"count": 1.5}), &[("count", "must be a whole number, got 1.5")]);
         let (_, findings) = run(Properties::from([("count".to_owned(), Value::Number(f64::INFINITY))]));
-        assert_eq!(findings.failures[0].reason, "must be a whole number, got inf");
+        assert_eq!(findings.failures[0].text(), "must be a whole number, got inf");
     }
 
     #[test]
@@ -447,8 +480,8 @@ mod tests {
         let (_, findings) = run(properties(json!({"platform": "Centos"})));
         assert!(findings.failures.is_empty());
         assert_eq!(
-            findings.warnings[0].reason,
-            "\"Centos\" is not one of the values known here (did you mean \"CentOS\"?); it is sent as it is"
+            findings.warnings[0].text(),
+            "is not one of the values known here and is sent as it is, got \"Centos\" (did you mean \"CentOS\"?)"
         );
     }
 
@@ -467,7 +500,20 @@ mod tests {
     fn a_secret_is_never_quoted() {
         let secret = Value::Secret(Box::new(Value::String("hunter2hunter2".to_owned())));
         let (_, findings) = run(Properties::from([("imageName".to_owned(), secret)]));
-        assert_eq!(findings.failures[0].reason, "must be 2 to 10 characters long (the value is secret)");
+        assert_eq!(findings.failures[0].text(), "must be 2 to 10 characters long (the value is secret)");
+        let wrong = Value::Secret(Box::new(Value::Bool(true)));
+        let (_, findings) = run(Properties::from([("imageName".to_owned(), wrong)]));
+        assert_eq!(findings.failures[0].text(), "expected a string (the value is secret)");
+    }
+
+    #[test]
+    fn a_tag_may_begin_with_underscores_and_an_older_providers_list_is_no_tag() {
+        let (checked, findings) =
+            run(properties(json!({"tags": {"__owner": "a", "__defaults": "b", "x": "c"}})));
+        assert_eq!(findings.failures.len(), 1, "three tags are one too many");
+        assert_eq!(checked["tags"], properties(json!({"t": {"__owner": "a", "__defaults": "b", "x": "c"}}))["t"]);
+        let (checked, _) = run(properties(json!({"tags": {"a": "b", "__defaults": []}})));
+        assert_eq!(checked["tags"], properties(json!({"t": {"a": "b"}}))["t"]);
     }
 
     #[test]

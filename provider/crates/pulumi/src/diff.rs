@@ -1,13 +1,14 @@
 //! What the declaration of the properties decides about a change: which paths differ, and whether the resource is
 //! updated or replaced.
+//!
+//! Of a property that replaces, only another value that is *named* replaces. Leaving it out says "whatever it is", and
+//! beginning to name what the cloud reports already changes nothing.
 
-use crate::check::is_internal;
+use crate::alias;
+use crate::check::{DEFAULTS, is_internal, is_list_of_defaults};
 use crate::model::ObjectType;
-use crate::path::{Path, Trail};
+use crate::path::{Path, Step, Trail};
 use crate::value::{Properties, Value, from_json, reveal};
-
-/// The key under which older providers list the inputs that they filled in themselves.
-const DEFAULTS: &str = "__defaults";
 
 /// How a property path changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,32 +32,91 @@ pub struct Change {
     pub replace: bool,
 }
 
-/// The differences from `olds` to `news`, both inputs, without their secret wrappings. Values that an older provider
-/// filled in itself are no difference where the program does not name them.
+/// Where `news` differs from `olds`, both inputs, without their secret wrappings.
 pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec<Change> {
     let mut changes = Vec::new();
-    for (key, old, new) in pairs(olds, news) {
+    for (key, old, new) in pairs(olds, news).filter(|(key, ..)| !is_internal(key)) {
         let Some(property) = object.properties.get(key) else { continue };
-        let default = property.default.clone().map(from_json);
-        let (old, new) = (old.or(default.as_ref()), new.or(default.as_ref()));
         compare_values(old, new, Trail::ROOT.key(key), property.replace, &mut changes);
     }
     changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes
 }
 
+/// The differences from `olds` to `news` that change a resource whose outputs are `state`.
+pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Vec<Change> {
+    let mut changes = compare(object, olds, news);
+    changes.retain(|change| match change.kind {
+        ChangeKind::Add => !names_what_is(object, state, news, &change.path),
+        ChangeKind::Delete => !change.replace || names_another_by_absence(object, &change.path),
+        ChangeKind::Update => true,
+    });
+    changes
+}
+
+/// Whether leaving out what a path leads to is a wish of its own: an element of a list is one disk less.
+fn names_another_by_absence(object: &ObjectType, path: &Path) -> bool {
+    match path.steps() {
+        [_] => false,
+        _ => object.property_at(path).is_none_or(|property| property.absence_says),
+    }
+}
+
+/// Whether a program begins to name what the cloud reports already, or what it takes if it reports nothing.
+fn names_what_is(object: &ObjectType, state: &Properties, news: &Properties, path: &Path) -> bool {
+    let Some((Step::Key(key), rest)) = path.steps().split_first() else { return false };
+    let Some(new) = news.get(key) else { return false };
+    match alias::value(object, state, key) {
+        Some(now) => agree_at(new.plain(), now.plain(), rest),
+        None => {
+            let default = object.properties.get(key).and_then(|property| property.default.clone());
+            rest.is_empty() && default.is_some_and(|default| *new.plain() == from_json(default))
+        }
+    }
+}
+
+fn agree_at(new: &Value, now: &Value, steps: &[Step]) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return new == now && !new.has_unknowns() };
+    match (new, now, step) {
+        (Value::Object(new), Value::Object(now), Step::Key(key)) => match (new.get(key), now.get(key)) {
+            (Some(new), Some(now)) => agree_at(new.plain(), now.plain(), rest),
+            _ => false,
+        },
+        // The cloud lists in an order of its own, so an element is found by what it says.
+        (Value::Array(news), Value::Array(nows), Step::Index(index)) => {
+            let Some(new) = news.get(*index).map(Value::plain) else { return false };
+            nows.iter().map(Value::plain).any(|now| !contradicts(new, now) && agree_at(new, now, rest))
+        }
+        _ => false,
+    }
+}
+
+/// Whether two elements of a list cannot be the same one.
+fn contradicts(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => one
+            .iter()
+            .any(|(key, value)| other.get(key).is_some_and(|other| other.plain() != value.plain())),
+        (one, other) => one != other,
+    }
+}
+
 /// The same inputs without their secret wrappings, and without what an older provider filled in and `news` leaves out.
 pub fn without_defaults(olds: Properties, news: &Properties) -> Properties {
     let olds = reveal(olds);
     if olds.iter().any(|(key, value)| is_internal(key) || has_internal(value)) {
-        return strip(olds, Some(news));
+        let mut stripped = strip(olds, Some(news));
+        stripped.retain(|key, _| !is_internal(key));
+        return stripped;
     }
     olds
 }
 
 fn has_internal(value: &Value) -> bool {
     match value {
-        Value::Object(map) => map.iter().any(|(key, value)| is_internal(key) || has_internal(value)),
+        Value::Object(map) => {
+            map.iter().any(|(key, value)| is_list_of_defaults(key, value) || has_internal(value))
+        }
         Value::Array(items) => items.iter().any(has_internal),
         _ => false,
     }
@@ -70,7 +130,7 @@ fn strip(olds: Properties, news: Option<&Properties>) -> Properties {
         _ => Vec::new(),
     };
     olds.into_iter()
-        .filter(|(key, _)| !is_internal(key))
+        .filter(|(key, value)| !is_list_of_defaults(key, value))
         .filter(|(key, _)| !filled.contains(key) || news.is_none_or(|news| news.contains_key(key)))
         .map(|(key, value)| {
             let value = strip_value(value, news.and_then(|news| news.get(&key)));
@@ -142,7 +202,9 @@ fn pairs<'a>(
     let kept = olds.iter().map(|(key, old)| (key, Some(old), news.get(key)));
     let added =
         news.iter().filter(|(key, _)| !olds.contains_key(*key)).map(|(key, new)| (key, None, Some(new)));
-    kept.chain(added).filter(|(key, _, _)| !is_internal(key))
+    kept.chain(added).filter(|(key, old, new)| {
+        ![old, new].iter().any(|value| value.is_some_and(|value| is_list_of_defaults(key, value)))
+    })
 }
 
 #[cfg(test)]
@@ -160,6 +222,8 @@ mod tests {
     struct Disk {
         size: Option<Input<i64>>,
         kind: Option<Input<String>>,
+        #[schemars(extend("x-absence-says" = true))]
+        source: Option<Input<String>>,
     }
 
     #[derive(JsonSchema)]
@@ -184,7 +248,17 @@ mod tests {
     fn check(olds: serde_json::Value, news: serde_json::Value, expected: &[&str]) {
         let news = properties(news);
         let olds = without_defaults(properties(olds), &news);
-        let found: Vec<String> = compare(&ObjectType::of::<Args>().unwrap(), &olds, &news)
+        check_against(json!({}), olds, news, expected);
+    }
+
+    #[track_caller]
+    fn check_against(
+        state: serde_json::Value,
+        olds: Properties,
+        news: Properties,
+        expected: &[&str],
+    ) {
+        let found: Vec<String> = changes(&ObjectType::of::<Args>().unwrap(), &properties(state), &olds, &news)
             .into_iter()
             .map(|change| {
                 let verb = if change.replace { "replace" } else { "update" };
@@ -223,8 +297,49 @@ mod tests {
     fn a_default_that_the_cloud_fills_in_is_no_difference() {
         check(json!({"architecture": "x86_64"}), json!({}), &[]);
         check(json!({}), json!({"architecture": "x86_64"}), &[]);
-        check(json!({}), json!({"architecture": "arm64"}), &["replace Update architecture"]);
-        check(json!({"architecture": "arm64"}), json!({}), &["replace Update architecture"]);
+        check(json!({}), json!({"architecture": "arm64"}), &["replace Add architecture"]);
+    }
+
+    #[test]
+    fn of_what_replaces_only_another_value_that_is_named_replaces() {
+        check(json!({"architecture": "arm64"}), json!({}), &[]);
+        check(json!({"disks": [{"size": 40, "kind": "data"}]}), json!({}), &[]);
+        check(json!({"disks": [{"size": 40, "kind": "data"}]}), json!({"disks": [{"kind": "data"}]}), &[]);
+        check(
+            json!({"disks": [{"size": 40, "source": "s-1"}, {"size": 5}]}),
+            json!({"disks": [{"size": 40}]}),
+            &["replace Delete disks[0].source", "replace Delete disks[1]"],
+        );
+    }
+
+    #[test]
+    fn beginning_to_name_what_the_cloud_reports_changes_nothing() {
+        let state = json!({"architecture": "arm64", "description": "a", "tags": {"k": "v"},
+            "disks": [{"kind": "data", "size": 5}, {"kind": "system", "size": 40, "source": "s-1"}]});
+        let olds = properties(json!({"disks": [{"source": "s-1"}]}));
+        let named = json!({"architecture": "arm64", "description": "a", "tags": {"k": "v"},
+            "disks": [{"source": "s-1", "kind": "system", "size": 40}]});
+        check_against(state.clone(), olds.clone(), properties(named), &[]);
+        let other = json!({"architecture": "x86_64", "description": "b", "tags": {"k": "w"},
+            "disks": [{"source": "s-1", "kind": "system", "size": 50}]});
+        check_against(
+            state,
+            olds,
+            properties(other),
+            &[
+                "replace Add architecture",
+                "update Add description",
+                "replace Add disks[0].kind",
+                "replace Add disks[0].size",
+                "update Add tags",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_tag_that_begins_with_underscores_is_a_tag() {
+        check(json!({"tags": {"__a": "1"}}), json!({"tags": {"__a": "2"}}), &["update Update tags.__a"]);
+        check(json!({"tags": {"a": "1", "__defaults": ["b"]}}), json!({"tags": {"a": "1"}}), &[]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The engine's side of the conversation: log and status lines go to it, and its end is ours.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,6 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::generated::pulumirpc::engine_client::EngineClient;
 use crate::generated::pulumirpc::{LogRequest, LogSeverity};
+use crate::redact::Redactor;
 
 /// How long a finished operation waits for its log lines to reach the engine.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -34,6 +36,33 @@ pub struct Engine {
     /// How many log lines are on their way to the engine.
     under_way: Arc<AtomicUsize>,
     gone: Arc<watch::Sender<bool>>,
+    hidden: Hidden,
+}
+
+/// The secrets of the operations under way, by a number that each has.
+#[derive(Debug, Clone, Default)]
+struct Hidden {
+    redactors: Arc<Mutex<BTreeMap<u64, Redactor>>>,
+    next: Arc<AtomicU64>,
+}
+
+impl Hidden {
+    fn redactors(&self) -> MutexGuard<'_, BTreeMap<u64, Redactor>> {
+        self.redactors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps secrets out of every line of the process until it is dropped: an operation's lines come from crates that know
+/// nothing of secrets, and from looks that operations share.
+#[derive(Debug)]
+pub(crate) struct Hiding(Option<(Hidden, u64)>);
+
+impl Drop for Hiding {
+    fn drop(&mut self) {
+        if let Some((hidden, number)) = &self.0 {
+            hidden.redactors().remove(number);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -51,7 +80,7 @@ impl Engine {
         let under_way = Arc::new(AtomicUsize::new(0));
         let gone = Arc::new(watch::Sender::new(false));
         tokio::spawn(forward(queue, Arc::clone(&under_way), Arc::clone(&gone), Parent::now()));
-        Engine { lines, under_way, gone }
+        Engine { lines, under_way, gone, hidden: Hidden::default() }
     }
 
     /// Connects to the engine at `address` (host and port).
@@ -63,6 +92,20 @@ impl Engine {
     pub async fn gone(&self) {
         // The sender lives in self, so the only way to end is the value.
         let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+    }
+
+    /// Strikes these secrets out of what crates below log, for as long as the answer lives.
+    pub(crate) fn hide(&self, redactor: Redactor) -> Hiding {
+        if redactor.is_empty() {
+            return Hiding(None);
+        }
+        let number = self.hidden.next.fetch_add(1, Ordering::Relaxed);
+        self.hidden.redactors().insert(number, redactor);
+        Hiding(Some((self.hidden.clone(), number)))
+    }
+
+    fn redact(&self, text: String) -> String {
+        self.hidden.redactors().values().fold(text, |text, redactor| redactor.redact(&text))
     }
 
     /// Sends one line to the engine's display. Ephemeral ones show as the resource's status and are not kept.
@@ -299,7 +342,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
             Level::ERROR | Level::WARN | Level::INFO => (LogSeverity::Info, true),
             Level::DEBUG | Level::TRACE => (LogSeverity::Debug, false),
         };
-        self.engine.log(severity, &urn, fields.text, ephemeral);
+        self.engine.log(severity, &urn, self.engine.redact(fields.text), ephemeral);
     }
 }
 

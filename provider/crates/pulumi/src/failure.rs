@@ -3,8 +3,10 @@
 use std::error::Error;
 
 use prost::Message;
+use serde::Serialize;
 use tonic::{Code, Status};
 
+use crate::codec::encode;
 use crate::generated::{google_rpc, pulumirpc};
 use crate::redact::Redactor;
 use crate::value::{Properties, to_struct};
@@ -25,6 +27,8 @@ pub enum Failure {
         id: String,
         /// Its state as far as known.
         state: Properties,
+        /// The inputs as the cloud has them, if the operation was a read.
+        inputs: Option<Properties>,
         /// The inputs that are not in effect yet; Update is told of them.
         unapplied: Vec<String>,
         /// What went wrong, a sentence each.
@@ -71,17 +75,39 @@ impl Failure {
         Failure::Cloud(error.into())
     }
 
+    /// The resource exists under `id` with this state, and something about it is not as wanted. A state that cannot be
+    /// written is named among the reasons.
+    pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
+        let mut reasons = vec![reason];
+        let state = encode(state).unwrap_or_else(|error| {
+            reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
+            Properties::new()
+        });
+        Failure::Partial { id: id.to_owned(), state, inputs: None, unapplied, reasons }
+    }
+
+    /// The same, with the inputs as the cloud has them, as a read tells them.
+    #[must_use]
+    pub fn with_inputs(self, args: &impl Serialize) -> Self {
+        match self {
+            Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
+                Failure::Partial { id, state, inputs: encode(args).ok(), unapplied, reasons }
+            }
+            plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
+        }
+    }
+
     /// The status that the engine gets. Secrets are struck out of every text.
     pub(crate) fn into_status(self, redactor: &Redactor) -> Status {
         match self {
             Failure::Cloud(error) => Status::new(Code::Unknown, redactor.redact(&chain(&*error))),
-            Failure::Partial { id, state, unapplied: _, reasons } => {
+            Failure::Partial { id, state, inputs, unapplied: _, reasons } => {
                 let reasons: Vec<String> = reasons.iter().map(|reason| redactor.redact(reason)).collect();
                 let detail = pulumirpc::ErrorResourceInitFailed {
                     id,
                     properties: Some(to_struct(state)),
                     reasons: reasons.clone(),
-                    inputs: None,
+                    inputs: inputs.map(to_struct),
                     refresh_before_update: false,
                 };
                 with_detail(Code::Unknown, &reasons.join("; "), "pulumirpc.ErrorResourceInitFailed", &detail)
@@ -150,6 +176,7 @@ mod tests {
         let failure = Failure::Partial {
             id: "m-1".to_owned(),
             state: Properties::new(),
+            inputs: None,
             unapplied: Vec::new(),
             reasons: vec!["it timed out".to_owned()],
         };

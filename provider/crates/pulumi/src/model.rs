@@ -11,7 +11,8 @@
 //! | `x-alias-of` | a field | an old name of that other field |
 //! | `x-other-properties` | a nested type | what a warning says of properties not declared; without it they are mistakes |
 //! | `x-unused` | a provider setting | what a warning says where it is given |
-//! | `x-replace` | a field | a change of it replaces the resource |
+//! | `x-replace` | a field | another value named for it replaces the resource; leaving it out says "whatever it is" |
+//! | `x-absence-says` | a field within one that replaces | leaving it out names another value |
 //! | `x-secret` | a field | always secret |
 //! | `x-deprecated` | a field | deprecated, with this text |
 //! | `x-output-only` | a field of a nested type | set by the cloud, never by a program |
@@ -27,6 +28,8 @@ use std::sync::Arc;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json};
+
+use crate::path::{Path, Step};
 
 /// An object: a resource's inputs, its state, a nested type.
 #[derive(Debug)]
@@ -58,8 +61,10 @@ pub struct Property {
     pub deprecated: Option<String>,
     /// The property of which this is an old name.
     pub alias_of: Option<String>,
-    /// A change of it replaces the resource.
+    /// Another value named for it replaces the resource.
     pub replace: bool,
+    /// Within a property that replaces: leaving it out names another value.
+    pub absence_says: bool,
     /// Always secret.
     pub secret: bool,
     /// Set by the cloud, never by a program.
@@ -156,6 +161,28 @@ impl ObjectType {
         reader.object(&name, root).map(Arc::new).map_err(fail)
     }
 
+    /// The property that a path leads to; `None` if it leads to an element or entry, or nowhere.
+    pub(crate) fn property_at(&self, path: &Path) -> Option<&Property> {
+        let mut object = self;
+        let mut steps = path.steps().iter();
+        loop {
+            let Some(Step::Key(key)) = steps.next() else { return None };
+            let property = object.properties.get(key)?;
+            let mut kind = &property.kind;
+            let mut rest = steps.clone().peekable();
+            while let (Kind::List { item, .. }, Some(Step::Index(_))) = (kind, rest.peek()) {
+                kind = item;
+                rest.next();
+                steps.next();
+            }
+            match (kind, rest.peek()) {
+                (_, None) => return matches!(path.steps().last(), Some(Step::Key(_))).then_some(property),
+                (Kind::Object(nested), Some(Step::Key(_))) => object = nested,
+                _ => return None,
+            }
+        }
+    }
+
     /// The nested types that the object uses, itself not included, each once.
     pub fn nested(&self) -> Vec<Arc<ObjectType>> {
         let mut found = Vec::new();
@@ -242,6 +269,7 @@ impl Reader {
             deprecated: take_text(&mut schema, "x-deprecated")?,
             alias_of: take_text(&mut schema, "x-alias-of")?,
             replace: flag(&mut schema, "x-replace")?,
+            absence_says: flag(&mut schema, "x-absence-says")?,
             secret: flag(&mut schema, "x-secret")?,
             output_only: flag(&mut schema, "x-output-only")?,
             unreported: flag(&mut schema, "x-unreported")?,

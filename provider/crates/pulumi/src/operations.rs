@@ -9,9 +9,9 @@ use tokio::time::{Duration, Instant};
 use tonic::Status;
 
 use crate::alias::Writing;
-use crate::check::{Findings, is_internal, read_json_texts};
+use crate::check::{CheckFailure, DEFAULTS, Findings, is_internal, read_json_texts};
 use crate::codec::decode;
-use crate::diff::{Change, ChangeKind, compare, without_defaults};
+use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
@@ -21,10 +21,12 @@ use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
-    finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create, preview_update,
+    Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create, preview_update,
     unapplied,
 };
-use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths, to_struct};
+use crate::value::{
+    Properties, Value, conceal, from_struct, is_unknown, quote, reveal, secret_paths, to_struct,
+};
 use crate::{alias, check};
 
 /// Provider inputs that are the engine's own.
@@ -117,7 +119,14 @@ impl<P: Provider> Operations<P> {
 
         // For a new resource engines send nothing, or no properties.
         let olds = request.olds.map(from_struct).filter(|olds| !olds.is_empty());
-        let olds = olds.map(|olds| alias::canonical(&types.args, reveal(olds)));
+        let olds = olds.map(|olds| alias::canonical(&types.args, olds));
+        let old_secrets: HashSet<String> = olds
+            .iter()
+            .flatten()
+            .filter(|(_, value)| value.has_secrets())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let olds = olds.map(reveal);
         // What the state holds the cloud has accepted, under whatever rules it had then.
         let is_held = |name: &String, value: &Value| {
             let Some(property) = types.args.properties.get(name) else { return false };
@@ -130,19 +139,29 @@ impl<P: Provider> Operations<P> {
 
         let mut findings = Findings::default();
         let mut checked = check::check(&types.args, fresh, &mut findings);
-        checked.extend(held);
+        let mut judged = None;
+        if !held.is_empty() {
+            // The rules see it as far as it fits its type still.
+            let mut unheard = Findings::default();
+            let fitting = check::check(&types.args, held.clone(), &mut unheard);
+            if !unheard.failures.is_empty() {
+                judged = Some(checked.clone().into_iter().chain(fitting).collect::<Properties>());
+            }
+            checked.extend(held);
+        }
         alias::check(&types.args, &checked, &mut findings);
         let writing = Writing::of(&types.args, &[&checked]);
-        let canonical = if secrets.is_empty() && writing.is_present() {
-            Cow::Borrowed(&checked)
-        } else {
-            Cow::Owned(alias::canonical(&types.args, reveal(checked.clone())))
+        let canonical = match judged {
+            Some(judged) => Cow::Owned(alias::canonical(&types.args, reveal(judged))),
+            None if secrets.is_empty() && writing.is_present() => Cow::Borrowed(&checked),
+            None => Cow::Owned(alias::canonical(&types.args, reveal(checked.clone()))),
         };
         let mut rules = Findings::default();
         let context = CheckContext {
             urn: &request.urn,
             name: name_or_urn_s(&request.name, &request.urn),
             olds: olds.as_ref(),
+            is_empty: checked.keys().all(|key| is_internal(key)),
             random_seed: &request.random_seed,
             autonaming: autonaming(request.autonaming.as_ref()),
         };
@@ -150,24 +169,27 @@ impl<P: Provider> Operations<P> {
         if let Some(olds) = olds {
             let olds = without_defaults(olds, &canonical);
             // A replacement starts anew, so what an update may not do does not bind it.
-            if !compare(&types.args, &olds, &canonical).iter().any(|change| change.replace) {
+            let state = Properties::new();
+            if !changes(&types.args, &state, &olds, &canonical).iter().any(|change| change.replace) {
                 resource.check_update(olds, &canonical, &mut rules)?;
             }
         }
         // The rules know the present names only; the user is told the name that the program uses.
-        let shown = |path: &Path, reason: String| {
-            let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
-            if secret { without_value(&reason) } else { reason }
+        let shown = |path: &Path, found: &CheckFailure| {
+            let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
+            let was_secret = found.path.first_key().is_some_and(|name| old_secrets.contains(name));
+            let secret = was_secret || secrets.iter().any(in_secret);
+            if secret { found.text_of_secret() } else { found.text() }
         };
         for found in rules.failures {
             let path = writing.path(&found.path);
             if !path.first_key().is_some_and(|name| accepted.contains(name)) {
-                findings.fail(path.clone(), shown(&path, found.reason));
+                findings.fail(path.clone(), shown(&path, &found));
             }
         }
         for found in rules.warnings {
             let path = writing.path(&found.path);
-            findings.warn(path.clone(), shown(&path, found.reason));
+            findings.warn(path.clone(), shown(&path, &found));
         }
 
         if !findings.failures.is_empty() {
@@ -179,7 +201,15 @@ impl<P: Provider> Operations<P> {
         }
         self.warn_of(&findings, &types.args, &checked, &request.urn, redactor);
         let mut inputs = checked;
-        inputs.extend(filled);
+        if !filled.is_empty() {
+            // Whether a program gives a value is recorded, as no value tells it.
+            let names = filled.keys().cloned().map(Value::String).collect();
+            inputs.insert(DEFAULTS.to_owned(), Value::Array(names));
+        }
+        inputs.extend(filled.into_iter().map(|(name, value)| match old_secrets.contains(&name) {
+            true => (name, Value::Secret(Box::new(value))),
+            false => (name, value),
+        }));
         for path in &secrets {
             conceal(&mut inputs, path);
         }
@@ -201,7 +231,7 @@ impl<P: Provider> Operations<P> {
             }
         }
         for warning in &findings.warnings {
-            self.warn_once(urn, redactor.redact(&format!("{}: {}", warning.path, warning.reason)));
+            self.warn_once(urn, redactor.redact(&format!("{}: {}", warning.path, warning.text())));
         }
     }
 
@@ -211,18 +241,36 @@ impl<P: Provider> Operations<P> {
         }
     }
 
-    pub(crate) fn diff(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
+    /// Tells something once, as a preview and what follows it say the same.
+    fn tell_once(&self, urn: &str, text: String) {
+        if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
+            self.engine.log(LogSeverity::Info, urn, text, false);
+        }
+    }
+
+    pub(crate) fn diff(
+        &self,
+        request: rpc::DiffRequest,
+        redactor: &Redactor,
+    ) -> Result<rpc::DiffResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
-        resource.observe(&request.urn, &request.id, &old_state);
+        resource.observe(&request.id, &old_state);
+        // In a preview whose settings are not known yet there is no client.
+        if let Some(client) = lock(&self.client).clone() {
+            resource.admit(&client, &request.id, &old_state)?;
+        }
         let news = reveal(from_struct(request.news.unwrap_or_default()));
         let olds = old_inputs(request.old_inputs, &old_state, &news, object);
         let writing = Writing::of(object, &[&news, &olds]);
         let news = alias::canonical(object, news);
         let olds = without_defaults(alias::canonical(object, olds), &news);
 
-        let mut changes = changes_to(object, &old_state, &olds, &news);
+        let mut changes = changes(object, &old_state, &olds, &news);
+        for text in resource.reconsider(&old_state, &olds, &news, &mut changes)? {
+            self.tell_once(&request.urn, redactor.redact(&text));
+        }
         for name in unapplied(&old_state) {
             let path = Path::property(&name);
             if object.properties.contains_key(&name)
@@ -232,7 +280,7 @@ impl<P: Provider> Operations<P> {
             }
         }
         let replaces = changes.iter().any(|change| change.replace);
-        let delete_before_replace = replaces && resource.delete_before_replace(&request.urn, olds, &news)?;
+        let delete_before_replace = replaces && resource.delete_before_replace(olds, &news)?;
 
         for change in &mut changes {
             change.path = writing.path(&change.path);
@@ -277,7 +325,30 @@ impl<P: Provider> Operations<P> {
         };
         let olds = read(request.old_inputs.or(request.olds).unwrap_or_default());
         let news = read(request.news.unwrap_or_default());
-        Ok(diff_response(&compare(object, &olds, &news), false))
+        let mut changes = compare(object, &olds, &news);
+        for change in &mut changes {
+            // A setting that begins or ceases to be written may say what a variable or a profile said before and will say.
+            change.replace &= change.kind == ChangeKind::Update;
+            let text = |settings: &Properties| {
+                let value = change.path.first_key().and_then(|name| settings.get(name));
+                value.and_then(|value| value.as_str().map(|text| text.trim().to_owned()))
+            };
+            let (old, new) = (text(&olds), text(&news));
+            if change.replace && (old == new || old.as_deref() == Some("") || new.as_deref() == Some("")) {
+                change.replace = false;
+            }
+            if let (true, Some(old), Some(new)) = (change.replace, old, new) {
+                let text = format!(
+                    "{} changes from {} to {}: the provider is replaced, and every resource that it has made is made anew \
+                     there and then deleted where it is now",
+                    change.path,
+                    quote(&old),
+                    quote(&new)
+                );
+                self.warn_once(&request.urn, text);
+            }
+        }
+        Ok(diff_response(&changes, false))
     }
 
     pub(crate) fn configure(&self, request: rpc::ConfigureRequest) -> Result<(), Status> {
@@ -295,6 +366,8 @@ impl<P: Provider> Operations<P> {
         let (settings, _) = split_settings(args);
         let mut settings = with_secrets(object, settings);
         let redactor = Redactor::of([&settings]);
+        // For as long as the process lives.
+        std::mem::forget(self.engine.hide(redactor.clone()));
         let fail = |failure: Failure| failure.into_status(&redactor);
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
@@ -303,7 +376,7 @@ impl<P: Provider> Operations<P> {
             let texts: Vec<String> = findings
                 .failures
                 .iter()
-                .map(|failure| format!("{}:{}: {}", self.provider.name(), failure.path, failure.reason))
+                .map(|failure| format!("{}:{}: {}", self.provider.name(), failure.path, failure.text()))
                 .collect();
             return Err(fail(Failure::Refused(texts.join("; "))));
         }
@@ -313,7 +386,9 @@ impl<P: Provider> Operations<P> {
             return Ok(());
         }
         let config = decode(&reveal(checked)).map_err(fail)?;
-        match self.provider.configure(config) {
+        // In a preview of a new stack the provider has no id yet.
+        let id = request.id.filter(|id| !id.is_empty() && !is_unknown(id));
+        match self.provider.configure(config, id.as_deref()) {
             Ok(client) => {
                 *lock(&self.client) = Some(Arc::new(client));
                 Ok(())
@@ -331,6 +406,7 @@ impl<P: Provider> Operations<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let (args, secrets) = arguments(types, request.properties);
+        let secrets = Secrets::of_inputs(&secrets);
         if request.preview {
             let state = preview_create(types, args);
             return Ok(rpc::CreateResponse {
@@ -365,20 +441,31 @@ impl<P: Provider> Operations<P> {
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
         if !written.is_empty() {
-            resource.observe(&request.urn, &request.id, &reveal(state.clone()));
+            resource.observe(&request.id, &reveal(state.clone()));
         }
         let old = (!written.is_empty())
             .then(|| (alias::canonical(&types.args, reveal(written.clone())), reveal(state.clone())));
-        let Some((args, mut read)) = resource.read(&client, &context, &request.id, old).await? else {
-            return Ok(rpc::ReadResponse::default());
+        if !state.is_empty() {
+            resource.admit(&client, &request.id, &reveal(state.clone()))?;
+        }
+        // What is not as it should be is told with the state, which is the protocol's own way.
+        let (args, mut read, unwell) = match resource.read(&client, &context, &request.id, old).await {
+            Ok(None) => return Ok(rpc::ReadResponse::default()),
+            Ok(Some((args, read))) => (args, read, None),
+            Err(Failure::Partial { id, state, inputs: Some(args), unapplied, reasons }) => {
+                (args, state, Some((id, unapplied, reasons)))
+            }
+            Err(failure) => return Err(failure),
         };
         keep_unapplied(&mut read, &state);
         let inputs = keep_writing(&types.args, args, &written);
-        let secrets = if inputs.values().any(Value::has_secrets) {
-            secret_paths(&alias::canonical(&types.args, inputs.clone()))
-        } else {
-            Vec::new()
-        };
+        let canonical = alias::canonical(&types.args, inputs.clone());
+        let secrets = Secrets::of_inputs(&canonical).and_of_state(types, &state, &canonical);
+        if let Some((id, unapplied, reasons)) = unwell {
+            let inputs = Some(inputs);
+            let failure = Failure::Partial { id, state: read, inputs, unapplied, reasons };
+            return Err(finish_partial(types, failure, &secrets));
+        }
         Ok(rpc::ReadResponse {
             properties: Some(to_struct(finish(types, read, &secrets, Some(&request.id)))),
             inputs: Some(to_struct(inputs)),
@@ -396,16 +483,20 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let (args, secrets) = arguments(types, request.news);
         let old_state = from_struct(request.olds.unwrap_or_default());
+        let secrets = Secrets::of_inputs(&secrets).and_of_state(types, &old_state, &args);
         let plain_state = reveal(old_state.clone());
         let old_args =
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &args, &types.args));
+        let olds = without_defaults(old_args.clone(), &args);
+        let mut changes = changes(&types.args, &plain_state, &olds, &args);
+        resource.reconsider(&plain_state, &olds, &args, &mut changes)?;
         let mut changed: HashSet<String> =
-            changes_to(&types.args, &plain_state, &without_defaults(old_args.clone(), &args), &args)
-                .iter()
-                .filter_map(|change| change.path.first_key().map(str::to_owned))
-                .collect();
+            changes.iter().filter_map(|change| change.path.first_key().map(str::to_owned)).collect();
         let unapplied = unapplied(&plain_state);
         changed.extend(unapplied.iter().cloned());
+        if let Some(client) = lock(&self.client).clone() {
+            resource.admit(&client, &request.id, &plain_state)?;
+        }
         if request.preview {
             let state = preview_update(types, old_state, args, &changed);
             let state = finish(types, state, &secrets, Some(&request.id));
@@ -417,7 +508,7 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        resource.observe(&request.urn, &request.id, &plain_state);
+        resource.observe(&request.id, &plain_state);
         let update =
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {
@@ -440,27 +531,19 @@ impl<P: Provider> Operations<P> {
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
         let state = reveal(from_struct(request.properties.unwrap_or_default()));
+        resource.admit(&client, &request.id, &state)?;
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &state, &types.args));
         resource.delete(&client, &context, &request.id, (args, state)).await
     }
 }
 
-/// What an operation works with: the inputs under their present names and in plain, and where the secrets were.
-fn arguments(types: &Types, inputs: Option<prost_types::Struct>) -> (Properties, Vec<Path>) {
+/// What an operation works with: the inputs under their present names and in plain, and as they came if any is secret.
+fn arguments(types: &Types, inputs: Option<prost_types::Struct>) -> (Properties, Properties) {
     let inputs = alias::canonical(&types.args, from_struct(inputs.unwrap_or_default()));
-    let secrets = secret_paths(&inputs);
-    (reveal(inputs), secrets)
-}
-
-/// What differs between old and new inputs. A program that begins to name what the cloud has anyway changes nothing.
-fn changes_to(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Vec<Change> {
-    let mut changes = compare(object, olds, news);
-    changes.retain(|change| {
-        let key = change.path.first_key().unwrap_or_default();
-        let named_only = change.kind == ChangeKind::Add && change.path.steps().len() == 1;
-        !(named_only && news.contains_key(key) && news.get(key) == alias::value(object, state, key))
-    });
-    changes
+    if !inputs.values().any(Value::has_secrets) {
+        return (inputs, Properties::new());
+    }
+    (reveal(inputs.clone()), inputs)
 }
 
 fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffResponse {
@@ -509,7 +592,7 @@ fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFail
         .into_iter()
         .map(|failure| rpc::CheckFailure {
             property: failure.path.to_string(),
-            reason: redactor.redact(&failure.reason),
+            reason: redactor.redact(&failure.text()),
         })
         .collect()
 }
@@ -532,12 +615,6 @@ fn with_secrets(object: &ObjectType, settings: Properties) -> Properties {
             (name, if wrap { Value::Secret(Box::new(value)) } else { value })
         })
         .collect()
-}
-
-/// A reason as it may be shown of a secret. By convention what was given comes last, after "got".
-fn without_value(reason: &str) -> String {
-    let (said, _) = reason.split_once(", got ").unwrap_or((reason, ""));
-    format!("{said} (the value is secret)")
 }
 
 fn autonaming(options: Option<&rpc::check_request::AutonamingOptions>) -> Autonaming<'_> {

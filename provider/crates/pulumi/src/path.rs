@@ -115,6 +115,11 @@ impl<'a> Trail<'a> {
         Trail { behind: Some(self), last: Last::Index(index) }
     }
 
+    /// Whether it leads to the properties as a whole.
+    pub(crate) fn is_root(&self) -> bool {
+        self.behind.is_none()
+    }
+
     /// Whether it leads to a property of the resource, and not into one.
     pub(crate) fn is_property(&self) -> bool {
         matches!(self.behind, Some(Trail { behind: None, last: Last::Nothing }))

@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use tokio::time::Duration;
 
-use crate::check::Findings;
+use crate::check::{self, Findings};
 use crate::codec::{decode, decode_old, encode};
+use crate::diff::Change;
 use crate::failure::{Failure, MissingKey};
 use crate::model::ObjectType;
 use crate::resource::{CheckContext, Context, Old, Resource, Update};
@@ -43,11 +44,12 @@ pub trait Provider: Send + Sync + 'static {
     /// The rules on settings that their declaration cannot express. No I/O.
     fn check_config(&self, config: &Self::Config, findings: &mut Findings);
 
-    /// The client for these settings. No network.
+    /// The client for these settings. No network. `id` is the provider resource's in the state: the same on each
+    /// deployment of a stack and another for another state. Older engines do not tell it.
     ///
     /// # Errors
     /// Every setting that is missing, or what is wrong with those that are there.
-    fn configure(&self, config: Self::Config) -> Result<Self::Client, ConfigureError>;
+    fn configure(&self, config: Self::Config, id: Option<&str>) -> Result<Self::Client, ConfigureError>;
 
     /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, where it is
     /// given, provider, the provider's name there and the mapping's text.
@@ -115,10 +117,20 @@ pub trait AnyResource<C>: Send + Sync {
         news: &Properties,
         findings: &mut Findings,
     ) -> Result<(), Failure>;
+    /// See [`Resource::reconsider`].
+    fn reconsider(
+        &self,
+        state: &Properties,
+        olds: &Properties,
+        news: &Properties,
+        changes: &mut Vec<Change>,
+    ) -> Result<Vec<String>, Failure>;
     /// See [`Resource::delete_before_replace`].
-    fn delete_before_replace(&self, urn: &str, olds: Properties, news: &Properties) -> Result<bool, Failure>;
+    fn delete_before_replace(&self, olds: Properties, news: &Properties) -> Result<bool, Failure>;
     /// See [`Resource::observe`].
-    fn observe(&self, urn: &str, id: &str, state: &Properties);
+    fn observe(&self, id: &str, state: &Properties);
+    /// See [`Resource::admit`].
+    fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure>;
     /// See [`Resource::create`].
     fn create<'a>(
         &'a self,
@@ -228,12 +240,26 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         Ok(())
     }
 
-    fn delete_before_replace(&self, urn: &str, olds: Properties, news: &Properties) -> Result<bool, Failure> {
-        Ok(self.resource.delete_before_replace(urn, &decode_old(olds)?, &decode(news)?))
+    fn reconsider(
+        &self,
+        state: &Properties,
+        olds: &Properties,
+        news: &Properties,
+        changes: &mut Vec<Change>,
+    ) -> Result<Vec<String>, Failure> {
+        self.resource.reconsider(state, olds, news, changes)
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.resource.observe(urn, id, state);
+    fn delete_before_replace(&self, olds: Properties, news: &Properties) -> Result<bool, Failure> {
+        Ok(self.resource.delete_before_replace(&decode_old(olds)?, &decode_old(news.clone())?))
+    }
+
+    fn observe(&self, id: &str, state: &Properties) {
+        self.resource.observe(id, state);
+    }
+
+    fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure> {
+        self.resource.admit(client, id, state)
     }
 
     fn create<'a>(
@@ -243,10 +269,14 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         args: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Failure>> {
         // Here, so that the properties are not kept for as long as the cloud takes.
-        let args = decode(&args);
+        let args = decode(&args).map_err(|failure| self.misfit(&args).unwrap_or(failure));
         Box::pin(async move {
             let (id, state) = self.resource.create(client, context, args?).await?;
-            Ok((id, encode(&state)?))
+            match encode(&state) {
+                Ok(state) => Ok((id, state)),
+                // The resource exists, so no failure may lose its id.
+                Err(failure) => Err(Failure::partial(&id, &state, Vec::new(), failure.to_string())),
+            }
         })
     }
 
@@ -293,11 +323,28 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
     }
 }
 
+impl<R> Typed<R> {
+    /// Why these inputs do not fit their type, as a user is told: a check has not seen them, or an older one has.
+    fn misfit<C>(&self, args: &Properties) -> Option<Failure>
+    where
+        C: Send + Sync + 'static,
+        R: Resource<C>,
+    {
+        let types = <Self as AnyResource<C>>::types(self).ok()?;
+        let mut findings = Findings::default();
+        check::check(&types.args, args.clone(), &mut findings);
+        let texts: Vec<String> =
+            findings.failures.iter().map(|found| format!("{}: {}", found.path, found.reason)).collect();
+        (!texts.is_empty()).then(|| Failure::Refused(texts.join("; ")))
+    }
+}
+
 fn typed<A: DeserializeOwned, S: DeserializeOwned>(update: AnyUpdate) -> Result<Update<A, S>, Failure> {
     Ok(Update {
         id: update.id,
         old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
-        args: decode(&update.args)?,
+        // What the state held already was not judged again, so it may not fit.
+        args: decode_old(update.args)?,
         changed: update.changed,
         unapplied: update.unapplied,
     })

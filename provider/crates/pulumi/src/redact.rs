@@ -41,6 +41,11 @@ impl Redactor {
         Redactor { secrets }
     }
 
+    /// Whether there is nothing to strike out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.secrets.is_empty()
+    }
+
     /// The text with `[secret]` in place of each secret.
     pub fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))

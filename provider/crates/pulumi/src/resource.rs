@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
 use crate::check::Findings;
+use crate::diff::Change;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::generated::pulumirpc::LogSeverity;
@@ -39,13 +40,36 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// What an update may not do, though its new inputs are good in themselves. No I/O.
     fn check_update(&self, _olds: &Self::Args, _news: &Self::Args, _findings: &mut Findings) {}
 
+    /// What the declaration cannot tell of the differences between old and new inputs: takes out those that are none, and
+    /// returns what the user is told of that. No I/O.
+    ///
+    /// # Errors
+    /// If the change is known to be refused.
+    fn reconsider(
+        &self,
+        _state: &Properties,
+        _olds: &Properties,
+        _news: &Properties,
+        _changes: &mut Vec<Change>,
+    ) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
+    }
+
     /// Whether a replacement must delete before it creates.
-    fn delete_before_replace(&self, _urn: &str, _olds: &Self::Args, _news: &Self::Args) -> bool {
+    fn delete_before_replace(&self, _olds: &Self::Args, _news: &Self::Args) -> bool {
         false
     }
 
     /// Hears of a resource that the state holds, before any verb but a check. The state is as it was stored.
-    fn observe(&self, _urn: &str, _id: &str, _state: &Properties) {}
+    fn observe(&self, _id: &str, _state: &Properties) {}
+
+    /// Refuses every verb on a resource that the state holds and this client cannot reach. No I/O.
+    ///
+    /// # Errors
+    /// What stands against it, and what to do.
+    fn admit(&self, _client: &C, _id: &str, _state: &Properties) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Makes the resource, and waits until it can be used.
     fn create(
@@ -127,6 +151,8 @@ pub struct CheckContext<'a> {
     pub name: &'a str,
     /// The inputs in the state, without secret wrappings; `None` for a new resource.
     pub olds: Option<&'a Properties>,
+    /// Whether the program gives no input at all.
+    pub is_empty: bool,
     /// From which random parts of names come.
     pub random_seed: &'a [u8],
     /// What the engine says of names that the program leaves out.

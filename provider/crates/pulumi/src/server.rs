@@ -59,7 +59,12 @@ impl<P: Provider> Server<P> {
         let request = request.into_inner();
         let redactor = request.redactor();
         let span = tracing::info_span!("resource", urn = request.urn());
+        let hiding = self.operations.engine.hide(redactor.clone());
         let operation = operation(Arc::clone(&self.operations), request, redactor.clone());
+        let operation = async move {
+            let _hiding = hiding;
+            operation.await
+        };
         let result = match tokio::spawn(operation.instrument(span)).await {
             Ok(result) => result,
             Err(error) => Err(Failure::Bug(format!("the operation ended unexpectedly ({error})"))),
@@ -209,7 +214,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
     }
 
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Result<Response<rpc::DiffResponse>, Status> {
-        self.run(request, |operations, request, _| async move { operations.diff(request) }).await
+        self.run(request, |operations, request, redactor| async move { operations.diff(request, &redactor) }).await
     }
 
     async fn create(

@@ -8,7 +8,7 @@ use crate::check::is_internal;
 use crate::diff::{compare, without_defaults};
 use crate::failure::Failure;
 use crate::model::{Kind, ObjectType, Property};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::provider::Types;
 use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
 
@@ -52,11 +52,104 @@ fn foreseen(property: &Property, arg: Option<Value>) -> Option<Value> {
     }
 }
 
-/// The state as the engine gets it: old names beside the present ones, secret where the arguments were, with the id.
-pub(crate) fn finish(types: &Types, mut state: Properties, secrets: &[Path], id: Option<&str>) -> Properties {
-    for path in secrets {
-        conceal(&mut state, path);
+/// What of a state is secret.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    /// Where secrets are. A path ends at the list that it leads into, as the cloud lists in an order of its own.
+    paths: Vec<Path>,
+    /// The secret texts, as the cloud may report a text under another property than the one that gave it.
+    texts: HashSet<String>,
+}
+
+/// Shorter texts are found in too many places to be looked for by what they say.
+const SHORTEST_SECRET: usize = 3;
+
+impl Secrets {
+    /// The secrets of inputs, under their present names.
+    pub(crate) fn of_inputs(inputs: &Properties) -> Self {
+        let mut secrets = Secrets::default();
+        secrets.add(inputs, |path| {
+            let steps = path.steps().iter().take_while(|step| matches!(step, Step::Key(_)));
+            Some(steps.fold(Path::root(), |path, step| match step {
+                Step::Key(key) => path.key(key),
+                Step::Index(_) => path,
+            }))
+        });
+        secrets
     }
+
+    /// Adds what a state holds as secret of properties that the inputs do not name (any more): a program that names one in
+    /// plain has decided that it is none.
+    pub(crate) fn and_of_state(mut self, types: &Types, state: &Properties, inputs: &Properties) -> Self {
+        if state.values().any(Value::has_secrets) {
+            let mut state = alias::canonical(&types.state, state.clone());
+            state.retain(|name, _| !inputs.contains_key(name));
+            self.add(&state, |path| {
+                path.steps().iter().all(|step| matches!(step, Step::Key(_))).then(|| path.clone())
+            });
+        }
+        self
+    }
+
+    fn add(&mut self, properties: &Properties, place: impl Fn(&Path) -> Option<Path>) {
+        if properties.values().any(Value::has_secrets) {
+            self.paths.extend(secret_paths(properties).iter().filter_map(place));
+            properties.values().for_each(|value| collect_texts(value, false, &mut self.texts));
+        }
+    }
+
+    fn conceal(&self, state: &mut Properties) {
+        for path in &self.paths {
+            conceal(state, path);
+        }
+        if !self.texts.is_empty() {
+            state.values_mut().for_each(|value| self.conceal_texts(value));
+        }
+    }
+
+    fn conceal_texts(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if self.texts.contains(text) => {
+                *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null)));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.conceal_texts(item)),
+            Value::Object(map) => map.values_mut().for_each(|item| self.conceal_texts(item)),
+            Value::String(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Secret(_)
+            | Value::Unknown
+            | Value::Foreign(..) => {}
+        }
+    }
+}
+
+fn collect_texts(value: &Value, secret: bool, texts: &mut HashSet<String>) {
+    match value {
+        Value::Secret(inner) => collect_texts(inner, true, texts),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, secret, texts)),
+        Value::Object(map) => map.values().for_each(|item| collect_texts(item, secret, texts)),
+        Value::String(text) if secret && text.chars().count() >= SHORTEST_SECRET => {
+            texts.insert(text.clone());
+        }
+        Value::String(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Unknown
+        | Value::Foreign(..) => {}
+    }
+}
+
+/// The state as the engine gets it: old names beside the present ones, secret where the arguments were, with the id.
+pub(crate) fn finish(
+    types: &Types,
+    mut state: Properties,
+    secrets: &Secrets,
+    id: Option<&str>,
+) -> Properties {
+    secrets.conceal(&mut state);
     alias::spread(&types.state, &mut state);
     if let Some(id) = id {
         state.insert("id".to_owned(), Value::String(id.to_owned()));
@@ -64,14 +157,15 @@ pub(crate) fn finish(types: &Types, mut state: Properties, secrets: &[Path], id:
     state
 }
 
-pub(crate) fn finish_partial(types: &Types, failure: Failure, secrets: &[Path]) -> Failure {
+pub(crate) fn finish_partial(types: &Types, failure: Failure, secrets: &Secrets) -> Failure {
     match failure {
-        Failure::Partial { id, mut state, unapplied, reasons } => {
+        Failure::Partial { id, mut state, inputs, unapplied, reasons } => {
             if !unapplied.is_empty() {
                 let names = unapplied.iter().cloned().map(Value::String).collect();
                 state.insert(UNAPPLIED.to_owned(), Value::Array(names));
             }
-            Failure::Partial { state: finish(types, state, secrets, Some(&id)), id, unapplied, reasons }
+            let state = finish(types, state, secrets, Some(&id));
+            Failure::Partial { state, id, inputs, unapplied, reasons }
         }
         plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
     }

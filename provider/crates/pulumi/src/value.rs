@@ -275,6 +275,11 @@ pub fn to_struct(properties: Properties) -> Struct {
     Struct { fields: properties.into_iter().map(|(key, value)| (key, to_wire(value))).collect() }
 }
 
+/// Whether a text stands for a value that is not known yet.
+pub(crate) fn is_unknown(text: &str) -> bool {
+    text == UNKNOWN || TYPED_UNKNOWNS.contains(&text)
+}
+
 /// Whether there may be a secret in properties on the wire, told without reading them.
 pub(crate) fn may_hold_secrets(wire: &Struct) -> bool {
     fn holds(value: &prost_types::Value) -> bool {
@@ -295,9 +300,7 @@ fn from_wire(wire: prost_types::Value, depth: usize) -> Value {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(value)) => Value::Bool(value),
         Some(Kind::NumberValue(value)) => Value::Number(value),
-        Some(Kind::StringValue(text)) if text == UNKNOWN || TYPED_UNKNOWNS.contains(&text.as_str()) => {
-            Value::Unknown
-        }
+        Some(Kind::StringValue(text)) if is_unknown(&text) => Value::Unknown,
         Some(Kind::StringValue(text)) => Value::String(text),
         Some(Kind::ListValue(list)) => {
             Value::Array(list.values.into_iter().map(|value| from_wire(value, depth + 1)).collect())

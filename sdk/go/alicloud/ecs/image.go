@@ -134,6 +134,8 @@ type Image struct {
 	ProductCode pulumi.StringPtrOutput `pulumi:"productCode"`
 	// How far the image's creation has come, such as `45%`.
 	Progress pulumi.StringPtrOutput `pulumi:"progress"`
+	// The region that the image is in, such as `cn-hangzhou`.
+	RegionId pulumi.StringOutput `pulumi:"regionId"`
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId pulumi.StringOutput `pulumi:"resourceGroupId"`
 	// The size in GiB; of the system disk alone where there are data disks.
@@ -258,6 +260,8 @@ type imageState struct {
 	ProductCode *string `pulumi:"productCode"`
 	// How far the image's creation has come, such as `45%`.
 	Progress *string `pulumi:"progress"`
+	// The region that the image is in, such as `cn-hangzhou`.
+	RegionId *string `pulumi:"regionId"`
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId *string `pulumi:"resourceGroupId"`
 	// The size in GiB; of the system disk alone where there are data disks.
@@ -344,6 +348,8 @@ type ImageState struct {
 	ProductCode pulumi.StringPtrInput
 	// How far the image's creation has come, such as `45%`.
 	Progress pulumi.StringPtrInput
+	// The region that the image is in, such as `cn-hangzhou`.
+	RegionId pulumi.StringPtrInput
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId pulumi.StringPtrInput
 	// The size in GiB; of the system disk alone where there are data disks.
@@ -662,6 +668,11 @@ func (o ImageOutput) ProductCode() pulumi.StringPtrOutput {
 // How far the image's creation has come, such as `45%`.
 func (o ImageOutput) Progress() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringPtrOutput { return v.Progress }).(pulumi.StringPtrOutput)
+}
+
+// The region that the image is in, such as `cn-hangzhou`.
+func (o ImageOutput) RegionId() pulumi.StringOutput {
+	return o.ApplyT(func(v *Image) pulumi.StringOutput { return v.RegionId }).(pulumi.StringOutput)
 }
 
 // The resource group that the image belongs to. Once set it cannot be cleared, only changed.

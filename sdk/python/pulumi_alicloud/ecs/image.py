@@ -379,6 +379,7 @@ class _ImageState:
                  platform: pulumi.Input[Optional[_builtins.str]] = None,
                  product_code: pulumi.Input[Optional[_builtins.str]] = None,
                  progress: pulumi.Input[Optional[_builtins.str]] = None,
+                 region_id: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_group_id: pulumi.Input[Optional[_builtins.str]] = None,
                  size: pulumi.Input[Optional[_builtins.int]] = None,
                  snapshot_id: pulumi.Input[Optional[_builtins.str]] = None,
@@ -428,6 +429,7 @@ class _ImageState:
                value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] product_code: The product code of an image from the marketplace.
         :param pulumi.Input[_builtins.str] progress: How far the image's creation has come, such as `45%`.
+        :param pulumi.Input[_builtins.str] region_id: The region that the image is in, such as `cn-hangzhou`.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone where there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
@@ -494,6 +496,8 @@ class _ImageState:
             pulumi.set(__self__, "product_code", product_code)
         if progress is not None:
             pulumi.set(__self__, "progress", progress)
+        if region_id is not None:
+            pulumi.set(__self__, "region_id", region_id)
         if resource_group_id is not None:
             pulumi.set(__self__, "resource_group_id", resource_group_id)
         if size is not None:
@@ -846,6 +850,18 @@ class _ImageState:
         pulumi.set(self, "progress", value)
 
     @_builtins.property
+    @pulumi.getter(name="regionId")
+    def region_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The region that the image is in, such as `cn-hangzhou`.
+        """
+        return pulumi.get(self, "region_id")
+
+    @region_id.setter
+    def region_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "region_id", value)
+
+    @_builtins.property
     @pulumi.getter(name="resourceGroupId")
     def resource_group_id(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
@@ -1135,6 +1151,7 @@ class Image(pulumi.CustomResource):
             __props__.__dict__["os_type"] = None
             __props__.__dict__["product_code"] = None
             __props__.__dict__["progress"] = None
+            __props__.__dict__["region_id"] = None
             __props__.__dict__["size"] = None
             __props__.__dict__["status"] = None
             __props__.__dict__["usable"] = None
@@ -1177,6 +1194,7 @@ class Image(pulumi.CustomResource):
             platform: pulumi.Input[Optional[_builtins.str]] = None,
             product_code: pulumi.Input[Optional[_builtins.str]] = None,
             progress: pulumi.Input[Optional[_builtins.str]] = None,
+            region_id: pulumi.Input[Optional[_builtins.str]] = None,
             resource_group_id: pulumi.Input[Optional[_builtins.str]] = None,
             size: pulumi.Input[Optional[_builtins.int]] = None,
             snapshot_id: pulumi.Input[Optional[_builtins.str]] = None,
@@ -1230,6 +1248,7 @@ class Image(pulumi.CustomResource):
                value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] product_code: The product code of an image from the marketplace.
         :param pulumi.Input[_builtins.str] progress: How far the image's creation has come, such as `45%`.
+        :param pulumi.Input[_builtins.str] region_id: The region that the image is in, such as `cn-hangzhou`.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone where there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
@@ -1270,6 +1289,7 @@ class Image(pulumi.CustomResource):
         __props__.__dict__["platform"] = platform
         __props__.__dict__["product_code"] = product_code
         __props__.__dict__["progress"] = progress
+        __props__.__dict__["region_id"] = region_id
         __props__.__dict__["resource_group_id"] = resource_group_id
         __props__.__dict__["size"] = size
         __props__.__dict__["snapshot_id"] = snapshot_id
@@ -1507,6 +1527,14 @@ class Image(pulumi.CustomResource):
         How far the image's creation has come, such as `45%`.
         """
         return pulumi.get(self, "progress")
+
+    @_builtins.property
+    @pulumi.getter(name="regionId")
+    def region_id(self) -> pulumi.Output[_builtins.str]:
+        """
+        The region that the image is in, such as `cn-hangzhou`.
+        """
+        return pulumi.get(self, "region_id")
 
     @_builtins.property
     @pulumi.getter(name="resourceGroupId")

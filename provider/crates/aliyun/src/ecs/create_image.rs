@@ -70,6 +70,13 @@ pub struct CreateImageResponse {
     pub request_id: Option<String>,
 }
 
+impl CreateImageRequest {
+    /// The parameters as they are sent, flattened. What is not given is not among them.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.params()
+    }
+}
+
 impl Action for CreateImageRequest {
     const NAME: &'static str = "CreateImage";
     const TIME_LIMIT: Duration = Duration::from_secs(36);

@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::transport::HttpResponse;
 use crate::{answer, lenient};
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Status { #[default] Available, Every, Only(String) }
+
 /// Which images to describe. Without `status` only `Available` ones are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeImagesRequest {
@@ -16,7 +19,7 @@ pub struct DescribeImagesRequest {
     /// answer alone). An id that does not exist gives an empty list, not an error.
     pub image_id: Option<String>,
     /// `ALL`, or states joined by commas: `Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated`.
-    pub status: Option<String>,
+    pub status: Status,
     /// Part of a name.
     pub image_name: Option<String>,
     /// A family.
@@ -217,7 +220,8 @@ impl Action for DescribeImagesRequest {
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();
         params.text("ImageId", self.image_id.as_ref());
-        params.text("Status", self.status.as_ref());
+        let status = match &self.status { Status::Available => None, Status::Every => Some("ALL".to_owned()), Status::Only(s) => Some(s.clone()) };
+        params.text("Status", status.as_ref());
         params.text("ImageName", self.image_name.as_ref());
         params.text("ImageFamily", self.image_family.as_ref());
         params.text("ImageOwnerAlias", self.image_owner_alias.as_ref());
@@ -240,7 +244,7 @@ mod tests {
         check_params(&DescribeImagesRequest::default(), &[]);
         let request = DescribeImagesRequest {
             image_id: Some("m-1".to_owned()),
-            status: Some("ALL".to_owned()),
+            status: Status::Every,
             page_size: Some(100),
             ..DescribeImagesRequest::default()
         };

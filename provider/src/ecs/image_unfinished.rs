@@ -1,0 +1,170 @@
+//! The name under which an image is made, until all of it is as wanted, and the ClientToken that makes it.
+//!
+//! The engine never tells a create after a crash from one that a user forces (`--replace`), or from one that follows a
+//! `pulumi state delete`: it sends the same calls. So the cloud has to tell. An image is made under a name that says
+//! "unfinished" and gets its own by the last call of the create. What bears the unfinished name was left behind by an
+//! interrupted create of this resource in this state, and is taken up again; what bears another is not touched.
+//!
+//! The name and the token follow from the provider's id in the state, the URN, the region and the parameters as sent. So
+//! the next `pulumi up` after a crash asks for the very same, while another state with the same program asks for something
+//! else. A tag could carry the mark as well, but needs one more permission and counts among the twenty of an image; a clock
+//! could not, as clocks differ.
+
+use aliyun::ecs::CreateImageRequest;
+use sha2::{Digest, Sha256};
+
+use crate::ecs::image_rules::{self, NAME_LENGTH};
+
+/// Under which rules names and tokens are made. Another number makes another image for the same request, so it changes only
+/// when the same parameters come to mean something else.
+const VERSION: &str = "pulumi-alicloud image 1";
+/// What stands between a name and the digits.
+const MARK: &str = "-unfinished-";
+/// Hexadecimal digits of the resource, and of the request.
+const DIGITS: usize = 12;
+
+/// The unfinished image of one resource for one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    /// The name to make it under.
+    pub(crate) name: String,
+    /// The first ClientToken to make it with.
+    pub(crate) token: String,
+    /// What the names of all unfinished images of the resource contain.
+    of_resource: String,
+}
+
+impl Unfinished {
+    /// For a resource of the provider with this id, which gives `request` without a token. `given` says whether the program
+    /// names the image; then another name is another request.
+    pub(crate) fn new(provider: &str, urn: &str, region: &str, request: &CreateImageRequest, given: bool) -> Self {
+        let own_name = request.image_name.as_deref().unwrap_or_default();
+        let mut sent = CreateImageRequest { client_token: None, image_name: None, ..request.clone() }.parameters();
+        if given {
+            sent.push(("ImageName".to_owned(), own_name.to_owned()));
+        }
+        sent.sort_unstable();
+        let resource = digest([VERSION, provider, urn]);
+        let parts = [VERSION, provider, urn, region];
+        let request = digest(parts.into_iter().chain(sent.iter().flat_map(|(name, value)| [name.as_str(), value])));
+        let of_resource = format!("{MARK}{}-", &resource[..DIGITS]);
+        let stem: String = match given {
+            true => own_name.to_owned(),
+            false => image_rules::stem_of(pulumi::urn_name(urn)),
+        };
+        let ending = format!("{of_resource}{}", &request[..DIGITS]);
+        let stem: String = stem.chars().take(NAME_LENGTH - ending.len()).collect();
+        Unfinished { name: stem + &ending, token: token(&request), of_resource }
+    }
+
+    /// The token that follows one which was answered with an image that is not wanted.
+    pub(crate) fn token_after(previous: &str, image_id: &str) -> String {
+        token(&digest([VERSION, previous, image_id]))
+    }
+
+    /// Whether an image was left unfinished by an earlier create of the same resource in the same state.
+    pub(crate) fn is_of_resource(&self, name: &str) -> bool {
+        name.contains(&self.of_resource)
+    }
+}
+
+/// Whether a name says that its image is unfinished.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let is_digits =
+        |part: &str| part.len() == DIGITS && part.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    name.rsplit_once(MARK)
+        .and_then(|(_, digits)| digits.split_once('-'))
+        .is_some_and(|(resource, request)| is_digits(resource) && is_digits(request))
+}
+
+fn token(digest: &str) -> String {
+    format!("pulumi-{}", &digest[..56])
+}
+
+fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aliyun::ecs::{DiskDeviceMapping, Tag};
+
+    use super::*;
+
+    const PROVIDER: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
+    const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::web";
+
+    fn request() -> CreateImageRequest {
+        CreateImageRequest {
+            snapshot_id: Some("s-1".to_owned()),
+            image_name: Some("golden".to_owned()),
+            tags: vec![Tag::new("a", "b")],
+            ..CreateImageRequest::default()
+        }
+    }
+
+    fn unfinished(request: &CreateImageRequest, given: bool) -> Unfinished {
+        Unfinished::new(PROVIDER, URN, "cn-hangzhou", request, given)
+    }
+
+    /// A newer plugin must ask for the same image as the one that was killed.
+    #[test]
+    fn name_and_token_are_those_of_every_version() {
+        let made = unfinished(&request(), true);
+        assert_eq!(made.name, "golden-unfinished-2e5a27d02d3b-b613b27a0c9b");
+        assert_eq!(made.token, "pulumi-b613b27a0c9b3c3a814a68cbb46fd380941697444fbf66d9aeafa895");
+        assert_eq!(Unfinished::token_after(&made.token, "m-1"), "pulumi-abe6800a5f62e6344dea605ec1afd631ef64a5d9572ec81037e67131");
+    }
+
+    #[test]
+    fn a_token_has_as_many_characters_as_the_cloud_takes() {
+        let made = unfinished(&request(), true);
+        assert!(made.token.len() <= 64 && made.token.is_ascii());
+        assert!(Unfinished::token_after(&made.token, "m-1").len() <= 64);
+    }
+
+    #[test]
+    fn everything_that_tells_one_image_from_another_is_in_the_token() {
+        let first = unfinished(&request(), true);
+        let others = [
+            Unfinished::new("another", URN, "cn-hangzhou", &request(), true),
+            Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), true),
+            Unfinished::new(PROVIDER, URN, "cn-beijing", &request(), true),
+            unfinished(&CreateImageRequest { image_name: Some("other".to_owned()), ..request() }, true),
+            unfinished(&CreateImageRequest { snapshot_id: Some("s-2".to_owned()), ..request() }, true),
+            unfinished(&CreateImageRequest { tags: vec![Tag::new("a", "c")], ..request() }, true),
+            unfinished(
+                &CreateImageRequest { disk_device_mappings: vec![DiskDeviceMapping::default()], ..request() },
+                false,
+            ),
+        ];
+        for other in others {
+            assert!(other.token != first.token && other.name != first.name, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_automatic_name_is_no_part_of_it() {
+        let named = |name: &str| CreateImageRequest { image_name: Some(name.to_owned()), ..request() };
+        assert_eq!(unfinished(&named("web-1111111"), false), unfinished(&named("web-2222222"), false));
+        assert!(unfinished(&named("web-1111111"), false).name.starts_with("web-unfinished-"));
+    }
+
+    #[test]
+    fn unfinished_names_are_told_from_others_and_fit() {
+        let long = CreateImageRequest { image_name: Some("镜".repeat(128)), ..request() };
+        let made = unfinished(&long, true);
+        assert_eq!(made.name.chars().count(), 128);
+        assert!(is_unfinished(&made.name) && made.is_of_resource(&made.name));
+        let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), true);
+        assert!(!made.is_of_resource(&other.name));
+        for name in ["web", "web-unfinished-", "web-unfinished-business-2024", "web-unfinished-0123456789ab-x"] {
+            assert!(!is_unfinished(name), "{name}");
+        }
+    }
+}

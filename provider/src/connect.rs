@@ -128,7 +128,15 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     settings.environment = environment;
     let api = aliyun::Client::new(settings).map_err(failed)?;
     let looker = Looker::new(api.clone());
-    Ok(Client { api, pace, looker, region_named: true, region_origin: String::new(), account: Account::default(), provider_id: None })
+    Ok(Client {
+        api,
+        pace,
+        looker,
+        region_named: true,
+        region_origin: String::new(),
+        account: Account::default(),
+        provider_id: None,
+    })
 }
 
 /// The same settings, with what the variables of a private cloud say of those that are not given.

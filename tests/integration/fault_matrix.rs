@@ -46,12 +46,17 @@ impl Place {
     }
 }
 
-const PLACES: [Place; 14] = [
+/// The look at what the account has, before anything is made.
+const ACCOUNT: &str = "the account's images";
+
+const PLACES: [Place; 16] = [
+    Place::new(ACCOUNT, During::Create, "DescribeImages", 0),
     Place::new("CreateImage", During::Create, "CreateImage", 0),
-    Place::new("first look", During::Create, "DescribeImages", 0),
-    Place { slow: true, ..Place::new("look while waiting", During::Create, "DescribeImages", 1) },
+    Place::new("first look", During::Create, "DescribeImages", 1),
+    Place { slow: true, ..Place::new("look while waiting", During::Create, "DescribeImages", 2) },
     Place::new("ModifyImageAttribute after creation", During::Create, "ModifyImageAttribute", 0),
-    Place::new("read-back after creation", During::Create, "DescribeImages", 1),
+    Place::new("read-back after creation", During::Create, "DescribeImages", 2),
+    Place::new("the image's own name", During::Create, "ModifyImageAttribute", 1),
     Place::new("ModifyImageAttribute", During::Update, "ModifyImageAttribute", 0),
     Place::new("JoinResourceGroup", During::Update, "JoinResourceGroup", 0),
     Place::new("UntagResources", During::Update, "UntagResources", 0),
@@ -314,7 +319,7 @@ impl Cell {
         ensure!(images.len() <= 1, "there are {} images", images.len());
         match (self.place.during, self.place.action) {
             // Nobody knows an id.
-            (During::Create, "CreateImage") => {
+            (During::Create, _) if ["CreateImage", ACCOUNT].contains(&self.place.what) => {
                 ensure!(failed.partial.is_none(), "an id came from nowhere: {failed:?}");
             }
             (During::Create, _) => {

@@ -36,7 +36,11 @@ async fn up_makes_one_image_and_reports_it() {
     }
     assert_eq!(state["diskDeviceMappings"][0]["snapshotId"], "s-system");
     assert_eq!(state["diskDeviceMappings"][0]["size"], 40);
-    assert_eq!(world.take_actions().await, ["CreateImage", "DescribeImages"]);
+    // The account's images, once for all; the image; its own name as the last call.
+    assert_eq!(
+        world.take_actions().await,
+        ["DescribeImages", "CreateImage", "DescribeImages", "ModifyImageAttribute"]
+    );
 }
 
 #[tokio::test]
@@ -70,7 +74,14 @@ async fn what_create_image_cannot_set_is_set_afterwards() {
     assert_eq!(state["features"], json!({ "nvmeSupport": "supported", "imdsSupport": "v2" }));
     assert_eq!(
         world.take_actions().await,
-        ["CreateImage", "DescribeImages", "ModifyImageAttribute", "DescribeImages"]
+        [
+            "DescribeImages",
+            "CreateImage",
+            "DescribeImages",
+            "ModifyImageAttribute",
+            "DescribeImages",
+            "ModifyImageAttribute"
+        ]
     );
 }
 
@@ -145,7 +156,7 @@ async fn every_mistake_is_reported_with_its_path_and_nothing_is_made() {
             "diskDeviceMappings: an image has exactly one source; of instanceId and diskDeviceMappings give only one",
             "imageName: must not start with aliyun, got \"aliyun-web\"",
             "description: must not start with http://, got \"http://x\"",
-            "diskDeviceMappings[1].device: /dev/xvda is the device of diskDeviceMappings[0] already",
+            "diskDeviceMappings[1].device: is the device of diskDeviceMappings[0] already, got \"/dev/xvda\"",
             "diskDeviceMappings[1].diskType: diskDeviceMappings[0] is the system disk already, and there is at most one",
             "diskDeviceMappings[2].device: must be /dev/xvda to /dev/xvdz, got \"/dev/sda\"",
             "tags.aliyun1: a tag's key must not start with aliyun, got \"aliyun1\"",
@@ -228,7 +239,7 @@ async fn an_unknown_platform_is_a_warning() {
     assert_eq!(
         world.plugin.engine.warnings(),
         [
-            "platform: \"Centos\" is not one of the values known here (did you mean \"CentOS\"?); it is sent as it is"
+            "platform: is not one of the values known here and is sent as it is, got \"Centos\" (did you mean \"CentOS\"?)"
         ]
     );
 }
@@ -340,8 +351,8 @@ async fn what_the_cloud_cannot_clear_is_said_at_preview() {
     assert_eq!(
         world.plugin.engine.warnings(),
         [
-            "bootMode: cannot be cleared in the cloud: the image keeps \"UEFI\"",
-            "resourceGroupId: cannot be cleared in the cloud: the image keeps \"rg-other\"",
+            "bootMode: cannot be cleared in the cloud: the image keeps what it has, got \"UEFI\"",
+            "resourceGroupId: cannot be cleared in the cloud: the image keeps what it has, got \"rg-other\"",
         ]
     );
 }
@@ -388,10 +399,13 @@ async fn another_source_replaces_and_a_kept_name_is_freed_first() {
     assert!(diff.delete_before_replace);
     let diff = world.plugin.diff("web", &state, &with("fixed", "s-system"), &with("new", "s-other")).await;
     assert!(!diff.delete_before_replace, "the new name is free");
-    let diff = world
-        .plugin
-        .diff("web", &state, &with("web-0a1b2c3", "s-system"), &with("web-0a1b2c3", "s-other"))
-        .await;
+    let given = with("web-0a1b2c3", "s-system");
+    let diff = world.plugin.diff("web", &state, &given, &with("web-0a1b2c3", "s-other")).await;
+    assert!(diff.delete_before_replace, "a name that looks like an automatic one is given all the same");
+    let left_out = json!({ "snapshotId": "s-other" });
+    let filled_in = world.plugin.check_against("web", Some(given.clone()), left_out).await.unwrap();
+    assert_eq!(filled_in["imageName"], "web-0a1b2c3");
+    let diff = world.plugin.diff("web", &state, &given, &filled_in).await;
     assert!(!diff.delete_before_replace, "an automatic name is a new one in the replacement");
 }
 
@@ -477,9 +491,16 @@ async fn an_import_yields_inputs_whose_preview_is_empty() {
     let diff = world.plugin.diff("imported", &state, &inputs, &checked).await;
     check_detailed(&diff, &[]);
 
+    // What the image was made of nobody reports, so a program that says it is believed.
     let named = json!({ "imageName": "web", "instanceId": "i-running", "tags": { "a": "b" } });
-    let diff = world.plugin.diff("imported", &state, &inputs, &named).await;
-    assert!(diff.replaces.contains(&"instanceId".to_owned()), "another source is a replacement: {diff:?}");
+    let checked = world.plugin.check_against("imported", Some(inputs.clone()), named).await.unwrap();
+    check_detailed(&world.plugin.diff("imported", &state, &inputs, &checked).await, &[]);
+    let other = json!({ "imageName": "web", "instanceId": "i-stopped", "tags": { "a": "b" } });
+    let diff = world.plugin.diff("imported", &state, &checked, &other).await;
+    assert_eq!(diff.replaces, ["instanceId"], "what has been recorded is known");
+    let other = json!({ "imageName": "web", "snapshotId": "s-system", "tags": { "a": "b" } });
+    let diff = world.plugin.diff("imported", &state, &inputs, &other).await;
+    assert!(diff.replaces.contains(&"snapshotId".to_owned()), "the system disk is of another snapshot");
 }
 
 #[tokio::test]

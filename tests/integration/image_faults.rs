@@ -27,25 +27,6 @@ async fn an_answer_that_is_lost_makes_no_second_image() {
 }
 
 #[tokio::test]
-async fn a_killed_create_is_found_again_by_name_and_without() {
-    for inputs in [named(), json!({ "snapshotId": "s-system", "description": "auto" })] {
-        let mut world = World::new().await;
-        let checked = world.plugin.check("web", inputs.clone()).await.unwrap();
-        let (lost, _) = world.plugin.create("web", &checked).await.unwrap();
-        // The engine never got the answer. Its next run has another seed, so another automatic name.
-        world.restart_plugin().await;
-        let mut again = world.plugin.check("web", inputs.clone()).await.unwrap();
-        if inputs.get("imageName").is_none() {
-            again["imageName"] = "web-0123456".into();
-        }
-        let (found, state) = world.plugin.create("web", &again).await.unwrap();
-        assert_eq!(found, lost);
-        assert_eq!(state["imageName"], again["imageName"]);
-        assert_eq!(world.images().await.len(), 1);
-    }
-}
-
-#[tokio::test]
 async fn an_image_of_another_stack_is_never_taken_over() {
     let mut world = World::new().await;
     let auto = |name: &str| json!({ "snapshotId": "s-system", "imageName": name });
@@ -87,32 +68,38 @@ async fn a_token_that_outlived_its_image_makes_a_new_one() {
 async fn a_name_that_is_taken_says_by_whom_and_what_to_do() {
     let mut world = World::new().await;
     let (_, state) = world.plugin.up("web", named()).await;
-    let failed = world.plugin.create("other", &named()).await.unwrap_err();
-    assert!(failed.partial.is_none());
-    for part in
-        ["InvalidImageName.Duplicated", &text(&state["id"]), "pulumi import alicloud:ecs/image:Image other"]
-    {
-        assert!(failed.message.contains(part), "{part} in: {}", failed.message);
+    // Once by the process that knows of it, once by one that does not.
+    for _ in 0..2 {
+        let failed = world.plugin.create("other", &named()).await.unwrap_err();
+        assert!(failed.partial.is_none());
+        for part in [
+            "InvalidImageName.Duplicated",
+            &text(&state["id"]),
+            "pulumi import alicloud:ecs/image:Image other",
+        ] {
+            assert!(failed.message.contains(part), "{part} in: {}", failed.message);
+        }
+        assert_eq!(world.images().await.len(), 1);
+        world.restart_plugin().await;
     }
-    assert_eq!(world.images().await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_forced_replacement_of_a_kept_name_keeps_the_image() {
-    let options = Options { image_ready_after: Duration::ZERO, manual_clock: true, ..Options::default() };
-    let mut world = World::with(options).await;
-    let (inputs, old) = world.plugin.up("web", named()).await;
-    // The engine asks for a replacement without a diff: a create, then the deletion of the old one. The clock says that
-    // the image is from an earlier deployment.
-    world.control("POST", "/_emulator/clock", json!({ "advance_ms": 60_000 })).await;
-    world.restart_plugin().await;
-    let (id, new) = world.plugin.create("web", &inputs).await.unwrap();
-    world.plugin.delete("web", &old, &inputs).await.unwrap();
-    assert_eq!(world.images().await.len(), 1, "the image that the state holds is still there");
-    assert!(world.plugin.engine.warnings()[0].contains("deleteBeforeReplace"));
-    // A later deployment deletes it like any other.
-    world.plugin.delete("web", &new, &inputs).await.unwrap();
-    assert!(world.images().await.is_empty(), "{id}");
+async fn two_resources_of_one_program_cannot_have_one_name() {
+    let mut world =
+        World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
+    let mut rpc = world.plugin.rpc.clone();
+    let request = pulumi::pulumirpc::CreateRequest {
+        urn: urn("first"),
+        properties: Some(to_struct(&named())),
+        ..Default::default()
+    };
+    let first = tokio::spawn(async move { rpc.create(request).await });
+    world.plugin.engine.shows("Creating").await;
+    let failed = world.plugin.create("second", &named()).await.unwrap_err();
+    assert!(failed.message.contains(&urn("first")) && failed.partial.is_none(), "{failed:?}");
+    assert_eq!(world.images().await.len(), 1);
+    first.abort();
 }
 
 #[tokio::test]
@@ -174,7 +161,7 @@ async fn a_create_whose_first_look_fails_is_finished_by_the_next_up() {
         "features": { "nvmeSupport": "supported" } });
     world
         .faults(
-            json!([{ "action": "DescribeImages", "do": "error", "code": "Forbidden.RAM", "status": 403 }]),
+            json!([{ "action": "DescribeImages", "after": 1, "do": "error", "code": "Forbidden.RAM", "status": 403 }]),
         )
         .await;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
@@ -274,7 +261,7 @@ async fn a_refresh_after_a_half_done_create_still_shows_what_is_missing() {
     let (read, state) =
         world.plugin.read("web", &text(&state["id"]), &inputs, &state).await.unwrap().unwrap();
     let diff = world.plugin.diff("web", &state, &read, &inputs).await;
-    assert_eq!(diff.detailed, ["UPDATE licenseType"]);
+    assert_eq!(diff.detailed, ["UPDATE imageName", "UPDATE licenseType"]);
     let state = world.plugin.update("web", &state, &read, &inputs).await.unwrap();
     let diff = world.plugin.diff("web", &state, &inputs, &inputs).await;
     assert!(diff.detailed.is_empty(), "{diff:?}");
@@ -294,24 +281,35 @@ async fn tags_of_others_are_not_removed_before_a_refresh_shows_them() {
 }
 
 #[tokio::test]
-async fn an_image_that_somebody_deletes_while_it_is_made_leaves_nothing_behind() {
+async fn an_image_that_is_shown_no_more_while_it_is_made_is_kept_until_a_refresh_tells() {
     let mut world =
         World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     let (address, seen) = (world.cloud.address(), world.plugin.engine.shows("Creating"));
+    let image = async {
+        let state = control(address, "GET", "/_emulator/state", Json::Null).await;
+        let images = state["regions"][REGION]["images"].as_array().expect("a list").clone();
+        let made = |image: &&Json| text(&image["name"]).starts_with("web-unfinished-");
+        text(&images.iter().find(made).expect("it is being made")["id"])
+    };
     let delete = async {
         seen.await;
         control(
             address,
             "POST",
             "/_emulator/change",
-            json!([{ "region": REGION, "image": "web", "gone": true }]),
+            json!([{ "region": REGION, "image": image.await, "gone": true }]),
         )
         .await;
     };
     let (created, ()) = tokio::join!(world.plugin.create("web", &inputs), delete);
     let failed = created.unwrap_err();
-    assert!(failed.partial.is_none() && failed.message.contains("deleted by somebody else"), "{failed:?}");
+    assert!(failed.message.contains("though it did before. If somebody has deleted it"), "{failed:?}");
+    let (id, state) = failed.partial.expect("an answer may lag behind");
+    assert!(
+        world.plugin.read("web", &id, &inputs, &state).await.unwrap().is_none(),
+        "a refresh takes it out"
+    );
 }
 
 #[tokio::test]

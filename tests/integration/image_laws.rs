@@ -170,6 +170,7 @@ fn what_others_change_is_seen_by_refresh_shown_by_preview_and_repaired_by_up() {
                     }
                 }
                 value if property == "tags" => *there = tag_texts(&value),
+                _ if property == "licenseType" && *there == "Auto" => {}
                 value => *there = value,
             }
         }

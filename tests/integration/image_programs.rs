@@ -12,7 +12,6 @@ use crate::harness::{SIGNATURE, UNKNOWN, text};
 /// A snapshot that a program may name, and that is not there.
 pub(crate) const ABSENT_SNAPSHOT: &str = "s-elsewhere";
 /// What the cloud takes where a program gives no architecture.
-const DEFAULT_ARCHITECTURE: &str = "x86_64";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum When {
@@ -382,15 +381,29 @@ pub(crate) fn expected(old: &Json, new: &Json, cloud: &Json) -> Expected {
         let (before, after) = (value_of(old, property), value_of(new, property));
         // A name that is left out stays; so does what only the cloud has named so far.
         let after = if property == "imageName" { after.or(before.clone()) } else { after };
-        if before.is_none() && after.is_some() && after == reported(cloud, property) {
+        let there = reported(cloud, property);
+        if before.is_none() && after.is_some() && after == there {
+            continue;
+        }
+        // Whatever license there is satisfies a program that leaves it to the cloud.
+        if property == "licenseType" && before.is_none() && after == Some("Auto".into()) && there.is_some() {
             continue;
         }
         let written = if property == "imageName" { written_name(old, new) } else { property };
         let mut found = Vec::new();
-        differences(before.as_ref(), after.as_ref(), written.to_owned(), &mut found);
+        differences(before.as_ref(), after.as_ref(), there.as_ref(), written.to_owned(), &mut found);
         changes.extend(found.into_iter().map(|(kind, path)| (kind.to_owned(), path, when)));
     }
-    let replaced = changes.iter().any(|(.., when)| *when == When::Replace);
+    // What is left out of what the image was made of asks for nothing.
+    let is_cause = |(kind, path, when): &(String, String, When)| {
+        let is_element = path.ends_with(']');
+        let names_a_source = path.contains('.') && path.ends_with(".snapshotId");
+        *when == When::Replace && (kind != "DELETE" || is_element || names_a_source)
+    };
+    let replaced = changes.iter().any(is_cause);
+    if !replaced {
+        changes.retain(|(.., when)| *when == When::Update);
+    }
     if old["features"]["imdsSupport"] == "v2" && new["features"]["imdsSupport"] == "v1" && !replaced {
         return Expected::Refused(vec!["features.imdsSupport".to_owned()]);
     }
@@ -418,7 +431,6 @@ pub(crate) fn expected(old: &Json, new: &Json, cloud: &Json) -> Expected {
 fn value_of(program: &Json, property: &str) -> Option<Json> {
     match property {
         "imageName" => program.get("imageName").or_else(|| program.get("name")).cloned(),
-        "architecture" => program.get(property).cloned().or(Some(DEFAULT_ARCHITECTURE.into())),
         "tags" => program.get("tags").map(tag_texts),
         _ => program.get(property).cloned(),
     }
@@ -459,16 +471,23 @@ const REPORTED: [(&str, &str); 10] = [
 
 /// What the cloud reports of a property.
 fn reported(cloud: &Json, property: &str) -> Option<Json> {
+    if property == "diskDeviceMappings" {
+        let disks = cloud["disks"].as_array().into_iter().flatten().map(|disk| {
+            json!({ "device": disk["device"], "diskType": disk["kind"], "size": disk["size"], "snapshotId": disk["snapshot"] })
+        });
+        return Some(disks.collect());
+    }
     if property == "features" {
         return Some(json!({ "imdsSupport": cloud["imds_support"], "nvmeSupport": cloud["nvme_support"] }));
     }
     REPORTED.iter().find(|(name, _)| *name == property).map(|(_, there)| cloud[there].clone())
 }
 
-/// Paths as Pulumi writes them, as deep as both sides have something.
+/// Paths as Pulumi writes them, as deep as both sides have something. What begins to be said and is so in the cloud is none.
 fn differences(
     old: Option<&Json>,
     new: Option<&Json>,
+    cloud: Option<&Json>,
     path: String,
     found: &mut Vec<(&'static str, String)>,
 ) {
@@ -476,22 +495,33 @@ fn differences(
         (None, None) => {}
         (None, Some(new)) if is_nothing(new) => {}
         (Some(old), None) if is_nothing(old) => {}
+        (None, Some(new)) if path.contains(['.', '[']) && cloud == Some(new) => {}
         (None, Some(_)) => found.push(("ADD", path)),
         (Some(_), None) => found.push(("DELETE", path)),
         (Some(Json::Object(old)), Some(Json::Object(new))) => {
             let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for key in keys {
-                differences(old.get(key), new.get(key), format!("{path}{}", step(key)), found);
+                let cloud = cloud.and_then(|cloud| cloud.get(key));
+                differences(old.get(key), new.get(key), cloud, format!("{path}{}", step(key)), found);
             }
         }
         (Some(Json::Array(old)), Some(Json::Array(new))) => {
             for index in 0..old.len().max(new.len()) {
-                differences(old.get(index), new.get(index), format!("{path}[{index}]"), found);
+                let cloud = same_element(new.get(index), cloud);
+                differences(old.get(index), new.get(index), cloud, format!("{path}[{index}]"), found);
             }
         }
         (Some(old), Some(new)) if old == new => {}
         (Some(_), Some(_)) => found.push(("UPDATE", path)),
     }
+}
+
+/// The element of the cloud's list that says nothing else than this one.
+fn same_element<'a>(new: Option<&Json>, cloud: Option<&'a Json>) -> Option<&'a Json> {
+    let new = new?.as_object()?;
+    let same =
+        |there: &&Json| new.iter().all(|(key, value)| there.get(key).is_none_or(|there| there == value));
+    cloud?.as_array()?.iter().find(same)
 }
 
 /// Into a map: `.key` where that can be read, else `["the key"]`.
@@ -507,7 +537,8 @@ fn step(key: &str) -> String {
 pub(crate) fn not_in_effect(program: &Json, cloud: &Json) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut compare = |property: &str, there: &Json| {
-        if let Some(wanted) = value_of(program, property).filter(|wanted| wanted != there) {
+        let wanted = value_of(program, property).filter(|wanted| wanted != there);
+        if let Some(wanted) = wanted.filter(|wanted| property != "licenseType" || *wanted != "Auto") {
             wrong.push(format!("{property} is {there} and not {wanted}"));
         }
     };

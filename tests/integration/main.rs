@@ -20,3 +20,4 @@ mod image_programs;
 mod provider;
 mod recording;
 mod stack;
+mod whose_image;

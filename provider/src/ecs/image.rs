@@ -261,7 +261,7 @@ pub(crate) struct Image {
 /// What this process has been told or has done. None of it is needed to be right after a restart.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The marks of the entries that states hold, by the image's id. An entry of an older version has none.
+    /// The marks of the entries that states hold, by the image's id. An import and an older version's entry have none.
     marks: HashMap<String, HashSet<Option<String>>>,
     /// Which resource has a name, or is about to.
     names: HashMap<String, String>,
@@ -298,7 +298,8 @@ impl Image {
         let mut memory = self.memory();
         let Some(marks) = memory.marks.get_mut(id) else { return false };
         marks.remove(mark);
-        let others = !marks.is_empty();
+        // Only what a create has taken up has two entries, and each of them a mark.
+        let others = mark.is_some() && marks.iter().any(Option::is_some);
         if !others {
             memory.marks.remove(id);
         }

@@ -42,7 +42,11 @@ impl Account {
 }
 
 /// The image of the account that has a name now.
-pub(crate) async fn owner_of(client: &Client, context: &Context, name: &str) -> Result<Option<Owned>, Failure> {
+pub(crate) async fn owner_of(
+    client: &Client,
+    context: &Context,
+    name: &str,
+) -> Result<Option<Owned>, Failure> {
     let found = read(client, context, Some(name)).await?;
     Ok(found.into_iter().find(|image| image.name == name))
 }

@@ -63,9 +63,12 @@ pub(crate) async fn create(
     args: &ImageArgs,
     mark: &str,
 ) -> Result<Made, Failure> {
-    if [args.instance_id.is_some(), args.snapshot_id.is_some(), args.disk_device_mappings.is_some()] == [false; 3] {
+    if [args.instance_id.is_some(), args.snapshot_id.is_some(), args.disk_device_mappings.is_some()]
+        == [false; 3]
+    {
         return Err(Failure::Refused(
-            "an image needs a source: give exactly one of instanceId, snapshotId and diskDeviceMappings".to_owned(),
+            "an image needs a source: give exactly one of instanceId, snapshotId and diskDeviceMappings"
+                .to_owned(),
         ));
     }
     let request = request_of(args);
@@ -73,10 +76,14 @@ pub(crate) async fn create(
     let name = request.image_name.clone();
     if let Some(name) = &name {
         if let Some(other) = image.claim_name(name, context.urn()) {
-            return Err(Failure::Refused(format!(
-                "imageName: {other} of this program has the name {name:?} as well, and names are unique in an account and \
-                 region; give another imageName, or leave it out"
-            )));
+            let owner = owner_of(client, context, name).await?;
+            return Err(Failure::Refused(match owner {
+                Some(owner) => format!("{NAME_TAKEN}: {}", name_taken(context, name, Some(&owner.id))),
+                None => format!(
+                    "{NAME_TAKEN}: imageName: {other} of this program has the name {name:?} as well, and names are unique in \
+                     an account and region; give another imageName, or leave it out"
+                ),
+            }));
         }
         attempt.check_name_is_free(name).await?;
     }
@@ -114,9 +121,10 @@ impl Attempt<'_> {
         let images = self.client.account.images(self.client, self.context).await?;
         let Some(owner) = images.iter().find(|image| image.name == name) else { return Ok(()) };
         match describe(self.client, self.context, &owner.id).await? {
-            Some(seen) if seen.image_name.as_deref() == Some(name) => {
-                Err(Failure::Refused(format!("{NAME_TAKEN}: {}", name_taken(self.context, name, Some(&owner.id)))))
-            }
+            Some(seen) if seen.image_name.as_deref() == Some(name) => Err(Failure::Refused(format!(
+                "{NAME_TAKEN}: {}",
+                name_taken(self.context, name, Some(&owner.id))
+            ))),
             Some(_) | None => Ok(()),
         }
     }
@@ -176,7 +184,8 @@ impl Attempt<'_> {
             };
             // After an answer that led nowhere the next one is most likely new, and only not visible yet.
             let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
-            let seen = self.look(&id, patience).await.map_err(|failure| self.partial(&id, unfinished, failure))?;
+            let seen =
+                self.look(&id, patience).await.map_err(|failure| self.partial(&id, unfinished, failure))?;
             token = Unfinished::token_after(&token, &id);
             match seen {
                 Some(seen) if seen.image_name.as_deref() == Some(&unfinished.name) => {
@@ -200,7 +209,11 @@ impl Attempt<'_> {
 
     /// An image under the unfinished name, if a look confirms that it bears it. One that could not be made is of no use to
     /// anybody and stands in the way, so it is deleted.
-    async fn take_up(&self, listed: Option<&Owned>, unfinished: &Unfinished) -> Result<Option<Made>, Failure> {
+    async fn take_up(
+        &self,
+        listed: Option<&Owned>,
+        unfinished: &Unfinished,
+    ) -> Result<Option<Made>, Failure> {
         let Some(owned) = listed else { return Ok(None) };
         let Some(seen) = describe(self.client, self.context, &owned.id).await? else { return Ok(None) };
         if seen.image_name.as_deref() != Some(&unfinished.name) {

@@ -43,7 +43,8 @@ fn imds(properties: &Properties) -> Option<&str> {
 
 /// A program that begins to leave the license to the cloud is content with what the cloud has made of it.
 fn is_satisfied_by_any(change: &Change, state: &Properties, news: &Properties) -> bool {
-    let text = |properties: &Properties| properties.get("licenseType").and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |properties: &Properties| properties.get("licenseType").and_then(Value::as_str).map(str::to_owned);
     change.path.first_key() == Some("licenseType")
         && change.kind == ChangeKind::Add
         && text(news).as_deref() == Some(AUTO)
@@ -66,7 +67,8 @@ fn is_believed(
         ChangeKind::Add if key == "instanceId" || key == "snapshotId" => {
             let source_known = ["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source));
             let Some(source) = news.get(key).and_then(Value::as_str) else { return false };
-            let contradicted = key == "snapshotId" && system_snapshot(state).is_some_and(|system| system != source);
+            let contradicted =
+                key == "snapshotId" && system_snapshot(state).is_some_and(|system| system != source);
             if source_known || contradicted {
                 return false;
             }
@@ -90,7 +92,8 @@ fn system_snapshot(state: &Properties) -> Option<&str> {
     };
     let is_system = |mapping: &&Value| {
         text(mapping, "diskType").as_deref() == Some("system")
-            || (text(mapping, "diskType").is_none() && text(mapping, "device").as_deref() == Some("/dev/xvda"))
+            || (text(mapping, "diskType").is_none()
+                && text(mapping, "device").as_deref() == Some("/dev/xvda"))
     };
     let Value::Object(system) = mappings.iter().find(is_system)?.plain() else { return None };
     system.get("snapshotId").and_then(Value::as_str).filter(|snapshot| !snapshot.is_empty())

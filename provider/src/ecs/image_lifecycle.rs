@@ -10,9 +10,11 @@ use crate::ecs::image::{ImageArgs, ImageState};
 use crate::ecs::image_create::Made;
 use crate::ecs::image_delete::delete;
 use crate::ecs::image_look::describe;
-use crate::ecs::image_state::{AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state};
+use crate::ecs::image_state::{
+    AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state,
+};
 use crate::ecs::image_update::{Change, Otherwise, finish};
-use crate::ecs::image_wait::{Unusable, is_usable, progress, wait_until_usable};
+use crate::ecs::image_wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// From an image that exists to one that is as wanted: usable, with what CreateImage cannot set, and last with its own name.
 pub(crate) async fn settle(
@@ -114,7 +116,14 @@ pub(crate) async fn read(
     old: Option<Old<ImageArgs, ImageState>>,
 ) -> Result<Option<Read<ImageArgs, ImageState>>, Failure> {
     let region = client.api.region();
-    let Some(seen) = describe(client, context, id).await? else {
+    let seen = match &old {
+        // Nobody has seen it yet, so that it is not shown may only mean that it is new.
+        Some(old) if old.state.kept.unfinished.is_some() && old.state.status.is_none() => {
+            wait_until_visible(client, context, id).await?
+        }
+        Some(_) | None => describe(client, context, id).await?,
+    };
+    let Some(seen) = seen else {
         return match &old {
             Some(old) => client.prove_absence(id, old.state.region_id.as_deref()).map(|()| None),
             None => Ok(None),

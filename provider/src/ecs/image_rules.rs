@@ -52,7 +52,10 @@ fn check_tag_cases<'a>(keys: impl Iterator<Item = &'a String>, findings: &mut Fi
         if let Some(first) = seen.insert(key.to_lowercase(), key) {
             findings.fail(
                 Path::property("tags").key(key),
-                format!("differs from the key {} in case only, and the cloud takes both for one", quote(first)),
+                format!(
+                    "differs from the key {} in case only, and the cloud takes both for one",
+                    quote(first)
+                ),
             );
         }
     }
@@ -98,7 +101,11 @@ pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Fi
         (features.key("nvmeSupport"), both(|features| &features.nvme_support)),
     ] {
         if let (Some(old), None) = (known(&old).filter(|old| !old.is_empty()), new) {
-            findings.warn_got(path, "cannot be cleared in the cloud: the image keeps what it has", quote(old));
+            findings.warn_got(
+                path,
+                "cannot be cleared in the cloud: the image keeps what it has",
+                quote(old),
+            );
         }
     }
 }

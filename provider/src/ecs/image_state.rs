@@ -202,7 +202,12 @@ pub(crate) enum Effect {
 
 /// Whether the cloud reports of a property what the program says. `given` are the keys of the tags that the program has
 /// given so far; tags of others are none of its business.
-pub(crate) fn effect(property: &str, args: &ImageArgs, state: &ImageState, given: &BTreeSet<String>) -> Effect {
+pub(crate) fn effect(
+    property: &str,
+    args: &ImageArgs,
+    state: &ImageState,
+    given: &BTreeSet<String>,
+) -> Effect {
     let now = &state.args;
     let silent = match property {
         "licenseType" => now.license_type.is_none(),
@@ -214,7 +219,8 @@ pub(crate) fn effect(property: &str, args: &ImageArgs, state: &ImageState, given
                 let silent = |wanted: &Option<Input<String>>, now: &Option<Input<String>>| {
                     known(wanted).is_some() && now.is_none()
                 };
-                silent(&wanted.imds_support, &now.imds_support) || silent(&wanted.nvme_support, &now.nvme_support)
+                silent(&wanted.imds_support, &now.imds_support)
+                    || silent(&wanted.nvme_support, &now.nvme_support)
             }
             (None, _) => false,
         },

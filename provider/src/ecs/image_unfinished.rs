@@ -37,16 +37,24 @@ pub(crate) struct Unfinished {
 impl Unfinished {
     /// For a resource of the provider with this id, which gives `request` without a token. `given` says whether the program
     /// names the image; then another name is another request.
-    pub(crate) fn new(provider: &str, urn: &str, region: &str, request: &CreateImageRequest, given: bool) -> Self {
+    pub(crate) fn new(
+        provider: &str,
+        urn: &str,
+        region: &str,
+        request: &CreateImageRequest,
+        given: bool,
+    ) -> Self {
         let own_name = request.image_name.as_deref().unwrap_or_default();
-        let mut sent = CreateImageRequest { client_token: None, image_name: None, ..request.clone() }.parameters();
+        let mut sent =
+            CreateImageRequest { client_token: None, image_name: None, ..request.clone() }.parameters();
         if given {
             sent.push(("ImageName".to_owned(), own_name.to_owned()));
         }
         sent.sort_unstable();
         let resource = digest([VERSION, provider, urn]);
         let parts = [VERSION, provider, urn, region];
-        let request = digest(parts.into_iter().chain(sent.iter().flat_map(|(name, value)| [name.as_str(), value])));
+        let request =
+            digest(parts.into_iter().chain(sent.iter().flat_map(|(name, value)| [name.as_str(), value])));
         let of_resource = format!("{MARK}{}-", &resource[..DIGITS]);
         let stem: String = match given {
             true => own_name.to_owned(),
@@ -70,8 +78,9 @@ impl Unfinished {
 
 /// Whether a name says that its image is unfinished.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    let is_digits =
-        |part: &str| part.len() == DIGITS && part.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    let is_digits = |part: &str| {
+        part.len() == DIGITS && part.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+    };
     name.rsplit_once(MARK)
         .and_then(|(_, digits)| digits.split_once('-'))
         .is_some_and(|(resource, request)| is_digits(resource) && is_digits(request))
@@ -118,7 +127,10 @@ mod tests {
         let made = unfinished(&request(), true);
         assert_eq!(made.name, "golden-unfinished-2e5a27d02d3b-b613b27a0c9b");
         assert_eq!(made.token, "pulumi-b613b27a0c9b3c3a814a68cbb46fd380941697444fbf66d9aeafa895");
-        assert_eq!(Unfinished::token_after(&made.token, "m-1"), "pulumi-abe6800a5f62e6344dea605ec1afd631ef64a5d9572ec81037e67131");
+        assert_eq!(
+            Unfinished::token_after(&made.token, "m-1"),
+            "pulumi-abe6800a5f62e6344dea605ec1afd631ef64a5d9572ec81037e67131"
+        );
     }
 
     #[test]
@@ -163,7 +175,9 @@ mod tests {
         assert!(is_unfinished(&made.name) && made.is_of_resource(&made.name));
         let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), true);
         assert!(!made.is_of_resource(&other.name));
-        for name in ["web", "web-unfinished-", "web-unfinished-business-2024", "web-unfinished-0123456789ab-x"] {
+        for name in
+            ["web", "web-unfinished-", "web-unfinished-business-2024", "web-unfinished-0123456789ab-x"]
+        {
             assert!(!is_unfinished(name), "{name}");
         }
     }

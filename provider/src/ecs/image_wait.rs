@@ -136,6 +136,23 @@ pub(crate) async fn wait_until_usable(
     }
 }
 
+/// A new image, as soon as it is visible; `None` if it is not for so long that it must be gone.
+pub(crate) async fn wait_until_visible(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Described>, Failure> {
+    let wait = Wait::begin(client, context);
+    loop {
+        let last = wait.elapsed() >= client.pace.invisible;
+        let seen = describe(client, context, id).await?;
+        if seen.is_some() || last {
+            return Ok(seen);
+        }
+        wait.pause_within(client.pace.invisible).await?;
+    }
+}
+
 /// Older installations do not report `Usable`; there the status has to do. An image that somebody has deprecated was usable
 /// once, and is waited for no more.
 pub(crate) fn is_usable(image: &Described) -> bool {

@@ -24,7 +24,7 @@ pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDevice
 pub use self::delete_image::{DeleteImageRequest, DeleteImageResponse};
 pub use self::delete_snapshot::{DeleteSnapshotRequest, DeleteSnapshotResponse};
 pub use self::describe_images::{
-    DescribeImagesRequest, DescribeImagesResponse, Image, Status, ImageDiskDeviceMapping, ImageFeatures,
+    DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
 pub use self::describe_instances::{DescribeInstancesRequest, DescribeInstancesResponse, Instance};
 pub use self::describe_snapshots::{DescribeSnapshotsRequest, DescribeSnapshotsResponse, Snapshot};

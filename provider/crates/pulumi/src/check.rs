@@ -511,7 +511,10 @@ mod tests {
         let (checked, findings) =
             run(properties(json!({"tags": {"__owner": "a", "__defaults": "b", "x": "c"}})));
         assert_eq!(findings.failures.len(), 1, "three tags are one too many");
-        assert_eq!(checked["tags"], properties(json!({"t": {"__owner": "a", "__defaults": "b", "x": "c"}}))["t"]);
+        assert_eq!(
+            checked["tags"],
+            properties(json!({"t": {"__owner": "a", "__defaults": "b", "x": "c"}}))["t"]
+        );
         let (checked, _) = run(properties(json!({"tags": {"a": "b", "__defaults": []}})));
         assert_eq!(checked["tags"], properties(json!({"t": {"a": "b"}}))["t"]);
     }

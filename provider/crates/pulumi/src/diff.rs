@@ -43,14 +43,38 @@ pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec
     changes
 }
 
+/// What differs between old and new inputs.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// What changes the resource.
+    pub effective: Vec<Change>,
+    /// What is left out of a property that replaces. By itself it changes nothing; in a replacement it is part of the picture.
+    pub left_out: Vec<Change>,
+}
+
+impl Changes {
+    /// All that a user is shown.
+    pub fn shown(mut self) -> Vec<Change> {
+        if self.effective.iter().any(|change| change.replace) {
+            self.effective.append(&mut self.left_out);
+            self.effective.sort_by(|one, other| one.path.cmp(&other.path));
+        }
+        self.effective
+    }
+}
+
 /// The differences from `olds` to `news` that change a resource whose outputs are `state`.
-pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Vec<Change> {
-    let mut changes = compare(object, olds, news);
-    changes.retain(|change| match change.kind {
-        ChangeKind::Add => !names_what_is(object, state, news, &change.path),
-        ChangeKind::Delete => !change.replace || names_another_by_absence(object, &change.path),
-        ChangeKind::Update => true,
-    });
+pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Changes {
+    let mut changes = Changes::default();
+    for change in compare(object, olds, news) {
+        match change.kind {
+            ChangeKind::Add if names_what_is(object, state, news, &change.path) => {}
+            ChangeKind::Delete if change.replace && !names_another_by_absence(object, &change.path) => {
+                changes.left_out.push(change);
+            }
+            ChangeKind::Add | ChangeKind::Delete | ChangeKind::Update => changes.effective.push(change),
+        }
+    }
     changes
 }
 
@@ -94,9 +118,9 @@ fn agree_at(new: &Value, now: &Value, steps: &[Step]) -> bool {
 /// Whether two elements of a list cannot be the same one.
 fn contradicts(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Object(one), Value::Object(other)) => one
-            .iter()
-            .any(|(key, value)| other.get(key).is_some_and(|other| other.plain() != value.plain())),
+        (Value::Object(one), Value::Object(other)) => {
+            one.iter().any(|(key, value)| other.get(key).is_some_and(|other| other.plain() != value.plain()))
+        }
         (one, other) => one != other,
     }
 }
@@ -252,19 +276,16 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_against(
-        state: serde_json::Value,
-        olds: Properties,
-        news: Properties,
-        expected: &[&str],
-    ) {
-        let found: Vec<String> = changes(&ObjectType::of::<Args>().unwrap(), &properties(state), &olds, &news)
-            .into_iter()
-            .map(|change| {
-                let verb = if change.replace { "replace" } else { "update" };
-                format!("{verb} {:?} {}", change.kind, change.path)
-            })
-            .collect();
+    fn check_against(state: serde_json::Value, olds: Properties, news: Properties, expected: &[&str]) {
+        let found: Vec<String> =
+            changes(&ObjectType::of::<Args>().unwrap(), &properties(state), &olds, &news)
+                .shown()
+                .into_iter()
+                .map(|change| {
+                    let verb = if change.replace { "replace" } else { "update" };
+                    format!("{verb} {:?} {}", change.kind, change.path)
+                })
+                .collect();
         assert_eq!(found, expected);
     }
 
@@ -309,6 +330,15 @@ mod tests {
             json!({"disks": [{"size": 40, "source": "s-1"}, {"size": 5}]}),
             json!({"disks": [{"size": 40}]}),
             &["replace Delete disks[0].source", "replace Delete disks[1]"],
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_shown_in_a_replacement_for_another_reason() {
+        check(
+            json!({"architecture": "arm64", "disks": [{"size": 40}]}),
+            json!({"disks": [{"size": 50}]}),
+            &["replace Delete architecture", "replace Update disks[0].size"],
         );
     }
 

@@ -93,7 +93,9 @@ impl Failure {
             Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
                 Failure::Partial { id, state, inputs: encode(args).ok(), unapplied, reasons }
             }
-            plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => plain,
+            plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
+                plain
+            }
         }
     }
 

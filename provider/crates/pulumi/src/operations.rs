@@ -21,8 +21,8 @@ use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
-    Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create, preview_update,
-    unapplied,
+    Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
+    preview_update, unapplied,
 };
 use crate::value::{
     Properties, Value, conceal, from_struct, is_unknown, quote, reveal, secret_paths, to_struct,
@@ -170,7 +170,8 @@ impl<P: Provider> Operations<P> {
             let olds = without_defaults(olds, &canonical);
             // A replacement starts anew, so what an update may not do does not bind it.
             let state = Properties::new();
-            if !changes(&types.args, &state, &olds, &canonical).iter().any(|change| change.replace) {
+            if !changes(&types.args, &state, &olds, &canonical).effective.iter().any(|change| change.replace)
+            {
                 resource.check_update(olds, &canonical, &mut rules)?;
             }
         }
@@ -268,9 +269,10 @@ impl<P: Provider> Operations<P> {
         let olds = without_defaults(alias::canonical(object, olds), &news);
 
         let mut changes = changes(object, &old_state, &olds, &news);
-        for text in resource.reconsider(&old_state, &olds, &news, &mut changes)? {
+        for text in resource.reconsider(&old_state, &olds, &news, &mut changes.effective)? {
             self.tell_once(&request.urn, redactor.redact(&text));
         }
+        let mut changes = changes.shown();
         for name in unapplied(&old_state) {
             let path = Path::property(&name);
             if object.properties.contains_key(&name)
@@ -489,9 +491,12 @@ impl<P: Provider> Operations<P> {
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &args, &types.args));
         let olds = without_defaults(old_args.clone(), &args);
         let mut changes = changes(&types.args, &plain_state, &olds, &args);
-        resource.reconsider(&plain_state, &olds, &args, &mut changes)?;
-        let mut changed: HashSet<String> =
-            changes.iter().filter_map(|change| change.path.first_key().map(str::to_owned)).collect();
+        resource.reconsider(&plain_state, &olds, &args, &mut changes.effective)?;
+        let mut changed: HashSet<String> = changes
+            .effective
+            .iter()
+            .filter_map(|change| change.path.first_key().map(str::to_owned))
+            .collect();
         let unapplied = unapplied(&plain_state);
         changed.extend(unapplied.iter().cloned());
         if let Some(client) = lock(&self.client).clone() {

@@ -214,7 +214,8 @@ impl<P: Provider> ResourceProvider for Server<P> {
     }
 
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Result<Response<rpc::DiffResponse>, Status> {
-        self.run(request, |operations, request, redactor| async move { operations.diff(request, &redactor) }).await
+        self.run(request, |operations, request, redactor| async move { operations.diff(request, &redactor) })
+            .await
     }
 
     async fn create(

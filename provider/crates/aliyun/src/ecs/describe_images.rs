@@ -10,7 +10,12 @@ use crate::transport::HttpResponse;
 use crate::{answer, lenient};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Status { #[default] Available, Every, Only(String) }
+pub enum Status {
+    #[default]
+    Available,
+    Every,
+    Only(String),
+}
 
 /// Which images to describe. Without `status` only `Available` ones are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -220,7 +225,11 @@ impl Action for DescribeImagesRequest {
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();
         params.text("ImageId", self.image_id.as_ref());
-        let status = match &self.status { Status::Available => None, Status::Every => Some("ALL".to_owned()), Status::Only(s) => Some(s.clone()) };
+        let status = match &self.status {
+            Status::Available => None,
+            Status::Every => Some("ALL".to_owned()),
+            Status::Only(s) => Some(s.clone()),
+        };
         params.text("Status", status.as_ref());
         params.text("ImageName", self.image_name.as_ref());
         params.text("ImageFamily", self.image_family.as_ref());

@@ -99,7 +99,7 @@ class Scene:
         self.say(self.operation.after)
 
     def run(self, **options):
-        return self.stack.run(self.operation.command, "--yes", "--skip-preview", **options)
+        return self.stack.run(self.operation.command, "--yes", **options)
 
     def unharmed(self):
         """The calls that the operation makes, and what it leaves."""
@@ -115,7 +115,7 @@ class Scene:
         self.begin()
         started = queue.Queue()
         self.proxy.watch(instant, lambda: strike(started.get(timeout=PATIENCE)))
-        process = self.stack.start(self.operation.command, "--yes", "--skip-preview")
+        process = self.stack.start(self.operation.command, "--yes")
         started.put(process)
         printed = self.stack.end(process, PATIENCE)
         with self.proxy.turn:
@@ -160,7 +160,7 @@ class Scene:
             assert not deployment.get("resources")
             return
         self.stack.preview("--expect-no-changes")
-        self.stack.run("destroy", "--yes", "--skip-preview")
+        self.stack.run("destroy", "--yes")
         assert self.cloud.images() == {}
         assert self.cloud.snapshots().keys() <= STOCK
         assert images_of(self.stack.deployment()) == []

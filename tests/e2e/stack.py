@@ -19,6 +19,8 @@ CLOUD_VARIABLES = (
 )  # fmt: skip
 # The commands that ask the program, or its language host, something.
 HOSTED = ("up", "preview", "refresh", "destroy")
+# What begins after the preview.
+DEED = re.compile(r"^(?:Updating|Refreshing|Destroying) \(.*\):$", re.M)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -121,11 +123,14 @@ class Stack:
         words += [word for name, value in (secret or {}).items() for word in ("--secret", f"{name}={value}")]
         self.run("config", "set-all", "--path", *words)
 
-    def up(self, **options):
-        return self.run("up", "--yes", "--skip-preview", **options)
+    def up(self, *args, **options):
+        return self.run("up", "--yes", *args, **options)
 
     def preview(self, *args, **options):
         return self.run("preview", *args, **options)
+
+    def urn(self, name):
+        return self.resources()[name]["urn"]
 
     def steps(self):
         """What a preview announces: the operation for each resource that is not left as it is."""
@@ -204,7 +209,8 @@ def images_of(deployment):
 
 
 def diagnostics(printed):
-    """The closing part, in which the command repeats each message once."""
+    """The closing part, in which the command repeats each message once; not the preview's before it."""
+    printed = DEED.split(printed)[-1]
     return re.split(r"^(?:Outputs|Resources):$", printed.split("\nDiagnostics:\n", 1)[-1], flags=re.M)[0]
 
 

@@ -17,14 +17,16 @@ SLOW_MS = "600000"
 # The operation, and the call in which the signal comes. Where a call is answered, the wait is the one for
 # the next look.
 WAITS = {
+    "create: the account's images": ("create, named", Instant(BEFORE, "DescribeImages", 1)),
     "create: CreateImage under way": ("create, named", Instant(BEFORE, "CreateImage", 1)),
     "create: CreateImage carried out": ("create, named", Instant(UNANSWERED, "CreateImage", 1)),
     "create: before the first look": ("create, named", Instant(ANSWERED, "CreateImage", 1)),
-    "create: the first look": ("create, named", Instant(BEFORE, "DescribeImages", 1)),
-    "create: until usable, a look": ("create, named", Instant(BEFORE, "DescribeImages", 2)),
-    "create: until usable, between looks": ("create, named", Instant(ANSWERED, "DescribeImages", 1)),
+    "create: the first look": ("create, named", Instant(BEFORE, "DescribeImages", 2)),
+    "create: until usable, a look": ("create, named", Instant(BEFORE, "DescribeImages", 3)),
+    "create: until usable, between looks": ("create, named", Instant(ANSWERED, "DescribeImages", 2)),
     "create: ModifyImageAttribute": ("create, named", Instant(BEFORE, "ModifyImageAttribute", 1)),
-    "create: read-back": ("create, named", Instant(BEFORE, "DescribeImages", 4)),
+    "create: read-back": ("create, named", Instant(BEFORE, "DescribeImages", 5)),
+    "create: the name": ("create, named", Instant(BEFORE, "ModifyImageAttribute", 2)),
     "update: ModifyImageAttribute": ("update", Instant(BEFORE, "ModifyImageAttribute", 1)),
     "update: JoinResourceGroup": ("update", Instant(BEFORE, "JoinResourceGroup", 1)),
     "update: UntagResources": ("update", Instant(BEFORE, "UntagResources", 1)),
@@ -35,7 +37,8 @@ WAITS = {
     "delete: until gone, a look": ("delete", Instant(BEFORE, "DescribeImages", 1)),
     "delete: until gone, between looks": ("delete", Instant(ANSWERED, "DescribeImages", 1)),
     "delete: DeleteSnapshot": ("delete", Instant(BEFORE, "DeleteSnapshot", 1)),
-    "refresh: the look": ("refresh", Instant(BEFORE, "DescribeImages", 1)),
+    "refresh: the preview's look": ("refresh", Instant(BEFORE, "DescribeImages", 1)),
+    "refresh: the look": ("refresh", Instant(BEFORE, "DescribeImages", 2)),
 }
 METHODS = {"create, named": "Create", "update": "Update", "delete": "Delete", "refresh": "Read"}
 # What the cloud has to ignore for a look to show that there is something to wait for.
@@ -77,5 +80,6 @@ def interrupt(scene, instant, operation):
     scene.harmed(instant, press)
     stack.env["PULUMI_ALICLOUD_POLL_MS"] = pace
     scene.proxy.ignored = set()
-    (answered,) = [call.ended for call in stack.plugin_calls() if call.method == METHODS[operation]]
+    # The preview before it has calls of its own.
+    answered = max(call.ended for call in stack.plugin_calls() if call.method == METHODS[operation])
     return answered - pressed[0], ended[0] - pressed[0]

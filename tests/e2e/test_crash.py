@@ -48,4 +48,4 @@ def repair(scene, victim):
     scene.run()
     if scene.stack.deployment().get("pending_operations"):
         # The engine goes on warning of a create that it has not seen the end of, until it is told that all is well.
-        scene.stack.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--expect-no-changes")
+        scene.stack.run("refresh", "--yes", "--clear-pending-creates", "--expect-no-changes")

@@ -62,7 +62,7 @@ def test_the_program_that_is_written_of_imported_images_changes_nothing(
     for reported in ("createTime", "CreateTime", "create_time", "progress", "importOss", "import_oss"):
         assert reported not in written, written
     stack.preview("--expect-no-changes")
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.run("refresh", "--yes", "--expect-no-changes")
     stack.up()
     stack.preview("--expect-no-changes")
     assert cloud.changes() == []

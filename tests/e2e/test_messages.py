@@ -125,7 +125,7 @@ def test_credentials_from_the_environment(program, cloud):
     }
     stack.up()
     assert len(cloud.images()) == 1
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
     assert emulator.KEY_SECRET not in stack.kept_text()
 

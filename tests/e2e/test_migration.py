@@ -175,7 +175,7 @@ def test_a_stack_of_the_official_provider_lives_on(taken_over, cloud):
     # The feature that its author asked for was given; the state is from before that.
     nvme(cloud, stack, "supported")
     stack.preview("--expect-no-changes")
-    stack.run("refresh", "--yes", "--skip-preview")
+    stack.run("refresh", "--yes")
     stack.preview("--expect-no-changes")
 
     # The present name in place of the old one is no change either.
@@ -199,7 +199,7 @@ def test_a_stack_of_the_official_provider_lives_on(taken_over, cloud):
     assert cloud.images()[images["by_mappings"]]["name"] == "renamed"
     stack.preview("--expect-no-changes")
 
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
     assert stack.resources() == {}
     assert emulator.KEY_SECRET not in stack.kept_text()
@@ -211,7 +211,7 @@ def test_what_the_official_provider_left_undone_is_seen_and_mended(taken_over, c
     stack = taken_over
     nvme(cloud, stack, "unsupported")
     stack.preview("--expect-no-changes")
-    stack.run("refresh", "--yes", "--skip-preview")
+    stack.run("refresh", "--yes")
     assert stack.steps() == {"by_mappings": "update"}
     stack.up()
     (call,) = cloud.changes()
@@ -231,7 +231,7 @@ def test_a_stack_of_the_official_provider_is_destroyed_at_once(taken_over, cloud
     cloud.control("POST", "change", {"region": emulator.REGION, "image": forced["id"], "used_by": ["i-running"]})
     made_along = {disk["snapshot"] for disk in forced["disks"]}
     assert made_along and made_along <= cloud.snapshots().keys()
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
     assert stack.resources() == {}
     assert cloud.snapshots().keys() >= {"s-system", "s-data"}
@@ -241,7 +241,7 @@ def test_a_stack_of_the_official_provider_is_destroyed_at_once(taken_over, cloud
 # What this provider's state holds beyond the published one's. README.md tells users.
 OURS_ALONE = {
     "imageOwnerAlias", "isCopied", "isSelfShared", "isSubscribed", "isSupportCloudinit", "isSupportIoOptimized",
-    "osName", "osNameEn", "osType", "productCode", "progress", "size",
+    "osName", "osNameEn", "osType", "productCode", "progress", "regionId", "size",
 }  # fmt: skip
 
 # One of each source, and between them every property that an image has.

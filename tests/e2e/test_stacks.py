@@ -10,7 +10,7 @@ import pytest
 from emulator import KEY_ID, KEY_SECRET, Call, Emulator
 from languages import ROOT
 from stack import diagnostics
-from test_lifecycle import IMAGE, by_name, sorted_calls, tag, wait_until_usable
+from test_lifecycle import IMAGE, by_name, in_order, is_of_creation, sorted_calls, tag, wait_until_usable
 
 # A stack's region is called as its owner likes.
 REGION = "cn-hangzhou"
@@ -127,15 +127,13 @@ def test_images_live_on_a_stack(on_stack, cloud):
     web, auto, disks = ids["web"], ids["auto"], ids["disks"]
     assert by_name(changes(cloud)) == {
         "web": {
-            "ImageName": "web",
             "SnapshotId": "s-system",
             "Description": "made on a stack",
             "Tag.1.Key": "Team",
             "Tag.1.Value": "web",
         },
-        ids["autoName"]: {"ImageName": ids["autoName"], "InstanceId": "i-running"},
+        ids["autoName"]: {"InstanceId": "i-running"},
         "disks": {
-            "ImageName": "disks",
             "DiskDeviceMapping.1.SnapshotId": "s-system",
             "DiskDeviceMapping.1.Size": "50",
             "DiskDeviceMapping.2.SnapshotId": "s-data",
@@ -172,17 +170,19 @@ def test_images_live_on_a_stack(on_stack, cloud):
     cloud.forget_requests()
     stack.up()
     ids = stack.outputs()
-    order = [(call.action, call.params.get("ImageId") or call.params["ImageName"]) for call in changes(cloud)]
+    order = in_order(changes(cloud))
     assert sorted(order) == sorted(
         [
             ("DeleteImage", web),
             ("CreateImage", "web"),
-            ("CreateImage", ids["autoName"]),
+            ("named", "web"),
+            ("CreateImage", "auto"),
+            ("named", ids["autoName"]),
             ("DeleteImage", auto),
         ]
     )
     assert order.index(("DeleteImage", web)) < order.index(("CreateImage", "web"))
-    assert order.index(("CreateImage", ids["autoName"])) < order.index(("DeleteImage", auto))
+    assert order.index(("named", ids["autoName"])) < order.index(("DeleteImage", auto))
     web, auto = ids["web"], ids["auto"]
     assert set(cloud.images()) == {web, auto, disks}
 
@@ -190,13 +190,14 @@ def test_images_live_on_a_stack(on_stack, cloud):
     cloud.call("ModifyImageAttribute", ImageId=web, Description="changed by hand")
     cloud.call("UntagResources", ResourceType="image", **{"ResourceId.1": web, "TagKey.1": "Team"})
     cloud.call("DeleteImage", ImageId=disks)
-    stack.run("refresh", "--yes", "--skip-preview")
+    stack.run("refresh", "--yes")
     assert stack.resources()["web"]["outputs"]["description"] == "changed by hand"
     assert stack.steps() == {"web": "update", "disks": "create"}
     cloud.forget_requests()
     stack.up()
-    made_again = [call for call in changes(cloud) if call.action == "CreateImage"]
-    assert {call.params["ImageName"] for call in made_again} == {"disks"}
+    made_again = [call for call in changes(cloud) if is_of_creation(call)]
+    assert set(in_order(made_again)) == {("CreateImage", "disks"), ("named", "disks")}
+    assert made_again[-1].params["ImageName"] == "disks"
     assert sorted_calls(call for call in changes(cloud) if call not in made_again) == sorted_calls(
         [
             Call("ModifyImageAttribute", {"ImageId": web, "Description": "described anew"}),
@@ -219,7 +220,7 @@ def test_images_live_on_a_stack(on_stack, cloud):
     assert [(call.action, call.params["ImageId"]) for call in changes(cloud)] == [("DeleteImage", elsewhere)]
 
     settled(stack, cloud)
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert sorted((call.action, call.params["ImageId"]) for call in changes(cloud)) == sorted(
         ("DeleteImage", image) for image in (web, auto, disks)
     )
@@ -233,7 +234,7 @@ def settled(stack, cloud):
     """Neither a preview nor a refresh finds anything to do."""
     cloud.forget_requests()
     stack.preview("--expect-no-changes")
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.run("refresh", "--yes", "--expect-no-changes")
     stack.preview("--expect-no-changes")
     assert changes(cloud) == []
 
@@ -243,7 +244,7 @@ def test_what_a_stack_does_not_report_is_no_change(on_stack, cloud):
     stack = on_stack(ONE_IMAGE.replace('"s-system"', f'"s-system", {newer}'), department="37", resourceGroup="71")
     stack.up()
     settled(stack, cloud)
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
 
 
@@ -252,10 +253,10 @@ def test_the_place_is_found_by_the_name_of_its_resource_group(on_stack, cloud):
     stack = on_stack(PROGRAM, resourceGroupSetName="rs-demo", **{"endpoints[0].ascm": cloud.url})
     stack.set(snapshot="s-system", instance="i-running", description="made on a stack", team="web")
     stack.up()
-    assert sorted(call.action for call in changes(cloud)) == ["CreateImage"] * 3
+    assert sorted(call.action for call in changes(cloud)) == ["CreateImage"] * 3 + ["ModifyImageAttribute"] * 3
     lookups = [entry for entry in cloud.requests() if entry["action"] == "ListResourceGroup"]
     assert [entry["params"]["resourceGroupName"] for entry in lookups] == ["rs-demo"]
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
 
     stack.set(**{"alicloud:resourceGroupSetName": "rs-absent"})
@@ -277,8 +278,8 @@ def test_everything_from_the_stack_s_own_variables(program, cloud, flavour):
     }
     stack.env |= {f"{flavour.upper()}_{name}": value for name, value in values.items()}
     stack.up()
-    assert by_name(changes(cloud)) == {"web": {"ImageName": "web", "SnapshotId": "s-system"}}
-    stack.run("destroy", "--yes", "--skip-preview")
+    assert by_name(changes(cloud)) == {"web": {"SnapshotId": "s-system"}}
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
     assert KEY_SECRET not in stack.kept_text()
 
@@ -292,7 +293,7 @@ def test_a_certificate_that_nobody_vouches_for(on_stack, cloud):
         stack.set(**{"alicloud:insecure": "true"})
         stack.up()
         assert [image["name"] for image in cloud.images().values()] == ["web"]
-        stack.run("destroy", "--yes", "--skip-preview")
+        stack.run("destroy", "--yes")
     assert cloud.images() == {}
 
 
@@ -309,7 +310,7 @@ def test_an_installation_that_wants_the_secret_gets_it_only_on_request(on_stack,
     stack.up()
     assert all(entry["secret_in_query"] for entry in cloud.requests())
     stack.preview("--expect-no-changes")
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.run("destroy", "--yes")
     assert cloud.images() == {}
     assert KEY_SECRET not in stack.kept_text()
 

@@ -21,17 +21,21 @@ def hold(process):
     process.wait(PATIENCE)
 
 
+KEEP_WAITING = "Run `pulumi up` again to keep waiting"
 AGAIN = ("time ran out after", "Run the command again", "customTimeouts allows more time")
 # What never ends, and what the user is told.
 CASES = {
-    "create: never usable": (NAMED, None, ("not usable after 3 s", "`pulumi up` waits on", "customTimeouts.create")),
+    "create: never usable": (NAMED, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
     "create: CreateImage": (NAMED, Instant(BEFORE, "CreateImage", 1), ("CreateImage: ", *AGAIN)),
-    "create: a look": (NAMED, Instant(BEFORE, "DescribeImages", 2), ("customTimeouts.create",)),
+    "create: the account's images": (NAMED, Instant(BEFORE, "DescribeImages", 1), ("DescribeImages: ", *AGAIN)),
+    "create: the first look": (NAMED, Instant(BEFORE, "DescribeImages", 2), ("DescribeImages: ", *AGAIN)),
+    "create: a look": (NAMED, Instant(BEFORE, "DescribeImages", 3), ("customTimeouts.create",)),
     "create: ModifyImageAttribute": (
         NAMED,
         Instant(BEFORE, "ModifyImageAttribute", 1),
         ("ModifyImageAttribute: ", *AGAIN),
     ),
+    "create: the name": (NAMED, Instant(BEFORE, "ModifyImageAttribute", 2), ("ModifyImageAttribute: ", *AGAIN)),
     "update: ModifyImageAttribute": (
         UPDATE,
         Instant(BEFORE, "ModifyImageAttribute", 1),
@@ -65,7 +69,7 @@ def test_an_update_that_waits_on_has_a_limit_of_its_own(scene, request):
     _, wanted = scene.unharmed()
     scene.begin()
     endless(scene)
-    told = ("not usable after 3 s", "`pulumi up` waits on", "customTimeouts.update")
+    told = ("not usable after 3 s", KEEP_WAITING, "customTimeouts.update")
     assert_ends_in_time(scene, lambda: endless(scene), told, lambda text: note(request, f"update: waits on: {text}"))
     scene.run()
     scene.check(wanted)

@@ -16,7 +16,9 @@ SOURCES = ("InstanceId", "SnapshotId", "DiskDeviceMapping.1.SnapshotId", "DiskDe
 def told(call):
     """One line on what was asked for."""
     params = call.params
-    words = [params.get("ImageName") or params.get("ImageId") or params.get("ResourceId.1", "")]
+    words = [params.get("ImageId") or params.get("ImageName") or params.get("ResourceId.1", "")]
+    if "ImageId" in params and "ImageName" in params:
+        words.append(f"named {params['ImageName']}")
     if source := [params[name] for name in SOURCES if name in params]:
         words.append(f"of {' and '.join(source)}")
     if "Description" in params:
@@ -62,15 +64,15 @@ def main():
             stack.init(cloud)
             print(f"The program is examples/{sys.argv[1]}; an emulator of the cloud listens on {cloud.url}.")
             show = Show(stack, cloud)
-            show.step("three images: of an instance, of a snapshot, of two disks", "up", "--yes", "--skip-preview")
+            show.step("three images: of an instance, of a snapshot, of two disks", "up", "--yes")
             for name, value in stack.outputs().items():
                 print(f"  {name}: {value}")
             show.step("nothing changed", "preview", "--expect-no-changes")
             stack.set(description="described anew", financeDept="FinanceDeptMary")
-            show.step("another description and another tag", "up", "--yes", "--skip-preview")
+            show.step("another description and another tag", "up", "--yes")
             stack.set(instanceId="i-stopped")
-            show.step("another instance: the image is replaced", "up", "--yes", "--skip-preview")
-            show.step("all of it goes", "destroy", "--yes", "--skip-preview")
+            show.step("another instance: the image is replaced", "up", "--yes")
+            show.step("all of it goes", "destroy", "--yes")
             print(f"\nThe account holds {len(cloud.images())} images.")
         except AssertionError as problem:
             print(f"\n{stack.report()}\n{problem}", file=sys.stderr)

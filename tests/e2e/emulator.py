@@ -105,6 +105,12 @@ class Emulator:
             image["id"]: image for region in regions.values() for image in region["images"] if image["owner"] == "own"
         }
 
+    def regions(self):
+        """The ids of this account's images in each region that has any."""
+        regions = self.control("GET", "state")["regions"]
+        own = {name: [image["id"] for image in at["images"] if image["owner"] == "own"] for name, at in regions.items()}
+        return {name: ids for name, ids in own.items() if ids}
+
     def snapshots(self):
         regions = self.control("GET", "state")["regions"]
         return {snapshot["id"]: snapshot for region in regions.values() for snapshot in region["snapshots"]}

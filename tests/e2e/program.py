@@ -11,14 +11,20 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2, re
 
 IMAGE = "alicloud:ecs/image:Image"
 AT_A_TIME = 64
+# What stands for the id of a provider that a preview does not make.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 @dataclass(frozen=True)
 class Image:
+    """`options` are the request's own fields; `provider` is the name of one that the program makes itself."""
+
     inputs: dict
     timeouts: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
+    provider: str | None = None
 
-    def request(self, name, parent):
+    def request(self, name, parent, providers):
         return resource_pb2.RegisterResourceRequest(
             type=IMAGE,
             name=name,
@@ -27,15 +33,33 @@ class Image:
             acceptSecrets=True,
             object=json_format.ParseDict(self.inputs, struct_pb2.Struct()),
             customTimeouts=resource_pb2.RegisterResourceRequest.CustomTimeouts(**self.timeouts),
+            provider=providers[self.provider] if self.provider else "",
+            **self.options,
         )
+
+
+def provider_of(monitor, name, settings, parent):
+    """How resources refer to it."""
+    made = monitor.RegisterResource(
+        resource_pb2.RegisterResourceRequest(
+            type="pulumi:providers:alicloud",
+            name=name,
+            parent=parent,
+            custom=True,
+            acceptSecrets=True,
+            object=json_format.ParseDict(settings, struct_pb2.Struct()),
+        )
+    )
+    return f"{made.urn}::{made.id or UNKNOWN}"
 
 
 # The methods' names are gRPC's.
 class Program(language_pb2_grpc.LanguageRuntimeServicer):
-    """`images` are the program's resources by name; a test changes them as a user edits a program."""
+    """`images` are the program's resources by name; a test changes them as a user edits a program. `providers` are the
+    settings of those providers that the program makes itself."""
 
     def __init__(self):
-        self.images = {}
+        self.images, self.providers = {}, {}
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=[("grpc.so_reuseport", 0)])
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
@@ -69,7 +93,10 @@ class Program(language_pb2_grpc.LanguageRuntimeServicer):
                         type="pulumi:pulumi:Stack", name=f"{request.project}-{request.stack}"
                     )
                 )
-                requests = [image.request(name, stack.urn) for name, image in self.images.items()]
+                providers = {
+                    name: provider_of(monitor, name, settings, stack.urn) for name, settings in self.providers.items()
+                }
+                requests = [image.request(name, stack.urn, providers) for name, image in self.images.items()]
                 list(pool.map(monitor.RegisterResource, requests))
             except grpc.RpcError:
                 return language_pb2.RunResponse(bail=True)

@@ -23,6 +23,7 @@ def test_recording(python, cloud, binary, tmp_path):
     def record(name, *command):
         log = tmp_path / f"{name}.json"
         stack.env["PULUMI_DEBUG_GRPC"] = str(log)
+        # A preview would ask everything twice.
         stack.run(*command, "--yes", "--skip-preview", "--parallel", "1")
         del stack.env["PULUMI_DEBUG_GRPC"]
         steps.extend({"command": name} | call for call in calls(log))

@@ -69,7 +69,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         }
         ("GET", "/faults") => ok(json!(world.faults)),
         ("POST", "/faults") => {
-            world.faults.add(read_list::<Fault>(request)?).map_err(bad_request)?;
+            world.faults.add(read_list::<Fault>(request)?, &world.state, now).map_err(bad_request)?;
             ok(json!(world.faults))
         }
         ("DELETE", "/faults") => {

@@ -60,7 +60,7 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
     let attributes = Attributes::read(params)?;
     let dry_run = context.check_dry_run();
     let build = build_time(context);
-    let fails = context.fail_later;
+    let fails = context.fails_later();
     let region = context.state.region(region_id, now);
     check_name_is_free(region, &attributes.name, None)?;
     if !attributes.resource_group.is_empty() {

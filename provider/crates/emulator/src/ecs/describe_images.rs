@@ -7,6 +7,7 @@ use super::paging::Page;
 use super::{Context, tag_list};
 use crate::answer::{Failure, failure, missing};
 use crate::clock::{self, Millis};
+use crate::faults::Kind;
 use crate::options::{Flavour, ImageIds};
 use crate::params::Params;
 use crate::rules::{self, TagFilter};
@@ -23,9 +24,15 @@ pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failur
     let filter = Filter::read(params, options.flavour, options.image_ids)?;
     let page = Page::read(params, 100, INVALID)?;
     context.check_dry_run()?;
+    let omission = context.fault_of(Kind::Omit);
     let region = context.region()?;
-    let found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
+    let mut found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
+    let total = found.len();
+    found.retain(|image| omission.is_none_or(|fault| !fault.omits(image)));
     let mut answer = page.of(&found, "Images", "Image", |image| show(image, options.flavour, now));
+    if omission.is_some_and(|fault| fault.count_them) {
+        answer["TotalCount"] = total.into();
+    }
     answer["RegionId"] = region_id.into();
     Ok(answer)
 }
@@ -369,6 +376,26 @@ mod tests {
     fn a_missing_image_is_an_empty_list() {
         let answer = Cloud::new().ok("DescribeImages", &[("ImageId", "m-none"), ("Status", "ALL")]);
         assert_eq!((&answer["Images"]["Image"], &answer["TotalCount"]), (&json!([]), &json!(0)));
+    }
+
+    #[track_caller]
+    fn check_omission(fault: Value, expect: &[&str], total: usize) {
+        let mut cloud = Cloud::new();
+        cloud.image("mine");
+        cloud.fault = Some(serde_json::from_value(fault).expect("a fault"));
+        check(&mut cloud, &[], expect);
+        assert_eq!(cloud.ok("DescribeImages", &[])["TotalCount"], total);
+    }
+
+    #[test]
+    fn an_omission_leaves_out_the_images_it_names_or_all() {
+        let omit = |images: Value, count_them: bool| json!({"action": "DescribeImages", "do": "omit", "images": images, "count_them": count_them});
+        check_omission(omit(json!(["mine"]), false), &["m-system", "m-foreign"], 2);
+        check_omission(omit(json!(["mine", "m-system"]), true), &["m-foreign"], 3);
+        check_omission(omit(json!(["m-none"]), false), &["m-system", "m-foreign", "mine"], 3);
+        check_omission(omit(json!([]), false), &[], 0);
+        check_omission(json!({"action": "DescribeImages", "do": "omit"}), &[], 0);
+        check_omission(omit(json!([]), true), &[], 3);
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub struct Options {
     /// With --flavour apsarastack: refuse calls without the secret among the parameters
     #[arg(long)]
     pub demand_secret_in_query: bool,
+
+    /// Members of an image made from now on that are not reported until ModifyImageAttribute sets them
+    #[arg(long, value_name = "MEMBER[,MEMBER…]", value_delimiter = ',', value_parser = unreported)]
+    pub unreported: Vec<String>,
 }
 
 impl Default for Options {
@@ -63,6 +67,7 @@ impl Default for Options {
             flavour: Flavour::default(),
             calls_per_second: None,
             demand_secret_in_query: false,
+            unreported: vec![],
         }
     }
 }
@@ -126,6 +131,24 @@ impl From<String> for Secret {
     fn from(text: String) -> Self {
         Secret(text)
     }
+}
+
+/// The members of an image that can go unreported.
+pub(crate) const UNREPORTABLE: &[&str] = &[
+    "LicenseType",
+    "Features.NvmeSupport",
+    "Features.ImdsSupport",
+    "BootMode",
+    "ImageFamily",
+    "Description",
+    "ResourceGroupId",
+];
+
+fn unreported(text: &str) -> Result<String, String> {
+    if UNREPORTABLE.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not one of {}", UNREPORTABLE.join(", ")))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -194,6 +217,15 @@ mod tests {
         check(&["--flavour", "alibabacloudstack"], |o| o.flavour == Flavour::AlibabaCloudStack);
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
+    }
+
+    #[test]
+    fn unreported_members_are_a_list_of_known_ones() {
+        check(&["--unreported", "LicenseType,BootMode", "--unreported", "Description"], |o| {
+            o.unreported == ["LicenseType", "BootMode", "Description"]
+        });
+        refused(&["--unreported", "LicenseType,ImageName"], "`ImageName` is not one of LicenseType");
+        refused(&["--unreported", ""], "is not one of");
     }
 
     #[test]

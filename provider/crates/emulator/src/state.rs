@@ -105,6 +105,9 @@ pub(crate) struct Image {
     pub(crate) fails: bool,
     /// Set from outside, instead of what the clock says.
     pub(crate) forced_status: Option<String>,
+    /// Members that are not shown until they are set. `Features` is that whole object.
+    #[serde(default)]
+    pub(crate) unreported: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,6 +239,16 @@ impl Image {
 
     pub(crate) fn os_type(&self) -> &'static str {
         os_type(&self.platform)
+    }
+
+    /// From now on `member` is reported; of a `Features` that was not, this part alone.
+    pub(crate) fn report(&mut self, member: &str) {
+        self.unreported.remove(member);
+        if member.starts_with("Features.") && self.unreported.remove("Features") {
+            let others =
+                ["Features.NvmeSupport", "Features.ImdsSupport"].into_iter().filter(|m| *m != member);
+            self.unreported.extend(others.map(str::to_owned));
+        }
     }
 
     pub(crate) fn owner_id(&self) -> &'static str {
@@ -372,6 +385,7 @@ impl Region {
             build: 0,
             fails: false,
             forced_status: None,
+            unreported: BTreeSet::new(),
         };
         let system = (DiskKind::System, 40);
         let mut region = Region {
@@ -407,6 +421,11 @@ impl State {
     /// A region that was never named before gets its stock now.
     pub(crate) fn region(&mut self, name: &str, now: Millis) -> &mut Region {
         self.regions.entry(name.to_owned()).or_insert_with(|| Region::stock(now))
+    }
+
+    /// As if no call in the region had had a ClientToken.
+    pub(crate) fn forget_tokens(&mut self, region: &str) {
+        self.client_tokens.retain(|key, _| key.split('/').next() != Some(region));
     }
 
     pub(crate) fn issue(&mut self, role_arn: &str, name: &str, expires: Millis) -> Session {
@@ -593,6 +612,22 @@ mod tests {
         assert_eq!(json!(loaded), json!(state));
         assert_eq!(now, 7);
         assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_state_file_of_an_earlier_release_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        let mut state = State::default();
+        state.region("r", 0);
+        save(&path, &state, 0).expect("saved");
+        let mut file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("what was written");
+        let image = file["state"]["regions"]["r"]["images"][0].as_object_mut().expect("an object");
+        image.shift_remove("unreported").expect("there");
+        std::fs::write(&path, file.to_string()).expect("written");
+        let (loaded, _) = load(&path).expect("loaded").expect("there");
+        assert_eq!(json!(loaded), json!(state));
     }
 
     const LATER: &str = r#"{"version":2,"now":0,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;

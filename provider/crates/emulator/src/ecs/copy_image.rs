@@ -41,6 +41,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let tags = rules::tags(params, (403, "QuotaExceed.Tags"))?;
     let dry_run = context.check_dry_run();
     let (build, fails) = (build_time(context), context.fails_later());
+    let unreported = context.options.unreported.iter().cloned().collect();
 
     let source_region = context.state.region(from, now);
     let source = own_image(source_region, id)?.clone();
@@ -97,6 +98,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         build,
         fails,
         forced_status: None,
+        unreported,
         ..source
     });
     token.remember(context, &image_id);

@@ -61,6 +61,7 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
     let dry_run = context.check_dry_run();
     let build = build_time(context);
     let fails = context.fails_later();
+    let unreported = context.options.unreported.iter().cloned().collect();
     let region = context.state.region(region_id, now);
     check_name_is_free(region, &attributes.name, None)?;
     if !attributes.resource_group.is_empty() {
@@ -104,6 +105,7 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         build,
         fails,
         forced_status: None,
+        unreported,
     });
     token.remember(context, &image_id);
     Ok(json!({ "ImageId": image_id }))
@@ -680,6 +682,15 @@ mod tests {
         cloud.ok("DeleteImage", &[("ImageId", id)]);
         assert_eq!(cloud.ok("CreateImage", &params), first, "a stale token names the image that was");
         assert_eq!(cloud.state.regions["cn-hangzhou"].own_images().count(), 0);
+    }
+
+    #[test]
+    fn a_forgotten_token_makes_another_image() {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), ("ClientToken", "t")];
+        let first = cloud.ok("CreateImage", &params);
+        cloud.state.forget_tokens("cn-hangzhou");
+        assert_ne!(cloud.ok("CreateImage", &params), first);
     }
 
     #[test]

@@ -271,6 +271,14 @@ pub(super) fn show(image: &Image, flavour: Flavour, now: Millis) -> Value {
             members.shift_remove(newer);
         }
     }
+    for unreported in &image.unreported {
+        match unreported.split_once('.') {
+            Some((object, member)) => {
+                members.get_mut(object).and_then(Value::as_object_mut).map(|o| o.shift_remove(member))
+            }
+            None => Some(members.shift_remove(unreported)),
+        };
+    }
     shown
 }
 
@@ -479,6 +487,32 @@ mod tests {
         }
         let disk = &image["DiskDeviceMappings"]["DiskDeviceMapping"][0];
         assert_eq!((&disk["Size"], &disk["Device"]), (&json!("40"), &json!("/dev/xvda")));
+    }
+
+    #[test]
+    fn unreported_members_are_left_out_of_images_made_from_then_on() {
+        let mut cloud = Cloud::new();
+        let before = cloud.image("before");
+        cloud.options.unreported =
+            ["LicenseType", "Features.NvmeSupport", "ResourceGroupId"].map(str::to_owned).into();
+        let after = cloud.image("after");
+        let copy = cloud.ok(
+            "CopyImage",
+            &[("ImageId", &before), ("DestinationRegionId", "cn-beijing"), ("DestinationImageName", "copy")],
+        );
+        cloud.now += 10_000;
+        let there = [("RegionId", "cn-beijing"), ("ImageId", copy["ImageId"].as_str().expect("an id"))];
+        let copy = cloud.ok("DescribeImages", &there)["Images"]["Image"][0].clone();
+        for image in [cloud.describe(&after), copy] {
+            assert!(image.get("LicenseType").is_none() && image.get("ResourceGroupId").is_none(), "{image}");
+            assert_eq!(image["Features"], json!({"ImdsSupport": "v1"}));
+        }
+        let image = cloud.describe(&before);
+        assert_eq!((&image["LicenseType"], &image["ResourceGroupId"]), (&json!("Auto"), &json!("")));
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageFamily", "fam")]);
+        cloud.now += 10_000;
+        let newest = cloud.ok("DescribeImageFromFamily", &[("ImageFamily", "fam")]);
+        assert!(newest["Image"].get("LicenseType").is_none(), "{newest}");
     }
 
     #[test]

@@ -52,6 +52,18 @@ pub struct Options {
     /// Members of an image made from now on that are not reported until ModifyImageAttribute sets them
     #[arg(long, value_name = "MEMBER[,MEMBER…]", value_delimiter = ',', value_parser = unreported)]
     pub unreported: Vec<String>,
+
+    /// DescribeImages reports what the cloud makes of a value: another spelling of Platform, a longer ImageVersion
+    #[arg(long)]
+    pub normalise: bool,
+
+    /// DescribeImages refuses Status=ALL, as the stacks do anyway
+    #[arg(long)]
+    pub refuse_all_status: bool,
+
+    /// DescribeImages refuses Deprecated in Status
+    #[arg(long)]
+    pub refuse_deprecated_status: bool,
 }
 
 impl Default for Options {
@@ -68,6 +80,9 @@ impl Default for Options {
             calls_per_second: None,
             demand_secret_in_query: false,
             unreported: vec![],
+            normalise: false,
+            refuse_all_status: false,
+            refuse_deprecated_status: false,
         }
     }
 }
@@ -217,6 +232,9 @@ mod tests {
         check(&["--flavour", "alibabacloudstack"], |o| o.flavour == Flavour::AlibabaCloudStack);
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
+        check(&["--normalise"], |o| o.normalise);
+        check(&["--refuse-all-status"], |o| o.refuse_all_status && !o.refuse_deprecated_status);
+        check(&["--refuse-deprecated-status"], |o| o.refuse_deprecated_status && !o.refuse_all_status);
     }
 
     #[test]

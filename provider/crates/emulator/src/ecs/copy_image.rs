@@ -38,7 +38,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     if !description.is_empty() {
         rules::description(description)?;
     }
-    let tags = rules::tags(params, (403, "QuotaExceed.Tags"))?;
+    let tags = rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?;
     let dry_run = context.check_dry_run();
     let (build, fails) = (build_time(context), context.fails_later());
     let unreported = context.options.unreported.iter().cloned().collect();

@@ -220,7 +220,7 @@ impl Attributes {
             imds_support: imds_support.to_owned(),
             resource_group: text("ResourceGroupId"),
             detection: params.text("DetectionStrategy").is_some(),
-            tags: rules::tags(params, (403, "QuotaExceed.Tags"))?,
+            tags: rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?,
         })
     }
 }
@@ -642,6 +642,9 @@ mod tests {
         check_one("DetectionStrategy", "Lax", (400, "InvalidParameter"));
         check_one("Features.ImdsSupport", "v3", (400, "InvalidParameter.FeaturesImdsSupport"));
         check_one("ResourceGroupId", "rg-none", (404, "InvalidResourceGroup.NotFound"));
+        let twice = |again| [("SnapshotId", "s-system"), ("Tag.1.Key", "env"), ("Tag.2.Key", again)];
+        check(&twice("env"), (400, "Duplicate.TagKey"));
+        check(&twice("Env"), (400, "Duplicate.TagKey"));
         check_one("ClientToken", &"x".repeat(65), (400, "InvalidClientToken.Malformed"));
         check_one("ClientToken", "é", (400, "InvalidClientToken.Malformed"));
         check_one("DryRun", "true", (412, "DryRunOperation"));

@@ -17,7 +17,7 @@ pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value,
     let dry_run = context.check_dry_run();
     let region = context.region()?;
     let image = own_image(region, id)?;
-    if image.status(now) == "Creating" {
+    if ["Creating", "Waiting"].contains(&image.status(now)) {
         let message = format!("The image \"{id}\" is being created.");
         return Err(failure(403, "InvalidStatus.ImageIsCreating", message));
     }
@@ -254,6 +254,10 @@ mod tests {
             .expect("an id")
             .to_owned();
         let change = ("Description", "after");
+        cloud.refused(ACTION, &[("ImageId", &id), change], (403, "InvalidStatus.ImageIsCreating"));
+        cloud.now += 10_000;
+        let made = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+        made.forced_status = Some("Waiting".to_owned());
         cloud.refused(ACTION, &[("ImageId", &id), change], (403, "InvalidStatus.ImageIsCreating"));
         cloud.refused(ACTION, &[("ImageId", "m-none"), change], (404, "InvalidImageId.NotFound"));
         cloud.refused(ACTION, &[("ImageId", "m-system"), change], (403, "Forbidden"));

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer};
 
 use crate::clock::Millis;
-use crate::options::UNREPORTABLE;
+use crate::options::{Options, UNREPORTABLE};
 use crate::state::{Image, Region, State};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -57,7 +57,12 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
 }
 
 /// All of them or none, with the reason.
-pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Result<(), String> {
+pub(crate) fn apply(
+    state: &mut State,
+    changes: &[Change],
+    options: &Options,
+    now: Millis,
+) -> Result<(), String> {
     let mut changed = state.clone();
     for change in changes {
         if change.region.is_empty() {
@@ -65,7 +70,7 @@ pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Resul
         }
         let region = changed.region(&change.region, now);
         match (&change.image, &change.instance, &change.snapshot, change.tokens) {
-            (Some(image), None, None, None) => change.to_image(region, image)?,
+            (Some(image), None, None, None) => change.to_image(region, image, options, now)?,
             (None, Some(instance), None, None) => change.to_instance(region, instance)?,
             (None, None, Some(snapshot), None) => change.to_snapshot(region, snapshot)?,
             (None, None, None, Some(Tokens::Forget)) => changed.forget_tokens(&change.region),
@@ -81,7 +86,13 @@ pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Resul
 }
 
 impl Change {
-    fn to_image(&self, region: &mut Region, image: &str) -> Result<(), String> {
+    fn to_image(
+        &self,
+        region: &mut Region,
+        image: &str,
+        options: &Options,
+        now: Millis,
+    ) -> Result<(), String> {
         let named = |has: &Image| has.id == image || has.name == image;
         let found = region.images.iter_mut().find(|has| named(has));
         let found = found.ok_or_else(|| format!("there is no image `{image}` in {}", self.region))?;
@@ -118,7 +129,7 @@ impl Change {
         }
         if self.gone {
             let id = found.id.clone();
-            region.images.retain(|has| has.id != id);
+            region.remove_image(&id, now, options.names_freed_at(now));
         }
         Ok(())
     }
@@ -153,12 +164,14 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::UsedToken;
+    use crate::state::{Owner, UsedToken};
     use serde_json::{Value, json};
+    use std::time::Duration;
 
     fn go(state: &mut State, changes: Value) -> Result<(), String> {
         let changes: Vec<Change> = serde_json::from_value(changes).map_err(|error| error.to_string())?;
-        apply(state, &changes, 0)
+        let options = Options { names_freed_after: Duration::from_millis(5), ..Options::default() };
+        apply(state, &changes, &options, 0)
     }
 
     #[track_caller]
@@ -199,6 +212,16 @@ mod tests {
         check(json!([{"region": "r", "snapshot": "s-data", "gone": true}]), |r| {
             r.snapshot("s-data").is_none()
         });
+    }
+
+    #[test]
+    fn an_image_that_goes_leaves_its_name_behind_as_a_deleted_one_does() {
+        let mut state = State::default();
+        let images = &mut state.region("r", 0).images;
+        (images[0].owner, images[0].name) = (Owner::Own, "mine".to_owned());
+        let gone = |image| json!({"region": "r", "image": image, "gone": true});
+        go(&mut state, json!([gone("mine"), gone("m-foreign")])).expect("changed");
+        assert!(state.regions["r"].held_names.iter().eq([(&"mine".to_owned(), &5)]));
     }
 
     #[test]

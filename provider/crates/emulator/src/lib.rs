@@ -21,6 +21,8 @@
 //! - Nothing but images of this account can be changed or deleted: others answer `Forbidden`.
 //! - `ImageName` of DescribeImages matches any part of the name.
 //! - A ClientToken is remembered until a change says otherwise, per region and action, also after its image is gone.
+//! - With `--names-freed-after` a name stays taken after DeleteImage, CancelCopyImage and a change to `gone`; a name that
+//!   an image was renamed from is free at once.
 //! - A manual clock starts at the real time, or where a `--state` file was left, if that is later.
 //! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
 //! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.

@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clock::Millis;
+
 /// The emulator's settings, as flags of a command line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -64,6 +66,10 @@ pub struct Options {
     /// DescribeImages refuses Deprecated in Status
     #[arg(long)]
     pub refuse_deprecated_status: bool,
+
+    /// How long the name of a deleted image stays taken
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub names_freed_after: Duration,
 }
 
 impl Default for Options {
@@ -83,7 +89,15 @@ impl Default for Options {
             normalise: false,
             refuse_all_status: false,
             refuse_deprecated_status: false,
+            names_freed_after: Duration::ZERO,
         }
+    }
+}
+
+impl Options {
+    /// When the name of an image that is deleted now is free again.
+    pub(crate) fn names_freed_at(&self, now: Millis) -> Millis {
+        now.saturating_add(Millis::try_from(self.names_freed_after.as_millis()).unwrap_or(Millis::MAX))
     }
 }
 
@@ -220,6 +234,7 @@ mod tests {
         check(&["--image-ready-after", "1m"], |o| o.image_ready_after == Duration::from_secs(60));
         check(&["--image-ready-after", "0s"], |o| o.image_ready_after.is_zero());
         check(&["--image-ready-after", "3"], |o| o.image_ready_after == Duration::from_secs(3));
+        check(&["--names-freed-after", "5m"], |o| o.names_freed_after == Duration::from_secs(300));
         refused(&["--image-ready-after", "soon"], "not a time");
         refused(&["--image-ready-after", "s"], "whole number");
         refused(&["--image-ready-after", "99999999999999999999s"], "whole number");

@@ -41,6 +41,9 @@ pub(crate) struct Region {
     pub(crate) instances: Vec<Instance>,
     pub(crate) resource_groups: BTreeSet<String>,
     pub(crate) tasks: Vec<Task>,
+    /// Names of images that are gone, and until when they are taken all the same.
+    #[serde(default)]
+    pub(crate) held_names: BTreeMap<String, Millis>,
 }
 
 /// What a ClientToken was used for.
@@ -306,6 +309,16 @@ impl Region {
         self.images.iter_mut().find(|image| image.id == id)
     }
 
+    /// Takes the image away. Its name is free from `freed_at` on.
+    pub(crate) fn remove_image(&mut self, id: &str, now: Millis, freed_at: Millis) {
+        self.held_names.retain(|_, until| now < *until);
+        for image in self.images.extract_if(.., |image| image.id == id) {
+            if image.owner == Owner::Own && !image.name.is_empty() && now < freed_at {
+                self.held_names.insert(image.name, freed_at);
+            }
+        }
+    }
+
     pub(crate) fn snapshot(&self, id: &str) -> Option<&Snapshot> {
         self.snapshots.iter().find(|snapshot| snapshot.id == id)
     }
@@ -406,6 +419,7 @@ impl Region {
             ],
             resource_groups: ["rg-default", "rg-other"].map(str::to_owned).into(),
             tasks: vec![],
+            held_names: BTreeMap::new(),
         };
         if let Some(image) = region.image_mut("m-system") {
             image.used_by = ["i-running", "i-stopped", "i-starting", "i-locked"].map(str::to_owned).into();
@@ -495,6 +509,7 @@ impl State {
                     "instances": instances,
                     "resource_groups": region.resource_groups,
                     "tasks": region.tasks,
+                    "held_names": region.held_names,
                 });
                 (name.clone(), view)
             })
@@ -606,6 +621,7 @@ mod tests {
         assert!(load(&path).expect("no file is no error").is_none());
         let mut state = State::default();
         state.region("cn-hangzhou", 7).images[0].tags.insert("a".into(), "b".into());
+        state.region("cn-hangzhou", 7).held_names.insert("old".into(), 99);
         state.issue("acs:ram::1:role/r", "n", 99);
         save(&path, &state, 7).expect("saved");
         let (loaded, now) = load(&path).expect("loaded").expect("there");
@@ -625,6 +641,8 @@ mod tests {
             serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("what was written");
         let image = file["state"]["regions"]["r"]["images"][0].as_object_mut().expect("an object");
         image.shift_remove("unreported").expect("there");
+        let region = file["state"]["regions"]["r"].as_object_mut().expect("an object");
+        region.shift_remove("held_names").expect("there");
         std::fs::write(&path, file.to_string()).expect("written");
         let (loaded, _) = load(&path).expect("loaded").expect("there");
         assert_eq!(json!(loaded), json!(state));

@@ -22,7 +22,7 @@ pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value,
         return Err(failure(403, "InvalidStatus.ImageIsCreating", message));
     }
     if let Some(name) = params.raw("ImageName") {
-        check_name_is_free(region, name, Some(id))?;
+        check_name_is_free(region, name, Some(id), now)?;
     }
     check_change(params, image, image.status(now))?;
     dry_run?;

@@ -10,7 +10,7 @@ use crate::call::{Call, Caller, Clock, Keys, Method, Service};
 use crate::credential::{Context, Store};
 use crate::ecs::{self, Action};
 use crate::endpoint::{self, Endpoint, Product};
-use crate::error::{Class, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::settings::Settings;
 use crate::stack;
 use crate::throttle::Throttle;
@@ -124,18 +124,7 @@ impl Client {
         request: &ecs::CreateImageRequest,
         deadline: Instant,
     ) -> Result<ecs::CreateImageResponse, Error> {
-        let response = self.call(request, deadline).await?;
-        if response.image_id.is_empty() {
-            return Err(Error::new(
-                ErrorKind::UnexpectedResponse,
-                Class::Fatal,
-                "CreateImage",
-                "the answer names no image",
-            )
-            .with_request_id(response.request_id)
-            .with_ambiguous(true));
-        }
-        Ok(response)
+        self.call(request, deadline).await
     }
 
     /// Describes images.
@@ -219,11 +208,11 @@ impl Client {
         self.call(request, deadline).await
     }
 
-    async fn call<A: Action>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
+    async fn call<A: Action + Sync>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
         let inner = &*self.0;
         let settings = &inner.settings;
         let deadline = match settings.max_retry_timeout {
-            Some(longest) => deadline.min(Instant::now() + longest),
+            Some(longest) => Instant::now().checked_add(longest).map_or(deadline, |last| last.min(deadline)),
             None => deadline,
         };
         let mut params = request.params();
@@ -264,6 +253,7 @@ impl Client {
             rules: A::RULES,
             idempotent: request.is_idempotent(),
             secret: None,
+            lacks: &|answer, request_id| request.lacks(answer, request_id),
             deadline,
         };
         // Boxed, so that what waits between its calls does not hold the room that one takes.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Action, Params, Tag};
+use super::{Action, Params, REQUEST_ID, Tag};
 use crate::error::Error;
 use crate::transport::HttpResponse;
 use crate::{answer, lenient};
@@ -57,16 +58,18 @@ pub struct DescribeImagesResponse {
 }
 
 impl DescribeImagesResponse {
-    /// What an answer of this HTTP status with this body comes to.
+    /// What an answer of this HTTP status with this body comes to, if it was the first page that was asked for. Without
+    /// images it must have a `RequestId`, and a `TotalCount` of 0.
     ///
     /// # Errors
-    /// Where the cloud refuses, or something else than the cloud has answered.
+    /// If the cloud refuses, or something else than the cloud has answered.
     pub fn of_answer(status: u16, body: &[u8]) -> Result<DescribeImagesResponse, Error> {
         let response = HttpResponse { status, body: body.to_vec().into(), ..HttpResponse::default() };
         let answer = answer::read(
             DescribeImagesRequest::NAME,
             DescribeImagesRequest::RULES,
             &response,
+            &|answer, request_id| DescribeImagesRequest::default().lacks(answer, request_id),
             &str::to_owned,
         );
         super::decode::<DescribeImagesRequest>(answer.result?)
@@ -228,6 +231,22 @@ impl Action for DescribeImagesRequest {
         params.value("PageSize", self.page_size);
         params.0
     }
+
+    /// Images speak for themselves; that there are none is believed only from an answer that counts them.
+    fn lacks(&self, answer: &Value, request_id: Option<&str>) -> Option<&'static str> {
+        if lenient::entries(&answer["Images"]).iter().any(Value::is_object) {
+            return None;
+        }
+        let first_page = self.page_number.is_none_or(|page| page <= 1);
+        match (request_id, lenient::number(&answer["TotalCount"]).unwrap_or_default()) {
+            (None, _) => Some(REQUEST_ID),
+            (Some(_), None) => Some("a TotalCount"),
+            (Some(_), Some(0)) => None,
+            (Some(_), Some(count)) => {
+                (first_page || count < 0).then_some("the images that its TotalCount counts")
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -279,10 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_the_wrapper_is_an_empty_list() {
-        for json in ["{}", r#"{"Images":null}"#, r#"{"Images":{}}"#, r#"{"Images":{"Image":[]}}"#] {
-            let response: DescribeImagesResponse = serde_json::from_str(json).expect(json);
+    fn an_answer_without_the_wrapper_is_an_empty_list_if_it_counts_none() {
+        for images in ["", r#","Images":null"#, r#","Images":{}"#, r#","Images":{"Image":[]}"#] {
+            let json = format!(r#"{{"RequestId":"R","TotalCount":0{images}}}"#);
+            let response = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect(&json);
             assert!(response.images.is_empty(), "{json}");
+            let json = json.replace("\"TotalCount\":0", "\"PageNumber\":1");
+            let error = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect_err(&json);
+            assert!(error.to_string().contains("without a TotalCount"), "{error}");
         }
     }
 }

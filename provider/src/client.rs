@@ -11,8 +11,6 @@ use crate::ecs::image_look::Looker;
 pub(crate) struct Client {
     /// The API.
     pub(crate) api: aliyun::Client,
-    /// What to ask DescribeImages for, so that images in every state are seen.
-    pub(crate) every_status: &'static str,
     /// How often to look while waiting.
     pub(crate) pace: Pace,
     /// Looks at images.

@@ -24,8 +24,6 @@ const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
 /// The name of sessions where the program gives none.
 const SESSION_NAME: &str = "pulumi";
-/// The states that DescribeImages knows on a stack, where `ALL` is refused.
-const STACK_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed";
 
 /// The client for these settings.
 pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
@@ -128,10 +126,9 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     }
     let pace = pace(&environment);
     settings.environment = environment;
-    let every_status = if flavour.is_some() { STACK_STATUSES } else { "ALL" };
     let api = aliyun::Client::new(settings).map_err(failed)?;
-    let looker = Looker::new(api.clone(), every_status);
-    Ok(Client { api, every_status, pace, looker })
+    let looker = Looker::new(api.clone());
+    Ok(Client { api, pace, looker })
 }
 
 /// The same settings, with what the variables of a private cloud say of those that are not given.
@@ -502,7 +499,6 @@ mod tests {
         let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
         let client = connect(stack).unwrap();
         assert!(client.api.endpoint().starts_with("http://ecs.stack.local"), "{}", client.api.endpoint());
-        assert_eq!(client.every_status, STACK_STATUSES);
     }
 
     #[test]

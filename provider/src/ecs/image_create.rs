@@ -220,7 +220,7 @@ impl Attempt<'_> {
             let query = DescribeImagesRequest {
                 image_name: Some(prefix.clone()),
                 image_owner_alias: Some("self".to_owned()),
-                status: Some(self.client.every_status.to_owned()),
+                status: aliyun::ecs::Status::Every,
                 page_number: Some(page),
                 page_size: Some(100),
                 ..DescribeImagesRequest::default()
@@ -291,7 +291,7 @@ impl Attempt<'_> {
     async fn owner_of(&self, name: &str) -> Option<String> {
         let query = DescribeImagesRequest {
             image_name: Some(name.to_owned()),
-            status: Some(self.client.every_status.to_owned()),
+            status: aliyun::ecs::Status::Every,
             page_size: Some(100),
             ..DescribeImagesRequest::default()
         };

@@ -128,7 +128,7 @@ async fn delete_snapshots(
 async fn image_made_from(client: &Client, context: &Context, snapshot: &str) -> Option<String> {
     let query = DescribeImagesRequest {
         snapshot_id: Some(snapshot.to_owned()),
-        status: Some(client.every_status.to_owned()),
+        status: aliyun::ecs::Status::Every,
         ..DescribeImagesRequest::default()
     };
     let found = client.api.describe_images(&query, context.deadline()).await.ok()?;

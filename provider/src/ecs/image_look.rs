@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aliyun::ErrorKind;
-use aliyun::ecs::{DescribeImagesRequest, Image as Described};
+use aliyun::ecs::{DescribeImagesRequest, Image as Described, Status};
 use pulumi::{Context, Failure};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -75,7 +75,6 @@ pub(crate) struct Looker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     api: aliyun::Client,
-    every_status: &'static str,
     queue: Mutex<Vec<Wanted>>,
     /// Whether the cloud is known not to take lists.
     one_by_one: AtomicBool,
@@ -124,11 +123,10 @@ impl Drop for Waiting {
 }
 
 impl Looker {
-    /// Looks through `api`, at images in `every_status`.
-    pub(crate) fn new(api: aliyun::Client, every_status: &'static str) -> Looker {
+    /// Looks through `api`, at images in every state.
+    pub(crate) fn new(api: aliyun::Client) -> Looker {
         Looker(Arc::new(Inner {
             api,
-            every_status,
             queue: Mutex::default(),
             one_by_one: AtomicBool::new(false),
             doubtful_lists: AtomicU32::new(0),
@@ -254,7 +252,7 @@ impl Inner {
     async fn ask(&self, ids: &[&str], deadline: Instant) -> Result<Vec<Described>, aliyun::Error> {
         let request = DescribeImagesRequest {
             image_id: Some(ids.join(",")),
-            status: Some(self.every_status.to_owned()),
+            status: Status::Every,
             // One image has room on any page.
             page_size: (ids.len() > 1).then_some(MOST_IDS as u32),
             ..DescribeImagesRequest::default()

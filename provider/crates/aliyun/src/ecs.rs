@@ -25,8 +25,9 @@ pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDevice
 pub use self::delete_image::{DeleteImageRequest, DeleteImageResponse};
 pub use self::delete_snapshot::{DeleteSnapshotRequest, DeleteSnapshotResponse};
 pub use self::describe_images::{
-    DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures,
+    DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
+pub(crate) use self::describe_images::{EVERY_STATUS, refuses_status};
 pub use self::describe_instances::{DescribeInstancesRequest, DescribeInstancesResponse, Instance};
 pub use self::describe_snapshots::{DescribeSnapshotsRequest, DescribeSnapshotsResponse, Snapshot};
 pub use self::join_resource_group::{JoinResourceGroupRequest, JoinResourceGroupResponse};

@@ -6,18 +6,18 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Action, Params, REQUEST_ID, Tag};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::transport::HttpResponse;
 use crate::{answer, lenient};
 
-/// Which images to describe. Without `status` only `Available` ones are answered.
+/// Which images to describe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeImagesRequest {
     /// One id, or several joined by commas (documented on an older help page only: verify an id that is missing from an
     /// answer alone). An id that does not exist gives an empty list, not an error.
     pub image_id: Option<String>,
-    /// `ALL`, or states joined by commas: `Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated`.
-    pub status: Option<String>,
+    /// In which states.
+    pub status: Status,
     /// Part of a name.
     pub image_name: Option<String>,
     /// A family.
@@ -34,6 +34,47 @@ pub struct DescribeImagesRequest {
     pub page_number: Option<u32>,
     /// 1 to 100; 10 if absent.
     pub page_size: Option<u32>,
+}
+
+/// The states of images that are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// `Available` only, which is what the cloud takes for granted: nothing is sent.
+    #[default]
+    Available,
+    /// All there are. [`Client::describe_images`](crate::Client::describe_images) finds out how this cloud wants it said.
+    Every,
+    /// Sent as it is: states joined by commas, of `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` and
+    /// `Deprecated`.
+    Only(String),
+}
+
+/// How every state is asked for, the best way first. The public cloud takes `ALL`, which its help page does not mention;
+/// private clouds' own providers list the states, without `Deprecated`.
+pub(crate) const EVERY_STATUS: [&str; 3] = [
+    "ALL",
+    "Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated",
+    "Creating,Waiting,Available,UnAvailable,CreateFailed",
+];
+
+/// Whether the cloud may have refused the states that were asked for. `InvalidParamter`, spelt like that, is its code for
+/// any parameter that DescribeImages has no code of its own for.
+pub(crate) fn refuses_status(error: &Error) -> bool {
+    let code = error.code().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::InvalidRequest => code.starts_with("InvalidParam") || code.contains("Status"),
+        ErrorKind::Conflict => code.starts_with("InvalidStatus"),
+        ErrorKind::NotFound
+        | ErrorKind::Denied
+        | ErrorKind::Quota
+        | ErrorKind::Credential
+        | ErrorKind::Throttled
+        | ErrorKind::Unavailable
+        | ErrorKind::Transport
+        | ErrorKind::TimedOut
+        | ErrorKind::UnexpectedResponse
+        | ErrorKind::Settings => false,
+    }
 }
 
 /// One page of images.
@@ -220,7 +261,11 @@ impl Action for DescribeImagesRequest {
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();
         params.text("ImageId", self.image_id.as_ref());
-        params.text("Status", self.status.as_ref());
+        match &self.status {
+            Status::Available => {}
+            Status::Every => params.value("Status", Some(EVERY_STATUS[0])),
+            Status::Only(states) => params.text("Status", Some(states)),
+        }
         params.text("ImageName", self.image_name.as_ref());
         params.text("ImageFamily", self.image_family.as_ref());
         params.text("ImageOwnerAlias", self.image_owner_alias.as_ref());
@@ -259,11 +304,11 @@ mod tests {
         check_params(&DescribeImagesRequest::default(), &[]);
         let request = DescribeImagesRequest {
             image_id: Some("m-1".to_owned()),
-            status: Some("ALL".to_owned()),
+            status: Status::Only("Creating,Waiting".to_owned()),
             page_size: Some(100),
             ..DescribeImagesRequest::default()
         };
-        check_params(&request, &["ImageId=m-1", "Status=ALL", "PageSize=100"]);
+        check_params(&request, &["ImageId=m-1", "Status=Creating,Waiting", "PageSize=100"]);
     }
 
     #[test]

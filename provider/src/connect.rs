@@ -32,12 +32,25 @@ pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
 
 fn connect(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
     let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
+    let given = config;
     let config = &with_stack_variables(config, &environment);
     let profile = profile(config, &environment);
-    let mut region = text(&config.region).or_else(|| variable(&environment, &REGION_VARIABLES));
+    let region_named = given.region.is_some();
+    let mut region_origin = "the setting alicloud:region".to_owned();
+    let mut region = text(&config.region);
+    if !region_named {
+        region_origin = "a variable of the private cloud".to_owned();
+    }
+    if region.is_none()
+        && let Some((name, value)) = environment.first(&REGION_VARIABLES)
+    {
+        region_origin = format!("the variable {name}");
+        region = Some(value.to_owned());
+    }
     if region.is_none()
         && let Some(profile) = &profile
     {
+        region_origin = "the profile".to_owned();
         region = profile.region(&environment).map_err(failed)?;
     }
     let credentials = credentials(config, &environment, profile);
@@ -132,8 +145,8 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
         api,
         pace,
         looker,
-        region_named: true,
-        region_origin: String::new(),
+        region_named,
+        region_origin,
         account: Account::default(),
         provider_id: None,
     })

@@ -15,6 +15,11 @@ pub(crate) struct Client {
     pub(crate) pace: Pace,
     /// Looks at images.
     pub(crate) looker: Looker,
+    /// Whether the setting `region` names the region. Otherwise a variable or a profile does, which the next deployment
+    /// may not have.
+    pub(crate) region_named: bool,
+    /// Who names the region, for messages: "the setting alicloud:region", "the variable ALICLOUD_REGION".
+    pub(crate) region_origin: String,
 }
 
 /// How often to look at something that changes by itself.

@@ -1,5 +1,6 @@
 //! The provider itself: its name, its list of resources, and the head of schema.json.
 
+use aliyun::Environment;
 use pulumi::{AnyResource, ConfigureError, Failure, Findings, Provider, resource};
 use serde_json::{Map, Value as Json, json};
 
@@ -79,11 +80,18 @@ impl Provider for Alicloud {
     }
 
     fn check_config(&self, config: &Config, findings: &mut Findings) {
-        config::check(config, findings);
+        config::check(config, &Environment::from_process(), findings);
     }
 
     fn configure(&self, config: Config) -> Result<Client, ConfigureError> {
-        connect::configure(&config)
+        let client = connect::configure(&config, Environment::from_process())?;
+        tracing::debug!(
+            region = client.api.region(),
+            origin = client.region_origin,
+            named = client.region_named,
+            "configured"
+        );
+        Ok(client)
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {

@@ -28,7 +28,7 @@ pub use self::assume_role::AssumeRole;
 pub use self::chain::{Chain, default_chain};
 pub use self::ecs_role::EcsRole;
 pub use self::environment::{
-    ACCESS_KEY_VARIABLES, EnvironmentVariables, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES,
+    ACCESS_KEY_VARIABLES, EnvironmentVariables, GivenKey, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES,
 };
 pub use self::external::External;
 pub use self::fixed::Fixed;

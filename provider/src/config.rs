@@ -1,5 +1,6 @@
 //! The provider's settings: what they are and what makes them wrong. How they become a client is in `connect.rs`.
 
+use aliyun::Environment;
 use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{Findings, Input, known};
@@ -296,58 +297,188 @@ pub(crate) struct ProviderSignVersion {
     pub(crate) sls: Option<Input<String>>,
 }
 
-/// The rules that the types do not say.
-pub(crate) fn check(config: &Config, findings: &mut Findings) {
-    if let Some(protocol) = known(&config.protocol)
-        && connect::parse_protocol(protocol).is_none()
-    {
-        findings.fail(
-            Path::property("protocol"),
-            format!("must be \"HTTP\" or \"HTTPS\", got {}", quote(protocol)),
-        );
+/// Notes what the types do not say and [`connect::configure`] refuses. Of settings that are not known yet nothing is said.
+pub(crate) fn check(config: &Config, environment: &Environment, findings: &mut Findings) {
+    for (path, reason) in refusals(config, environment) {
+        findings.fail(path, reason);
     }
-    let skip = known(&config.skip_region_validation).copied().unwrap_or(connect::is_stack(config));
-    if let Some(region) = known(&config.region).filter(|region| !skip && !region.is_empty())
-        && let Err(error) = aliyun::endpoint::validate_region(region)
+    // Configure names it among the settings that are missing.
+    let unknown_cloud = matches!(config.cloud, Some(Input::Unknown));
+    if let Some((given, missing)) = connect::half_key(config, environment).filter(|_| !unknown_cloud) {
+        findings.fail(Path::property(missing), format!("is required if {given} is given"));
+    }
+}
+
+/// What is wrong, setting by setting, in this environment.
+pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path, String)> {
+    let config = &connect::with_stack_variables(config, environment);
+    let mut refusals = Vec::new();
+    if let Some(protocol) = connect::text(&config.protocol)
+        && connect::parse_protocol(&protocol).is_none()
     {
-        findings.fail(Path::property("region"), pulumi::chain(&error));
+        let reason = format!("must be \"HTTP\" or \"HTTPS\", got {}", quote(&protocol));
+        refusals.push((Path::property("protocol"), reason));
+    }
+    let undecided = matches!(config.cloud, Some(Input::Unknown))
+        || matches!(config.skip_region_validation, Some(Input::Unknown));
+    if let Some(region) = connect::text(&config.region)
+        && !undecided
+        && !connect::skips_region_validation(config, environment)
+        && let Err(error) = aliyun::endpoint::validate_region(&region)
+    {
+        refusals.push((Path::property("region"), pulumi::chain(&error)));
     }
     for (index, endpoint) in known(&config.endpoints).into_iter().flatten().enumerate() {
         let Some(endpoint) = endpoint.known() else { continue };
         for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
-            if let Some(host) = known(host).filter(|host| !host.trim().is_empty())
-                && let Err(error) = aliyun::endpoint::validate_endpoint(host)
+            if let Some(host) = connect::text(host)
+                && let Err(error) = aliyun::endpoint::validate_endpoint(&host)
             {
-                findings.fail(Path::property("endpoints").index(index).key(product), pulumi::chain(&error));
+                let path = Path::property("endpoints").index(index).key(product);
+                refusals.push((path, pulumi::chain(&error)));
             }
         }
     }
-    if let Some(proxy) = known(&config.proxy).filter(|proxy| !proxy.trim().is_empty())
-        && let Err(error) = aliyun::Proxy::Url(proxy.trim().to_owned()).validate()
+    if let Some(proxy) = connect::text(&config.proxy)
+        && let Err(error) = aliyun::Proxy::Url(proxy).validate()
     {
-        findings.fail(Path::property("proxy"), pulumi::chain(&error));
+        refusals.push((Path::property("proxy"), pulumi::chain(&error)));
     }
-    check_key_pair(config, findings);
-    if let Some(oidc) = known(&config.assume_role_with_oidc)
-        && oidc.oidc_token.is_none()
-        && oidc.oidc_token_file.is_none()
-        && !connect::has_oidc_token()
-    {
-        findings.fail(
+    if connect::lacks_oidc_token(config, environment) {
+        refusals.push((
             Path::property("assumeRoleWithOidc").key("oidcToken"),
-            "give oidcToken or oidcTokenFile, or set ALIBABA_CLOUD_OIDC_TOKEN or ALIBABA_CLOUD_OIDC_TOKEN_FILE",
-        );
+            "give oidcToken or oidcTokenFile, or set ALIBABA_CLOUD_OIDC_TOKEN or ALIBABA_CLOUD_OIDC_TOKEN_FILE"
+                .to_owned(),
+        ));
     }
+    refusals
 }
 
-/// Half a key is a mistake, unless the other half may still turn up.
-fn check_key_pair(config: &Config, findings: &mut Findings) {
-    let (given, absent) = match (&config.access_key, &config.secret_key) {
-        (Some(Input::Known(_)), None) => ("accessKey", "secretKey"),
-        (None, Some(Input::Known(_))) => ("secretKey", "accessKey"),
-        _ => return,
-    };
-    if !connect::has_key_part(absent) {
-        findings.fail(Path::property(absent), format!("is required where {given} is given"));
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn findings(settings: &Json, environment: &Environment) -> Vec<String> {
+        let mut findings = Findings::default();
+        check(&serde_json::from_value(settings.clone()).unwrap(), environment, &mut findings);
+        findings.failures.iter().map(|failure| format!("{}: {}", failure.path, failure.reason)).collect()
+    }
+
+    fn environments() -> Vec<Environment> {
+        let none = Environment::default();
+        let key = none
+            .clone()
+            .with_variable("ALICLOUD_ACCESS_KEY", "id")
+            .with_variable("ALICLOUD_SECRET_KEY", "secret");
+        vec![
+            none.clone(),
+            key.clone(),
+            key.with_variable("ALICLOUD_SKIP_REGION_VALIDATION", "true"),
+            none.clone()
+                .with_variable("APSARASTACK_SECRET_KEY", "secret")
+                .with_variable("APSARASTACK_DOMAIN", "stack.local"),
+            none.clone()
+                .with_variable("APSARASTACK_PROTOCOL", "gopher")
+                .with_variable("ECS_ENDPOINT", "e.local"),
+            none.clone().with_variable("ALIBABA_CLOUD_OIDC_TOKEN", "token"),
+            none.with_variable("ALICLOUD_ECS_ROLE_NAME", "role"),
+        ]
+    }
+
+    #[test]
+    fn configure_refuses_whatever_check_config_refuses() {
+        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
+        let settings = [
+            json!({}),
+            json!({ "region": " cn-hangzhou\n" }),
+            json!({ "region": "cn-nowhere-1" }),
+            json!({ "region": "cn-nowhere-1", "skipRegionValidation": true }),
+            json!({ "protocol": "" }),
+            json!({ "protocol": " http " }),
+            json!({ "protocol": "gopher" }),
+            json!({ "proxy": " " }),
+            json!({ "proxy": "gopher://proxy" }),
+            json!({ "endpoints": [{ "ecs": " " }] }),
+            json!({ "endpoints": [{ "ecs": "a b" }, { "ecs": "ecs.local" }] }),
+            json!({ "endpoints": [{ "ascm": "a b" }] }),
+            json!({ "endpoints": [{ "sts": "a b" }] }),
+            json!({ "accessKey": "a" }),
+            json!({ "accessKey": "a", "secretKey": "" }),
+            json!({ "accessKey": "", "secretKey": "s" }),
+            json!({ "accessKey": "a", "secretKey": "s" }),
+            json!({ "assumeRoleWithOidc": oidc }),
+            json!({ "assumeRoleWithOidc": oidc, "accessKey": "a", "secretKey": "s" }),
+        ];
+        let mut refused = 0;
+        for settings in settings {
+            for cloud in ["alibabacloud", "apsarastack", "alibabacloudstack"] {
+                for environment in environments() {
+                    let mut settings = settings.clone();
+                    settings["cloud"] = cloud.into();
+                    if settings.get("region").is_none() {
+                        settings["region"] = "cn-hangzhou".into();
+                    }
+                    let findings = findings(&settings, &environment);
+                    let config: Config = serde_json::from_value(settings.clone()).unwrap();
+                    let configured = connect::configure(&config, environment.clone());
+                    if !findings.is_empty() {
+                        refused += 1;
+                        assert!(configured.is_err(), "{settings} in {environment:?}: {findings:?}");
+                    }
+                }
+            }
+        }
+        assert!(refused > 50, "{refused}");
+    }
+
+    #[track_caller]
+    fn check_fine(settings: Json, variables: &[(&str, &str)]) {
+        let environment = variables
+            .iter()
+            .fold(Environment::default(), |all, (name, value)| all.with_variable(*name, *value));
+        assert_eq!(findings(&settings, &environment), [""; 0], "{settings}");
+    }
+
+    #[test]
+    fn check_config_takes_what_configure_takes() {
+        check_fine(json!({ "region": " cn-hangzhou " }), &[]);
+        check_fine(json!({ "region": "cn-nowhere-1" }), &[("ALICLOUD_SKIP_REGION_VALIDATION", "1")]);
+        check_fine(json!({ "protocol": "" }), &[]);
+        check_fine(json!({ "accessKey": "a", "cloud": "apsarastack" }), &[("APSARASTACK_SECRET_KEY", "s")]);
+        check_fine(json!({ "accessKey": "a" }), &[("ALIBABACLOUD_ACCESS_KEY_SECRET", "s")]);
+        check_fine(json!({ "accessKey": "", "secretKey": " " }), &[]);
+        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
+        check_fine(json!({ "assumeRoleWithOidc": oidc, "profile": "p" }), &[]);
+        check_fine(json!({ "assumeRoleWithOidc": oidc }), &[("ALICLOUD_ECS_ROLE_NAME", "role")]);
+    }
+
+    #[test]
+    fn a_stacks_variables_count_only_on_that_stack() {
+        let environment = Environment::default()
+            .with_variable("APSARASTACK_SECRET_KEY", "s")
+            .with_variable("APSARASTACK_PROTOCOL", "gopher");
+        let found = findings(&json!({ "accessKey": "a" }), &environment);
+        assert_eq!(found, ["secretKey: is required if accessKey is given"]);
+        let found = findings(&json!({ "accessKey": "a", "cloud": "apsarastack" }), &environment);
+        assert_eq!(found, ["protocol: must be \"HTTP\" or \"HTTPS\", got \"gopher\""]);
+    }
+
+    #[test]
+    fn of_settings_that_are_not_known_yet_nothing_is_said() {
+        let unknown = || Some(Input::Unknown);
+        let known = |text: &str| Some(Input::Known(text.to_owned()));
+        let region = known("cn-nowhere-1");
+        for config in [
+            Config { cloud: unknown(), region: region.clone(), access_key: known("a"), ..Config::default() },
+            Config { skip_region_validation: Some(Input::Unknown), region, ..Config::default() },
+            Config { access_key: unknown(), ..Config::default() },
+            Config { access_key: known("a"), secret_key: unknown(), ..Config::default() },
+        ] {
+            let mut findings = Findings::default();
+            check(&config, &Environment::default(), &mut findings);
+            assert!(findings.failures.is_empty(), "{:?}", findings.failures);
+        }
     }
 }

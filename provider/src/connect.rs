@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aliyun::credential::{self, Source};
+use aliyun::credential::{self, Provide as _, Source};
 use aliyun::{Environment, Flavour, Protocol, Proxy, Settings, SignVersion, StackSettings};
-use pulumi::{ConfigureError, Input, MissingKey, known};
+use pulumi::{ConfigureError, Failure, Input, MissingKey, known};
 
 use crate::client::{Client, Pace};
-use crate::config::{Config, ProviderEndpoint};
+use crate::config::{self, Config, ProviderEndpoint};
 use crate::ecs::image_account::Account;
 use crate::ecs::image_look::Looker;
 use crate::failure;
@@ -23,23 +23,23 @@ const OIDC_TOKEN_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN";
 const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 /// Says how often a waiting plugin looks, in milliseconds; for tests.
 const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
+/// And no longer than this apart.
+const LONGEST_PACE: Duration = Duration::from_secs(3_600);
 /// The name of sessions where the program gives none.
 const SESSION_NAME: &str = "pulumi";
-/// The client for these settings.
-pub(crate) fn configure(config: &Config) -> Result<Client, ConfigureError> {
-    connect(config, Environment::from_process())
-}
 
-fn connect(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
+/// The client for these settings in this environment.
+pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Client, ConfigureError> {
     let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
-    let config = &with_stack_variables(config, &environment);
-    let profile = profile(config, &environment);
-    let mut region = text(&config.region).or_else(|| variable(&environment, &REGION_VARIABLES));
-    if region.is_none()
-        && let Some(profile) = &profile
-    {
-        region = profile.region(&environment).map_err(failed)?;
+    let refusals = config::refusals(given, &environment);
+    if !refusals.is_empty() {
+        let lines: Vec<String> =
+            refusals.iter().map(|(path, reason)| format!("alicloud:{path}: {reason}")).collect();
+        return Err(ConfigureError::Failed(Failure::Refused(lines.join("\n"))));
     }
+    let config = &with_stack_variables(given, &environment);
+    let profile = profile(config, &environment);
+    let region = region(config, &environment, profile.as_ref()).map_err(failed)?;
     let credentials = credentials(config, &environment, profile);
     let mut missing = Vec::new();
     if region.is_none() {
@@ -53,14 +53,14 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
     };
 
     let flavour = flavour(config);
-    let skip = known(&config.skip_region_validation)
-        .copied()
-        .unwrap_or_else(|| flavour.is_some() || environment.flag("ALICLOUD_SKIP_REGION_VALIDATION"));
-    if !skip {
-        aliyun::endpoint::validate_region(&region).map_err(failed)?;
+    if !skips_region_validation(config, &environment) {
+        aliyun::endpoint::validate_region(&region.name).map_err(|error| {
+            let reason = format!("{}: {}", region.origin, pulumi::chain(&error));
+            ConfigureError::Failed(Failure::Refused(reason))
+        })?;
     }
 
-    let mut settings = Settings::new(region, assume_role(config, &environment, credentials));
+    let mut settings = Settings::new(region.name, assume_role(config, &environment, credentials));
     let mut ascm_endpoint = None;
     for endpoint in known(&config.endpoints).into_iter().flatten().filter_map(Input::known) {
         let ProviderEndpoint { ascm, ecs, sts } = endpoint;
@@ -132,24 +132,57 @@ fn connect(config: &Config, environment: Environment) -> Result<Client, Configur
         api,
         pace,
         looker,
-        region_named: true,
-        region_origin: String::new(),
+        region_named: region.named,
+        region_origin: region.origin,
         account: Account::default(),
         provider_id: None,
     })
 }
 
-/// The same settings, with what the variables of a private cloud say of those that are not given.
-fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
+/// The region, and who says so.
+struct Region {
+    name: String,
+    /// By the setting of that name.
+    named: bool,
+    origin: String,
+}
+
+/// The region that the setting, a variable or the profile names.
+fn region(
+    config: &Config,
+    environment: &Environment,
+    profile: Option<&credential::Profile>,
+) -> Result<Option<Region>, aliyun::Error> {
+    if let Some(name) = text(&config.region) {
+        return Ok(Some(Region { name, named: true, origin: "the setting alicloud:region".to_owned() }));
+    }
+    let of_stack = flavour(config).map(|flavour| format!("{}_REGION", prefix(flavour)));
+    for variable in of_stack.as_deref().into_iter().chain(REGION_VARIABLES) {
+        if let Some(name) = environment.variable(variable) {
+            let origin = format!("the variable {variable}");
+            return Ok(Some(Region { name: name.to_owned(), named: false, origin }));
+        }
+    }
+    let Some(profile) = profile else { return Ok(None) };
+    let name = profile.region(environment)?;
+    Ok(name.map(|name| Region { name, named: false, origin: profile.name() }))
+}
+
+/// Whether a region is taken that this version does not know.
+pub(crate) fn skips_region_validation(config: &Config, environment: &Environment) -> bool {
+    known(&config.skip_region_validation)
+        .copied()
+        .unwrap_or_else(|| flavour(config).is_some() || environment.flag("ALICLOUD_SKIP_REGION_VALIDATION"))
+}
+
+/// The same settings, with what the variables of a private cloud say of those that are not given, but for the key and the
+/// region.
+pub(crate) fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
     let mut config = config.clone();
     let Some(flavour) = flavour(&config) else { return config };
     let variable =
         |name: &str| environment.variable(&format!("{}_{name}", prefix(flavour))).map(ToOwned::to_owned);
     for (setting, name) in [
-        (&mut config.access_key, "ACCESS_KEY"),
-        (&mut config.secret_key, "SECRET_KEY"),
-        (&mut config.security_token, "SECURITY_TOKEN"),
-        (&mut config.region, "REGION"),
         (&mut config.ecs_role_name, "ECS_ROLE_NAME"),
         (&mut config.profile, "PROFILE"),
         (&mut config.shared_credentials_file, "SHARED_CREDENTIALS_FILE"),
@@ -163,7 +196,7 @@ fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
         (&mut config.source_ip, "SOURCE_IP"),
         (&mut config.secure_transport, "SECURE_TRANSPORT"),
     ] {
-        if text(setting).is_none() {
+        if !is_given(setting) {
             *setting = variable(name).map(Input::Known);
         }
     }
@@ -186,34 +219,23 @@ fn credentials(
     environment: &Environment,
     profile: Option<credential::Profile>,
 ) -> Option<Source> {
-    let key = part(&config.access_key, environment, credential::ACCESS_KEY_VARIABLES);
-    let secret = part(&config.secret_key, environment, credential::SECRET_KEY_VARIABLES);
-    if config.access_key.is_some() || config.secret_key.is_some() {
-        if let (Some(key), Some(secret)) = (key, secret) {
-            let token = part(&config.security_token, environment, credential::SECURITY_TOKEN_VARIABLES);
-            return Some(Arc::new(credential::Fixed::new(
-                key,
-                secret,
-                token,
-                "the settings accessKey and secretKey",
-            )));
+    let variables = key_variables(config);
+    if is_given(&config.access_key) || is_given(&config.secret_key) {
+        // A part that is not known is not to be mixed with another key's.
+        if [&config.access_key, &config.secret_key].iter().any(|part| is_given(part) && text(part).is_none())
+        {
+            return None;
         }
-        return None;
+        let given = credential::GivenKey {
+            access_key_id: text(&config.access_key),
+            access_key_secret: text(&config.secret_key),
+            security_token: text(&config.security_token),
+        };
+        let key = variables.complete(environment, given, "the settings accessKey and secretKey");
+        return key.map(|key| Arc::new(key) as Source);
     }
-    if key.is_some() || secret.is_some() {
-        return Some(Arc::new(credential::EnvironmentVariables));
-    }
-    if let Some(profile) = profile {
-        return Some(Arc::new(profile));
-    }
-    if let Some(uri) = text(&config.credentials_uri) {
-        return Some(Arc::new(credential::Uri::new(uri, "the setting credentialsUri")));
-    }
-    if let Some(uri) = variable(environment, &CREDENTIALS_URI_VARIABLES) {
-        return Some(Arc::new(credential::Uri::new(uri, CREDENTIALS_URI_VARIABLES.join(" or "))));
-    }
-    if let Some(role) = text(&config.ecs_role_name).or_else(|| variable(environment, &ECS_ROLE_VARIABLES)) {
-        return Some(Arc::new(credential::EcsRole::named(role)));
+    if let Some(source) = before_oidc(config, environment, profile) {
+        return Some(source);
     }
     if let Some(oidc) = oidc(config, environment) {
         return Some(Arc::new(oidc));
@@ -229,6 +251,53 @@ fn credentials(
     has_ini_file(environment).then(|| Arc::new(credential::Ini::default()) as Source)
 }
 
+/// The sources that come after the settings' own key and before OIDC.
+fn before_oidc(
+    config: &Config,
+    environment: &Environment,
+    profile: Option<credential::Profile>,
+) -> Option<Source> {
+    let variables = key_variables(config);
+    let parts = [variables.access_key_variables(), variables.secret_key_variables()];
+    if parts.iter().any(|names| environment.first(names).is_some()) {
+        return Some(Arc::new(variables));
+    }
+    if let Some(profile) = profile {
+        return Some(Arc::new(profile));
+    }
+    if let Some(uri) = text(&config.credentials_uri) {
+        return Some(Arc::new(credential::Uri::new(uri, "the setting credentialsUri")));
+    }
+    if let Some(uri) = variable(environment, &CREDENTIALS_URI_VARIABLES) {
+        return Some(Arc::new(credential::Uri::new(uri, CREDENTIALS_URI_VARIABLES.join(" or "))));
+    }
+    let role = text(&config.ecs_role_name).or_else(|| variable(environment, &ECS_ROLE_VARIABLES))?;
+    Some(Arc::new(credential::EcsRole::named(role)))
+}
+
+/// Whether OIDC is the source of the key, and there is no token for it.
+pub(crate) fn lacks_oidc_token(config: &Config, environment: &Environment) -> bool {
+    let Some(oidc) = known(&config.assume_role_with_oidc) else { return false };
+    let before = [
+        &config.access_key,
+        &config.secret_key,
+        &config.profile,
+        &config.shared_credentials_file,
+        &config.credentials_uri,
+        &config.ecs_role_name,
+    ];
+    !is_given(&oidc.oidc_token)
+        && !is_given(&oidc.oidc_token_file)
+        && variable(environment, &[OIDC_TOKEN_VARIABLE, OIDC_TOKEN_FILE_VARIABLE]).is_none()
+        && !before.into_iter().any(is_given)
+        && before_oidc(config, environment, profile(config, environment)).is_none()
+}
+
+/// The variables that give keys on this cloud.
+fn key_variables(config: &Config) -> credential::EnvironmentVariables {
+    flavour(config).map_or_else(Default::default, credential::EnvironmentVariables::on_stack)
+}
+
 /// Whether there is a configuration file of the CLI where one is looked for.
 fn has_cli_file(environment: &Environment) -> bool {
     environment.variable("ALIBABA_CLOUD_CONFIG_FILE").is_some()
@@ -242,7 +311,7 @@ fn has_ini_file(environment: &Environment) -> bool {
 }
 
 fn has_file(environment: &Environment, files: &[&str]) -> bool {
-    environment.home().is_some_and(|home| files.iter().any(|file| home.join(file).exists()))
+    environment.home().is_some_and(|home| files.iter().any(|file| environment.exists(&home.join(file))))
 }
 
 /// The profile that a setting or variable names.
@@ -318,12 +387,13 @@ fn missing_region() -> MissingKey {
 
 /// The parts of a key that neither a setting nor a variable gives.
 fn missing_key(config: &Config, environment: &Environment) -> Vec<MissingKey> {
+    let variables = key_variables(config);
     [
-        ("accessKey", "the access key's id", &config.access_key, credential::ACCESS_KEY_VARIABLES),
-        ("secretKey", "the access key's secret", &config.secret_key, credential::SECRET_KEY_VARIABLES),
+        ("accessKey", "the access key's id", &config.access_key, variables.access_key_variables()),
+        ("secretKey", "the access key's secret", &config.secret_key, variables.secret_key_variables()),
     ]
     .into_iter()
-    .filter(|(_, _, setting, variables)| part(setting, environment, variables).is_none())
+    .filter(|(_, _, setting, variables)| text(setting).is_none() && environment.first(variables).is_none())
     .map(|(name, what, _, variables)| MissingKey {
         name: format!("alicloud:{name}"),
         description: format!(
@@ -335,24 +405,18 @@ fn missing_key(config: &Config, environment: &Environment) -> Vec<MissingKey> {
     .collect()
 }
 
-/// Whether the environment gives this part of a key pair.
-pub(crate) fn has_key_part(setting: &str) -> bool {
-    let variables = if setting == "accessKey" {
-        credential::ACCESS_KEY_VARIABLES
+/// The half of a key that neither a setting nor a variable gives although the other half is a setting: what is given,
+/// and what is missing.
+pub(crate) fn half_key(config: &Config, environment: &Environment) -> Option<(&'static str, &'static str)> {
+    let variables = key_variables(config);
+    let (given, missing, names) = if text(&config.access_key).is_some() && !is_given(&config.secret_key) {
+        ("accessKey", "secretKey", variables.secret_key_variables())
+    } else if text(&config.secret_key).is_some() && !is_given(&config.access_key) {
+        ("secretKey", "accessKey", variables.access_key_variables())
     } else {
-        credential::SECRET_KEY_VARIABLES
+        return None;
     };
-    variable(&Environment::from_process(), variables).is_some()
-}
-
-/// Whether the environment gives an OIDC token.
-pub(crate) fn has_oidc_token() -> bool {
-    variable(&Environment::from_process(), &[OIDC_TOKEN_VARIABLE, OIDC_TOKEN_FILE_VARIABLE]).is_some()
-}
-
-/// Whether the settings are of a private cloud.
-pub(crate) fn is_stack(config: &Config) -> bool {
-    flavour(config).is_some()
+    environment.first(&names).is_none().then_some((given, missing))
 }
 
 fn flavour(config: &Config) -> Option<Flavour> {
@@ -378,21 +442,22 @@ pub(crate) fn parse_protocol(text: &str) -> Option<Protocol> {
     }
 }
 
-fn part(
-    setting: &Option<Input<String>>,
-    environment: &Environment,
-    variables: &[&'static str],
-) -> Option<String> {
-    text(setting).or_else(|| variable(environment, variables))
-}
-
 fn variable(environment: &Environment, names: &[&'static str]) -> Option<String> {
     environment.first(names).map(|(_, value)| value.to_owned())
 }
 
 /// A setting's text without the blanks around it; an empty one is absent.
-fn text(setting: &Option<Input<String>>) -> Option<String> {
+pub(crate) fn text(setting: &Option<Input<String>>) -> Option<String> {
     known(setting).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Whether a setting is there, be it not known yet. An empty text is not.
+fn is_given(setting: &Option<Input<String>>) -> bool {
+    match setting {
+        None => false,
+        Some(Input::Unknown) => true,
+        Some(Input::Known(text)) => !text.trim().is_empty(),
+    }
 }
 
 fn number(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<u64> {
@@ -410,7 +475,7 @@ fn pace(environment: &Environment) -> Pace {
     match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
         None => Pace::cloud(),
         Some(milliseconds) => {
-            let interval = Duration::from_millis(milliseconds);
+            let interval = Duration::from_millis(milliseconds).min(LONGEST_PACE);
             Pace { first: interval, most: interval, invisible: interval * 150, ..Pace::cloud() }
         }
     }
@@ -476,6 +541,80 @@ mod tests {
         check_source(json!({ "accessKey": "a" }), &[], None);
     }
 
+    /// Whether the key has a token, as far as its `Debug` tells.
+    #[track_caller]
+    fn check_token(settings: serde_json::Value, variables: &[(&'static str, &str)], expected: bool) {
+        let source = credentials(&config(settings), &environment(variables), None).unwrap();
+        let shown = format!("{source:?}");
+        assert_eq!(shown.contains("security_token: Some"), expected, "{shown}");
+    }
+
+    #[test]
+    fn a_key_in_the_settings_takes_no_other_keys_token() {
+        let token = [("ALICLOUD_SECURITY_TOKEN", "token")];
+        check_token(json!({ "accessKey": "LTAI", "secretKey": "s" }), &token, false);
+        check_token(json!({ "accessKey": "LTAI", "secretKey": "s", "securityToken": "t" }), &token, true);
+        check_token(json!({ "accessKey": "STS.a", "secretKey": "s" }), &token, true);
+        let stack_s = [("APSARASTACK_SECURITY_TOKEN", "token")];
+        let key = |id| json!({ "cloud": "apsarastack", "accessKey": id, "secretKey": "s" });
+        check_token(key("LTAI"), &stack_s, false);
+        check_token(key("STS.a"), &stack_s, true);
+    }
+
+    #[test]
+    fn half_a_key_in_the_settings_takes_the_token_of_the_family_that_completes_it() {
+        let secret = ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s");
+        let half = || json!({ "accessKey": "LTAI" });
+        check_token(half(), &[secret, ("ALIBABA_CLOUD_SECURITY_TOKEN", "token")], true);
+        check_token(half(), &[secret, ("ALICLOUD_SECURITY_TOKEN", "token")], false);
+    }
+
+    #[test]
+    fn a_blank_key_is_none() {
+        check_source(json!({ "accessKey": " ", "secretKey": "" }), &KEY, Some("environment"));
+    }
+
+    #[test]
+    fn a_file_is_looked_for_in_the_environment_that_is_handed_in() {
+        let environment = Environment::default().with_home("/home").with_file(
+            "/home/.alibabacloud/credentials",
+            "[default]",
+            0o600,
+        );
+        let source = credentials(&Config::default(), &environment, None).unwrap();
+        assert!(source.name().contains(".alibabacloud"), "{}", source.name());
+    }
+
+    #[test]
+    fn the_region_says_where_it_comes_from() {
+        let profile = r#"{"profiles":[{"name":"p","mode":"AK","access_key_id":"a","access_key_secret":"b",
+            "region_id":"cn-shanghai"}]}"#;
+        let with_profile =
+            || environment(&KEY).with_home("/h").with_file("/h/.aliyun/config.json", profile, 0o600);
+        let stack = json!({ "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
+        let public = [("ALIBABA_CLOUD_REGION", "cn-beijing")];
+        for (settings, variables, named, origin) in [
+            (json!({ "region": " cn-hangzhou " }), &public, true, "the setting alicloud:region"),
+            (json!({}), &public, false, "the variable ALIBABA_CLOUD_REGION"),
+            (stack.clone(), &[("APSARASTACK_REGION", "x")], false, "the variable APSARASTACK_REGION"),
+            (stack, &public, false, "the variable ALIBABA_CLOUD_REGION"),
+            (json!({ "profile": "p" }), &[("X", "")], false, "the profile \"p\""),
+        ] {
+            let environment =
+                variables.iter().fold(with_profile(), |all, (name, value)| all.with_variable(*name, *value));
+            let client = configure(&config(settings), environment).unwrap();
+            assert_eq!(client.region_named, named, "{origin}");
+            assert!(client.region_origin.starts_with(origin), "{}", client.region_origin);
+        }
+    }
+
+    #[test]
+    fn an_unknown_region_is_refused_with_its_origin() {
+        let environment = environment(&KEY).with_variable("ALICLOUD_REGION", "cn-nowhere-1");
+        let error = format!("{:?}", configure(&Config::default(), environment).unwrap_err());
+        assert!(error.contains("the variable ALICLOUD_REGION"), "{error}");
+    }
+
     #[test]
     fn a_role_is_assumed_on_top_of_any_key() {
         let config = config(json!({ "assumeRole": { "roleArn": "acs:ram::1:role/builder" } }));
@@ -491,8 +630,9 @@ mod tests {
         let environment = || {
             Environment::default().with_home("/home").with_file("/home/.aliyun/config.json", profile, 0o600)
         };
-        let region =
-            |settings, environment| connect(&config(settings), environment).unwrap().api.region().to_owned();
+        let region = |settings, environment| {
+            configure(&config(settings), environment).unwrap().api.region().to_owned()
+        };
         assert_eq!(region(json!({ "profile": "p" }), environment()), "cn-shanghai");
         let variable = environment().with_variable("ALIBABA_CLOUD_REGION", "cn-beijing");
         assert_eq!(region(json!({ "profile": "p" }), variable.clone()), "cn-beijing");
@@ -501,7 +641,7 @@ mod tests {
 
     #[test]
     fn a_region_that_is_not_known_is_refused_unless_told_otherwise() {
-        let connect = |settings| connect(&config(settings), environment(&KEY));
+        let connect = |settings| configure(&config(settings), environment(&KEY));
         assert!(matches!(connect(json!({ "region": "cn-nowhere-1" })), Err(ConfigureError::Failed(_))));
         assert!(connect(json!({ "region": "cn-nowhere-1", "skipRegionValidation": true })).is_ok());
         let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
@@ -517,7 +657,7 @@ mod tests {
             .with_variable("ALIBABACLOUDSTACK_REGION", "cn-private-1")
             .with_variable("ALIBABACLOUDSTACK_POPGW_DOMAIN", "stack.local")
             .with_variable("ALIBABACLOUDSTACK_CENTER_REGION", "false");
-        let client = connect(&config(json!({ "cloud": "alibabacloudstack" })), environment).unwrap();
+        let client = configure(&config(json!({ "cloud": "alibabacloudstack" })), environment).unwrap();
         assert_eq!(client.api.region(), "cn-private-1");
         assert!(
             client.api.endpoint().contains("ecs-internal.cn-private-1.stack.local"),
@@ -530,7 +670,7 @@ mod tests {
     fn debug_of_a_client_shows_no_secret() {
         let settings =
             json!({ "region": "cn-hangzhou", "accessKey": "LTAIvery-known", "secretKey": "very-secret" });
-        let client = connect(&config(settings), environment(&[])).unwrap();
+        let client = configure(&config(settings), environment(&[])).unwrap();
         let shown = format!("{client:?}");
         assert!(!shown.contains("very-secret") && !shown.contains("very-known"), "{shown}");
     }

@@ -1,5 +1,6 @@
 //! The provider itself: its name, its list of resources, and the head of schema.json.
 
+use aliyun::Environment;
 use pulumi::{AnyResource, ConfigureError, Failure, Findings, Provider, resource};
 use serde_json::{Map, Value as Json, json};
 
@@ -79,11 +80,17 @@ impl Provider for Alicloud {
     }
 
     fn check_config(&self, config: &Config, findings: &mut Findings) {
-        config::check(config, findings);
+        config::check(config, &Environment::from_process(), findings);
     }
 
     fn configure(&self, config: Config, id: Option<&str>) -> Result<Client, ConfigureError> {
-        let client = connect::configure(&config)?;
+        let client = connect::configure(&config, Environment::from_process())?;
+        tracing::debug!(
+            region = client.api.region(),
+            origin = client.region_origin,
+            named = client.region_named,
+            "configured"
+        );
         Ok(Client { provider_id: id.map(ToOwned::to_owned), ..client })
     }
 

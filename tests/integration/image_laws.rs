@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 
 use crate::harness::{Plan, Stack, World, secret, text};
 use crate::image_programs::{
-    Expected, can_be_made, drift, edited_program, expected, is_updatable, junk_program, leads_somewhere,
-    not_in_effect, program, tag_texts,
+    Expected, can_be_made, can_boot, drift, edited_program, expected, is_updatable, junk_program,
+    leads_somewhere, not_in_effect, program, tag_texts,
 };
 
 /// How many programs each law is tried on.
@@ -122,7 +122,9 @@ fn the_plan_for_an_edited_program_is_what_the_rules_say_and_carrying_it_out_make
         let expected = expected(&inputs, &new, &image);
         let (plan, _) = stack.preview(&mut world.plugin, &new).await;
         prop_assert_eq!(as_expected(&plan), Some(expected));
-        if !can_be_made(&new) || matches!(plan, Plan::Refused(_)) {
+        // An image that is not replaced keeps the architecture that it was made for.
+        let bootable = matches!(plan, Plan::Replace(_)) || can_boot(&image["architecture"], &new["bootMode"]);
+        if !can_be_made(&new) || !bootable || matches!(plan, Plan::Refused(_)) {
             return Ok(());
         }
         let id = stack.id();

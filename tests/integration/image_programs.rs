@@ -220,6 +220,16 @@ pub(crate) fn can_be_made(program: &Json) -> bool {
     program["snapshotId"] != ABSENT_SNAPSHOT
 }
 
+/// Whether a machine of an architecture starts this way. No way at all is whichever it is.
+pub(crate) fn can_boot(architecture: &Json, mode: &Json) -> bool {
+    let ways: &[&str] = match architecture.as_str() {
+        Some("i386") => &["BIOS"],
+        Some("arm64") => &["UEFI"],
+        _ => return true,
+    };
+    mode.as_str().is_none_or(|mode| ways.contains(&mode))
+}
+
 /// A program that can be carried out, and the same after an author has worked on it.
 pub(crate) fn edited_program() -> impl Strategy<Value = (Json, Json)> {
     let edit = prop_oneof![3 => Just(Edit::Keep), 2 => Just(Edit::Exchange), 1 => Just(Edit::Blend)];

@@ -37,7 +37,10 @@ async fn an_image_lives_on_both_stacks() {
             .up("web", json!({ "imageName": "web", "snapshotId": "s-system", "tags": { "a": "b" } }))
             .await;
         assert_eq!((&state["status"], &state["usable"]), (&json!("Available"), &json!(true)), "{name}");
-        check_actions(&world.take_actions().await, &["CreateImage", "DescribeImages"]);
+        check_actions(
+            &world.take_actions().await,
+            &["DescribeImages", "CreateImage", "DescribeImages", "ModifyImageAttribute"],
+        );
         let (read, refreshed) =
             world.plugin.read("web", &text(&state["id"]), &inputs, &state).await.unwrap().unwrap();
         assert_eq!((&read, &refreshed), (&inputs, &state));
@@ -61,7 +64,10 @@ async fn department_and_resource_group_are_looked_up_by_name() {
         world.plugin.up("web", json!({ "imageName": "web", "snapshotId": "s-system" })).await;
         let requests = world.take_requests().await;
         let actions: Vec<String> = requests.iter().map(|request| text(&request["action"])).collect();
-        check_actions(&actions, &["ListResourceGroup", "CreateImage", "DescribeImages"]);
+        check_actions(
+            &actions,
+            &["ListResourceGroup", "DescribeImages", "CreateImage", "DescribeImages", "ModifyImageAttribute"],
+        );
         assert_eq!(requests[1]["params"]["Department"], "37", "{name}: {}", requests[1]);
         assert_eq!(requests[1]["params"]["ResourceGroup"], "71");
     }

@@ -333,13 +333,14 @@ impl Change<'_> {
             }
             match known(value) {
                 Some(value) => Some(value.clone()),
-                None => known(old).filter(|old| !old.is_empty()).map(|_| String::new()),
+                // An earlier call may have set what the state does not show.
+                None => (self.doubtful || known(old).is_some_and(|old| !old.is_empty())).then(String::new),
             }
         };
         let features = known(&args.features).filter(|_| has("features"));
         let old_features = known(&old.features);
         let differing = |new: &Option<Input<String>>, old: Option<&String>| {
-            known(new).filter(|new| Some(*new) != old).cloned()
+            known(new).filter(|new| self.doubtful || Some(*new) != old).cloned()
         };
         ModifyImageAttributeRequest {
             image_id: self.id.to_owned(),

@@ -34,14 +34,22 @@ pub(crate) struct Denial {
 /// Takes secrets out of a text that somebody else wrote: some messages echo the request.
 pub(crate) type Redact<'a> = &'a dyn Fn(&str) -> String;
 
+/// What a success lacks to be an answer of its action, e.g. "a RequestId"; the second argument is the request's id, never
+/// empty, out of the answer or its headers.
+pub(crate) type Lacks<'a> = &'a (dyn Fn(&Value, Option<&str>) -> Option<&'static str> + Sync);
+
+/// Takes every success for an answer of its action: what is missing is found out later.
+pub(crate) const NOTHING: Lacks<'static> = &|_, _| None;
+
 /// Reads an answer to an action.
 pub(crate) fn read(
     action: &'static str,
     rules: &[Rule],
     response: &HttpResponse,
+    lacks: Lacks<'_>,
     redact: Redact<'_>,
 ) -> Answer {
-    let header_id = response.header("x-acs-request-id").map(ToOwned::to_owned);
+    let header_id = response.header("x-acs-request-id").filter(|id| !id.is_empty()).map(redact);
     let body = String::from_utf8_lossy(&response.body);
     let trimmed = body.trim_start_matches('\u{feff}').trim();
     let status = response.status;
@@ -55,18 +63,27 @@ pub(crate) fn read(
                 Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
             })
         };
-        let request_id = field(["RequestId", "requestId"]).or(header_id);
+        let request_id =
+            field(["RequestId", "requestId"]).filter(|id| !id.is_empty()).map(|id| redact(&id)).or(header_id);
         let code = field(["Code", "code"]).filter(|code| !code.is_empty());
         let failed = code.as_ref().is_some_and(|code| {
             !["success", "ok", "200", "0"].iter().any(|fine| code.eq_ignore_ascii_case(fine))
         });
         if success && !failed {
-            return Answer { result: Ok(Value::Object(object)), request_id, denial: None };
+            let value = Value::Object(object);
+            let result = match lacks(&value, request_id.as_deref()) {
+                None => Ok(value),
+                Some(lack) => {
+                    let what = format!("an answer without {lack}: {}", one_line(&redact(trimmed), EXCERPT));
+                    Err(unexpected(action, response, &what, request_id.clone()))
+                }
+            };
+            return Answer { result, request_id, denial: None };
         }
         if let Some(code) = code.filter(|_| failed) {
             let message = field(["Message", "message"]).unwrap_or_else(|| "no message".to_owned());
-            let denial = object.get("AccessDeniedDetail").and_then(denial);
-            let result = Err(refused(action, rules, response, &code, &redact(&message), request_id.clone()));
+            let denial = object.get("AccessDeniedDetail").and_then(|detail| denial(detail, redact));
+            let result = Err(refused(action, rules, response, (&code, &message), request_id.clone(), redact));
             return Answer { result, request_id, denial };
         }
         let result = Err(foreign(action, response, &redact(trimmed), request_id.clone()));
@@ -74,9 +91,9 @@ pub(crate) fn read(
     }
 
     if let (Some(code), true) = (element(trimmed, "Code"), trimmed.starts_with('<')) {
-        let request_id = element(trimmed, "RequestId").or(header_id);
+        let request_id = element(trimmed, "RequestId").map(|id| redact(&id)).or(header_id);
         let message = element(trimmed, "Message").unwrap_or_else(|| "no message".to_owned());
-        let result = Err(refused(action, rules, response, &code, &redact(&message), request_id.clone()));
+        let result = Err(refused(action, rules, response, (&code, &message), request_id.clone(), redact));
         return Answer { result, request_id, denial: None };
     }
     Answer {
@@ -104,13 +121,13 @@ fn refused(
     action: &'static str,
     rules: &[Rule],
     response: &HttpResponse,
-    code: &str,
-    message: &str,
+    (code, message): (&str, &str),
     request_id: Option<String>,
+    redact: Redact<'_>,
 ) -> Error {
     let (kind, class) = classify(rules, code, response.status);
-    Error::new(kind, class, action, one_line(message, LONGEST_MESSAGE))
-        .with_code(one_line(code, EXCERPT))
+    Error::new(kind, class, action, one_line(&redact(message), LONGEST_MESSAGE))
+        .with_code(one_line(&redact(code), EXCERPT))
         .with_status(response.status)
         .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
         .with_retry_after(retry_after(response))
@@ -120,15 +137,7 @@ fn refused(
 
 /// An answer that no ECS gives: a proxy's, a gateway's, a portal's, or one cut short.
 fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id: Option<String>) -> Error {
-    let status = response.status;
-    let (kind, class) = match status {
-        429 => (ErrorKind::Throttled, Class::Throttle),
-        407 => (ErrorKind::Transport, Class::Fatal),
-        408 | 500.. => (ErrorKind::Unavailable, Class::Backoff),
-        200..300 => (ErrorKind::UnexpectedResponse, Class::Garbage),
-        _ => (ErrorKind::UnexpectedResponse, Class::Fatal),
-    };
-    let what = if status == 407 {
+    let what = if response.status == 407 {
         "a demand of the proxy for a user name and password".to_owned()
     } else if text.is_empty() {
         "an empty answer".to_owned()
@@ -139,6 +148,23 @@ fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id
     } else {
         format!("no answer of this API: {}", one_line(text, EXCERPT))
     };
+    unexpected(action, response, &what, request_id)
+}
+
+fn unexpected(
+    action: &'static str,
+    response: &HttpResponse,
+    what: &str,
+    request_id: Option<String>,
+) -> Error {
+    let status = response.status;
+    let (kind, class) = match status {
+        429 => (ErrorKind::Throttled, Class::Throttle),
+        407 => (ErrorKind::Transport, Class::Fatal),
+        408 | 500.. => (ErrorKind::Unavailable, Class::Backoff),
+        200..300 => (ErrorKind::UnexpectedResponse, Class::Garbage),
+        _ => (ErrorKind::UnexpectedResponse, Class::Fatal),
+    };
     Error::new(kind, class, action, format!("the endpoint sent {what} (HTTP status {status})"))
         .with_status(status)
         .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
@@ -146,13 +172,13 @@ fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id
         .with_ambiguous(class.is_ambiguous(Some(status)))
 }
 
-fn denial(detail: &Value) -> Option<Denial> {
+fn denial(detail: &Value, redact: Redact<'_>) -> Option<Denial> {
     let field = |name: &str| {
         detail
             .get(name)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
-            .map(|text| one_line(text, EXCERPT))
+            .map(|text| one_line(&redact(text), EXCERPT))
     };
     detail.is_object().then(|| Denial {
         action: field("AuthAction"),
@@ -224,8 +250,9 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, kind: ErrorKind, class: Class, shown: &str) -> Error {
-        let error =
-            read("DescribeImages", &[], &respond(status, body), &str::to_owned).result.expect_err("an error");
+        let error = read("DescribeImages", &[], &respond(status, body), NOTHING, &str::to_owned)
+            .result
+            .expect_err("an error");
         assert_eq!((error.kind(), error.class()), (kind, class), "{error}");
         assert!(error.to_string().contains(shown), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
@@ -237,7 +264,7 @@ mod tests {
         for body in
             [r#"{"RequestId":"A"}"#, r#"{"Code":"Success","RequestId":"A"}"#, "\u{feff}{\"code\":200}"]
         {
-            assert!(read("X", &[], &respond(200, body), &str::to_owned).result.is_ok(), "{body}");
+            assert!(read("X", &[], &respond(200, body), NOTHING, &str::to_owned).result.is_ok(), "{body}");
         }
     }
 
@@ -317,7 +344,7 @@ mod tests {
     fn the_detail_of_a_denial_is_kept() {
         let body = r#"{"Code":"Forbidden.RAM","Message":"no","AccessDeniedDetail":{"AuthAction":"ecs:CreateImage",
             "PolicyType":"ControlPolicy","NoPermissionType":"ExplicitDeny","AuthPrincipalDisplayName":"dev"}}"#;
-        let denial = read("X", &[], &respond(403, body), &str::to_owned).denial.expect("a detail");
+        let denial = read("X", &[], &respond(403, body), NOTHING, &str::to_owned).denial.expect("a detail");
         assert_eq!(denial.policy_type.as_deref(), Some("ControlPolicy"));
         assert_eq!(denial.action.as_deref(), Some("ecs:CreateImage"));
     }

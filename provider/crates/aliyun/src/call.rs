@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::advice::{self, Facts};
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Lacks};
 use crate::credential::{Credential, Store};
 use crate::endpoint::Endpoint;
 use crate::environment::Environment;
@@ -20,6 +20,9 @@ use crate::retry::RetryPolicy;
 use crate::sign::{self, Scheme};
 use crate::throttle::Throttle;
 use crate::transport::{Failure, Fault, HttpRequest, Transport};
+
+/// No pause between two attempts is longer than this, whoever asks for it.
+const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 
 /// The server's time as far as it is known: the local clock, corrected once a server has refused it.
 #[derive(Clone)]
@@ -112,8 +115,8 @@ pub(crate) enum Keys<'a> {
 }
 
 /// One action with its parameters.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
+#[derive(Clone)]
+pub(crate) struct Call<'a> {
     pub(crate) action: &'static str,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) time_limit: Duration,
@@ -122,6 +125,8 @@ pub(crate) struct Call {
     pub(crate) idempotent: bool,
     /// A parameter's value that must not be shown if an answer repeats it.
     pub(crate) secret: Option<String>,
+    /// What makes a success none of this action.
+    pub(crate) lacks: Lacks<'a>,
     pub(crate) deadline: Instant,
 }
 
@@ -157,7 +162,7 @@ impl Caller {
         &self,
         service: &Service<'_>,
         keys: Keys<'_>,
-        call: &Call,
+        call: &Call<'_>,
     ) -> Result<Value, Error> {
         let started = Instant::now();
         if started >= call.deadline {
@@ -215,8 +220,8 @@ impl Caller {
                 | Class::Garbage
                 | Class::Fatal => {}
             }
-            let delay = error.retry_after().unwrap_or(delay);
-            if Instant::now() + delay >= call.deadline {
+            let delay = error.retry_after().unwrap_or_default().max(delay).min(LONGEST_DELAY);
+            if Instant::now().checked_add(delay).is_none_or(|next| next >= call.deadline) {
                 let error = Error::timed_out(call.action, started.elapsed(), history.attempts, Some(error));
                 return Err(error.with_ambiguous(history.ambiguous));
             }
@@ -263,7 +268,7 @@ impl Caller {
                 history.unreachable += 1;
                 let delay = policy.backoff(history.unreachable - 1);
                 // The next attempt will take as long as this one did, if nothing changes.
-                let next = since.elapsed() + delay + took;
+                let next = since.elapsed().saturating_add(delay).saturating_add(took);
                 (history.unreachable < 5 && next < policy.unreachable).then_some(delay)
             }
             Class::Nonce => {
@@ -279,7 +284,7 @@ impl Caller {
         &self,
         service: &Service<'_>,
         keys: Keys<'_>,
-        call: &Call,
+        call: &Call<'_>,
         history: &History,
         sent: &AtomicBool,
     ) -> Result<Attempt, Error> {
@@ -306,11 +311,13 @@ impl Caller {
         };
         let (answer, server_time) = match &response {
             Ok(response) => {
-                (answer::read(call.action, call.rules, response, &redact), answer::server_time(response))
+                let answer = answer::read(call.action, call.rules, response, call.lacks, &redact);
+                (answer, answer::server_time(response))
             }
             Err(failure) => {
                 let proxy = self.transport.proxy(&url);
-                let error = unanswered(call.action, service.endpoint, proxy, failure);
+                let failure = Failure { reason: redact(&failure.reason), ..failure.clone() };
+                let error = unanswered(call.action, service.endpoint, proxy, &failure);
                 (Answer { result: Err(error), request_id: None, denial: None }, None)
             }
         };
@@ -353,7 +360,12 @@ impl Caller {
         Ok(Attempt { result, credential, server_time, took })
     }
 
-    fn request(&self, service: &Service<'_>, credential: Option<&Credential>, call: &Call) -> HttpRequest {
+    fn request(
+        &self,
+        service: &Service<'_>,
+        credential: Option<&Credential>,
+        call: &Call<'_>,
+    ) -> HttpRequest {
         let mut query = service.query.clone();
         if service.scheme == Scheme::V1 {
             query.push(("Format".to_owned(), "JSON".to_owned()));
@@ -507,7 +519,7 @@ mod tests {
     };
     use crate::{Client, Settings};
 
-    const EMPTY: &str = r#"{"RequestId":"R","Images":{"Image":[]}}"#;
+    const EMPTY: &str = r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#;
     const MADE: &str = r#"{"RequestId":"R","ImageId":"m-1"}"#;
 
     fn images() -> DescribeImagesRequest {
@@ -617,6 +629,131 @@ mod tests {
         describe(&client(&stub), 600).await.expect("at the second attempt");
         let sent = stub.sent();
         assert_eq!(sent[1].at - sent[0].at, Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_asks_for_no_pause_gets_the_usual_one() {
+        for header in ["retry-after", "x-acs-retry-after"] {
+            let stub = Stub::script(vec![with_header(refuse(503, "ServiceUnavailable"), header, "0")]);
+            describe(&client(&stub), 60).await.expect_err("busy for ever");
+            let sent = stub.sent().len();
+            assert!((2..40).contains(&sent), "{header}: {sent}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_may_ask_for_an_hour_and_no_more() {
+        let busy = with_header(refuse(503, "ServiceUnavailable"), "retry-after", "86400");
+        let stub = Stub::script(vec![busy, ok(EMPTY)]);
+        describe(&client(&stub), 7_200).await.expect("at the second attempt");
+        let sent = stub.sent();
+        assert_eq!(sent[1].at - sent[0].at, Duration::from_secs(3_600));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_beyond_all_time_ends_the_call_and_keeps_the_doubt() {
+        for header in ["retry-after", "x-acs-retry-after"] {
+            let longest = u64::MAX.to_string();
+            let busy = with_header(refuse(503, "ServiceUnavailable"), header, &longest);
+            let stub = Stub::script(vec![fault(Fault::Broken, "reset"), busy]);
+            let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
+            let error = result.expect_err("too long");
+            assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::TimedOut, 2));
+            assert!(error.is_ambiguous());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settings_beyond_all_time_are_no_limit() {
+        let stub = Stub::script(vec![refuse(503, "ServiceUnavailable"), ok(EMPTY)]);
+        let mut settings = settings();
+        settings.max_retry_timeout = Some(Duration::MAX);
+        settings.read_timeout = Some(Duration::MAX);
+        settings.connect_timeout = Some(Duration::MAX);
+        describe(&client_with(settings, &stub), 600).await.expect("at the second attempt");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_image_is_gone_unless_describe_images_itself_says_so() {
+        for (answer, lack) in [
+            ("{}", "a RequestId"),
+            (r#"{"status":"ok"}"#, "a RequestId"),
+            (r#"{"RequestId":"","TotalCount":0}"#, "a RequestId"),
+            (r#"{"TotalCount":0,"Images":{"Image":[]}}"#, "a RequestId"),
+            (r#"{"RequestId":"R","Images":{"Image":[]}}"#, "a TotalCount"),
+            (r#"{"RequestId":"R","TotalCount":"none"}"#, "a TotalCount"),
+            (r#"{"RequestId":"R","TotalCount":1,"Images":{"Image":[]}}"#, "the images"),
+            (r#"{"RequestId":"R","TotalCount":1,"Images":{"Image":[7]}}"#, "the images"),
+            (r#"{"RequestId":"R","TotalCount":-1}"#, "the images"),
+        ] {
+            let stub = Stub::script(vec![ok(answer)]);
+            let error = describe(&client(&stub), 600).await.expect_err(answer);
+            assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::UnexpectedResponse, 3), "{answer}");
+            assert!(error.to_string().contains(&format!("without {lack}")), "{error}");
+            assert!(!error.is_not_found());
+
+            let stub = Stub::script(vec![ok(answer), ok(EMPTY)]);
+            describe(&client(&stub), 600).await.expect("at the second attempt");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_request_id_may_be_spelt_otherwise_or_stand_in_a_header() {
+        let header = with_header(ok(r#"{"TotalCount":0}"#), "x-acs-request-id", "R");
+        for answer in [header, ok(r#"{"requestId":"R","TotalCount":"0"}"#)] {
+            describe(&client(&Stub::script(vec![answer])), 600).await.expect("no images");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_after_the_last_is_empty_although_there_are_images() {
+        let stub = Stub::script(vec![ok(r#"{"RequestId":"R","TotalCount":100,"Images":{"Image":[]}}"#)]);
+        let request = DescribeImagesRequest { page_number: Some(2), ..images() };
+        let page = client(&stub).describe_images(&request, in_seconds(600)).await.expect("a page");
+        assert!(page.images.is_empty());
+        check_sent(&stub, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_with_images_is_taken_whatever_else_it_lacks() {
+        let stub = Stub::script(vec![ok(r#"{"Images":{"Image":{"ImageId":"m-1"}}}"#)]);
+        let page = client(&stub).describe_images(&images(), in_seconds(600)).await.expect("a page");
+        assert_eq!(page.images[0].image_id.as_deref(), Some("m-1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deed_that_nobody_confirms_is_not_done() {
+        let stub = Stub::script(vec![ok("{}"), ok(r#"{"status":"ok"}"#), ok(r#"{"RequestId":"R"}"#)]);
+        let request = DeleteImageRequest { image_id: "m-1".to_owned(), force: None };
+        client(&stub).delete_image(&request, in_seconds(600)).await.expect("at the third attempt");
+        check_sent(&stub, 3);
+
+        let stub = Stub::script(vec![ok("{}")]);
+        let error = client(&stub).delete_image(&request, in_seconds(600)).await.expect_err("unconfirmed");
+        assert_eq!((error.kind(), stub.sent().len()), (ErrorKind::UnexpectedResponse, 3));
+        assert!(error.is_ambiguous());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_creation_that_names_no_image_is_asked_for_again_with_the_same_token() {
+        for answer in ["{}", r#"{"RequestId":"R"}"#, r#"{"RequestId":"R","ImageId":""}"#] {
+            let stub = Stub::script(vec![ok(answer), ok(MADE)]);
+            client(&stub).create_image(&create(Some("token")), in_seconds(600)).await.expect("made");
+            assert!(stub.sent().iter().all(|sent| sent.param("ClientToken") == "token"));
+            check_sent(&stub, 2);
+
+            let stub = Stub::script(vec![ok(answer), ok(MADE)]);
+            let result = client(&stub).create_image(&create(None), in_seconds(600)).await;
+            assert!(result.expect_err("unknown").is_ambiguous());
+            check_sent(&stub, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_id_is_never_lost_for_want_of_a_request_id() {
+        let stub = Stub::script(vec![ok(r#"{"ImageId":"m-1"}"#)]);
+        let made = client(&stub).create_image(&create(None), in_seconds(600)).await.expect("made");
+        assert_eq!(made.image_id, "m-1");
     }
 
     #[tokio::test(start_paused = true)]
@@ -852,6 +989,29 @@ mod tests {
         assert!(shown.contains("[redacted]"), "{shown}");
         assert!(!shown.contains(SECRET) && !shown.contains("tok%"), "{shown}");
         assert!(error.advice().is_some_and(|advice| advice.contains("STS.NU***001 from x")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keys_id_in_a_string_to_sign_is_masked() {
+        for id in [KEY_ID, "STS.NUexample0001"] {
+            let once = sign::percent_encode(&format!("AccessKeyId={id}"));
+            for said in [format!("AccessKeyId={id}"), once.clone(), sign::percent_encode(&once)] {
+                let body = format!(
+                    r#"{{"Code":"SignatureDoesNotMatch","RequestId":"R","Message":"server string to sign is: POST&{said}&x"}}"#
+                );
+                let xml =
+                    format!("<Error><Code>SignatureDoesNotMatch</Code><Message>{said}</Message></Error>");
+                for answer in [body, xml, format!("<html>{said}</html>")] {
+                    let stub = Stub::script(vec![json(400, &answer)]);
+                    let key = crate::credential::Fixed::new(id, SECRET, Some("token".to_owned()), "x");
+                    let settings = Settings { credentials: Arc::new(key), ..settings() };
+                    let error = describe(&client_with(settings, &stub), 600).await.expect_err("refused");
+                    let shown = format!("{error} {error:?} {:?}", error.advice());
+                    assert!(!shown.contains(&id[4..]), "{shown}");
+                    assert!(error.message().contains(&format!("{}***", &id[..6])), "{error}");
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The client: one method per action over one generic core.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -10,13 +10,14 @@ use crate::call::{Call, Caller, Clock, Keys, Method, Service};
 use crate::credential::{Context, Store};
 use crate::ecs::{self, Action};
 use crate::endpoint::{self, Endpoint, Product};
-use crate::error::{Class, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::settings::Settings;
 use crate::stack;
 use crate::throttle::Throttle;
 use crate::transport::{Http, HttpSettings, Transport};
 
-/// ECS in one region. Clones share connections, keys, the corrected clock and the pace at which calls are made.
+/// ECS in one region. Clones share connections, keys, the corrected clock, the pace at which calls are made, and how this
+/// cloud is asked for images in every state.
 ///
 /// Every method takes a deadline past which it never goes, attempts and waits included. Dropping a method's future cancels
 /// the call; whether the cloud carries it out is then unknown.
@@ -30,6 +31,8 @@ struct Inner {
     store: Store,
     throttle: Throttle,
     stack: Option<stack::Lookup>,
+    /// The one of [`EVERY_STATUS`](ecs::EVERY_STATUS) that the cloud has taken.
+    every_status: OnceLock<&'static str>,
 }
 
 impl fmt::Debug for Client {
@@ -92,6 +95,7 @@ impl Client {
             store,
             throttle: Throttle::default(),
             stack,
+            every_status: OnceLock::new(),
         })))
     }
 
@@ -124,27 +128,47 @@ impl Client {
         request: &ecs::CreateImageRequest,
         deadline: Instant,
     ) -> Result<ecs::CreateImageResponse, Error> {
-        let response = self.call(request, deadline).await?;
-        if response.image_id.is_empty() {
-            return Err(Error::new(
-                ErrorKind::UnexpectedResponse,
-                Class::Fatal,
-                "CreateImage",
-                "the answer names no image",
-            )
-            .with_request_id(response.request_id)
-            .with_ambiguous(true));
-        }
-        Ok(response)
+        self.call(request, deadline).await
     }
 
-    /// Describes images.
+    /// Describes images. [`Status::Every`](ecs::Status::Every) is `ALL`, on a private cloud a list of the states. If that is
+    /// refused, the list, then the list without `Deprecated`, is tried, and what the cloud takes is kept for later calls.
+    ///
+    /// # Errors
+    /// If all of them are refused, the first refusal. An answer without images is an error, unless it is the cloud's own
+    /// and counts none.
     pub async fn describe_images(
         &self,
         request: &ecs::DescribeImagesRequest,
         deadline: Instant,
     ) -> Result<ecs::DescribeImagesResponse, Error> {
-        self.call(request, deadline).await
+        if request.status != ecs::Status::Every {
+            return self.call(request, deadline).await;
+        }
+        let ask = |states: &str| {
+            let status = ecs::Status::Only(states.to_owned());
+            let request = ecs::DescribeImagesRequest { status, ..request.clone() };
+            async move { self.call(&request, deadline).await }
+        };
+        if let Some(states) = self.0.every_status.get() {
+            return ask(states).await;
+        }
+        let mut refusal = None;
+        for states in &ecs::EVERY_STATUS[usize::from(self.0.settings.stack.is_some())..] {
+            match ask(states).await {
+                Err(error) if ecs::refuses_status(&error) => {
+                    tracing::debug!(states, "images in every state are asked for otherwise: {error}");
+                    refusal.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+                Ok(response) => {
+                    // Of two first calls at once, both have found out the same.
+                    let _ = self.0.every_status.set(states);
+                    return Ok(response);
+                }
+            }
+        }
+        Err(refusal.expect("at least one way was tried"))
     }
 
     /// Changes an image's attributes.
@@ -219,11 +243,11 @@ impl Client {
         self.call(request, deadline).await
     }
 
-    async fn call<A: Action>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
+    async fn call<A: Action + Sync>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
         let inner = &*self.0;
         let settings = &inner.settings;
         let deadline = match settings.max_retry_timeout {
-            Some(longest) => deadline.min(Instant::now() + longest),
+            Some(longest) => Instant::now().checked_add(longest).map_or(deadline, |last| last.min(deadline)),
             None => deadline,
         };
         let mut params = request.params();
@@ -264,6 +288,7 @@ impl Client {
             rules: A::RULES,
             idempotent: request.is_idempotent(),
             secret: None,
+            lacks: &|answer, request_id| request.lacks(answer, request_id),
             deadline,
         };
         // Boxed, so that what waits between its calls does not hold the room that one takes.
@@ -300,5 +325,103 @@ fn user_agent(suffix: Option<&str>) -> Result<String, Error> {
         Some(_) => Err(Error::settings(
             "the user agent (configuration source) contains a control character or one outside ASCII",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecs::{DescribeImagesRequest, EVERY_STATUS, Status};
+    use crate::testing::{Stub, client, client_with, in_seconds, ok, refuse, settings};
+    use crate::{Flavour, StackSettings};
+
+    const NONE: &str = r#"{"RequestId":"R","TotalCount":0}"#;
+
+    /// A cloud that refuses these ways to ask for every state.
+    fn refusing(code: &'static str, refused: &'static [&'static str]) -> Arc<Stub> {
+        Stub::new(move |sent| match refused.contains(&sent.param("Status")) {
+            true => refuse(400, code),
+            false => ok(NONE),
+        })
+    }
+
+    fn every() -> DescribeImagesRequest {
+        DescribeImagesRequest { status: Status::Every, ..DescribeImagesRequest::default() }
+    }
+
+    fn asked(stub: &Stub) -> Vec<String> {
+        stub.sent().iter().map(|sent| sent.param("Status").to_owned()).collect()
+    }
+
+    fn on_a_stack() -> Settings {
+        let endpoint = Some("http://ecs.stack.test".to_owned());
+        Settings { endpoint, stack: Some(StackSettings::new(Flavour::ApsaraStack)), ..settings() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_state_is_all_on_the_public_cloud_and_a_list_on_a_stack() {
+        let stub = Stub::script(vec![ok(NONE)]);
+        client(&stub).describe_images(&every(), in_seconds(60)).await.expect("described");
+        client_with(on_a_stack(), &stub).describe_images(&every(), in_seconds(60)).await.expect("described");
+        assert_eq!(asked(&stub), EVERY_STATUS[..2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_that_is_refused_is_not_tried_again_by_any_clone() {
+        for (code, refused) in [
+            ("InvalidParamter", 1),
+            ("InvalidParameter", 2),
+            ("InvalidStatus.NotFound", 2),
+            ("UnknownStatus", 1),
+        ] {
+            let stub = refusing(code, &EVERY_STATUS[..refused]);
+            let client = client(&stub);
+            for _ in 0..2 {
+                client.clone().describe_images(&every(), in_seconds(60)).await.expect("described");
+            }
+            let mut expected = EVERY_STATUS[..=refused].to_vec();
+            expected.push(EVERY_STATUS[refused]);
+            assert_eq!(asked(&stub), expected, "{code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn if_every_way_is_refused_the_first_refusal_counts_and_nothing_is_remembered() {
+        let stub = Stub::new(|sent| match sent.param("Status") {
+            "ALL" => refuse(400, "InvalidParamter"),
+            _ => refuse(400, "InvalidParameter.Status"),
+        });
+        let client = client(&stub);
+        for calls in [3, 6] {
+            let error = client.describe_images(&every(), in_seconds(60)).await.expect_err("refused");
+            assert_eq!((error.code(), stub.sent().len()), (Some("InvalidParamter"), calls));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_of_something_else_is_none_of_the_states() {
+        for code in ["InvalidImageId.Malformed", "InvalidImageOwnerAlias.ValueNotSupported", "Forbidden.RAM"]
+        {
+            let stub = refusing(code, &EVERY_STATUS);
+            let error = client(&stub).describe_images(&every(), in_seconds(60)).await.expect_err("refused");
+            assert_eq!((error.code(), stub.sent().len()), (Some(code), 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn once_a_way_has_worked_a_refusal_is_about_something_else() {
+        let stub = Stub::script(vec![ok(NONE), refuse(400, "InvalidParamter")]);
+        let client = client(&stub);
+        client.describe_images(&every(), in_seconds(60)).await.expect("described");
+        client.describe_images(&every(), in_seconds(60)).await.expect_err("refused");
+        assert_eq!(stub.sent().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn states_that_are_named_are_sent_as_they_are() {
+        let stub = refusing("InvalidParamter", &["Creating"]);
+        let request = DescribeImagesRequest { status: Status::Only("Creating".to_owned()), ..every() };
+        client(&stub).describe_images(&request, in_seconds(60)).await.expect_err("refused");
+        assert_eq!(asked(&stub), ["Creating"]);
     }
 }

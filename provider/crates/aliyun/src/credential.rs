@@ -28,7 +28,7 @@ pub use self::assume_role::AssumeRole;
 pub use self::chain::{Chain, default_chain};
 pub use self::ecs_role::EcsRole;
 pub use self::environment::{
-    ACCESS_KEY_VARIABLES, EnvironmentVariables, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES,
+    ACCESS_KEY_VARIABLES, EnvironmentVariables, GivenKey, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES,
 };
 pub use self::external::External;
 pub use self::fixed::Fixed;
@@ -65,28 +65,77 @@ impl Credential {
         mask(&self.access_key_id)
     }
 
-    /// Removes this key's secret and token from a text, however they are encoded in it.
+    /// Removes this key's secret and token from a text, however they are encoded in it, and masks its id.
     pub(crate) fn redact(&self, text: &str) -> String {
-        redact(text, [Some(&self.access_key_secret), self.security_token.as_ref()].into_iter().flatten())
+        let masked = self.masked_id();
+        let secrets = [Some(&self.access_key_secret), self.security_token.as_ref()].into_iter().flatten();
+        let secrets = secrets.map(|secret| (secret.as_str(), REDACTED));
+        replace(text, secrets.chain([(self.access_key_id.as_str(), masked.as_str())]))
     }
 }
 
+const REDACTED: &str = "[redacted]";
+/// A shorter secret cannot be told from ordinary words.
+const LEAST_SECRET: usize = 6;
+
 /// Removes secrets from a text, however they are encoded in it.
 pub(crate) fn redact<'a>(text: &str, secrets: impl IntoIterator<Item = &'a String>) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        // A shorter one cannot be told from ordinary words.
-        if secret.len() < 6 {
-            continue;
-        }
-        let mut spelling = secret.clone();
-        // As it is, in a query, and in a string to sign, which encodes the query once more.
-        for _ in 0..3 {
-            text = text.replace(&spelling, "[redacted]");
-            spelling = crate::sign::percent_encode(&spelling);
+    replace(text, secrets.into_iter().map(|secret| (secret.as_str(), REDACTED)))
+}
+
+/// Puts something else in the place of texts, as they are or percent-encoded however often: a string to sign encodes the
+/// query once more. Of two that begin at the same place the longer one counts.
+fn replace<'a>(text: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<_> = pairs.into_iter().filter(|(old, _)| old.len() >= LEAST_SECRET).collect();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let found = pairs.iter().filter_map(|(old, new)| Some((encoded_prefix(rest, old)?, *new)));
+        match found.max_by_key(|(length, _)| *length) {
+            Some((length, new)) => {
+                out.push_str(new);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
         }
     }
-    text
+    out
+}
+
+/// How long the beginning of a text is that stands for `plain`, each byte of it as it is or percent-encoded.
+fn encoded_prefix(text: &str, plain: &str) -> Option<usize> {
+    let mut rest = text.as_bytes();
+    let mut bytes = plain.as_bytes();
+    while let [expected, others @ ..] = bytes {
+        rest = match rest {
+            [b'%', after @ ..] if *expected == b'%' && others.starts_with(b"25") => after,
+            [b'%', after @ ..] if *expected == b'%' => strip_25(after),
+            [byte, after @ ..] if byte == expected => after,
+            [b'%', after @ ..] => {
+                let [high, low, after @ ..] = strip_25(after) else { return None };
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                if digit(*high)? * 16 + digit(*low)? != u32::from(*expected) {
+                    return None;
+                }
+                after
+            }
+            _ => return None,
+        };
+        bytes = others;
+    }
+    let length = text.len() - rest.len();
+    text.is_char_boundary(length).then_some(length)
+}
+
+/// What follows a percent sign, however often that has been encoded itself.
+fn strip_25(mut after: &[u8]) -> &[u8] {
+    while let Some(more) = after.strip_prefix(b"25") {
+        after = more;
+    }
+    after
 }
 
 fn mask(id: &str) -> String {
@@ -168,4 +217,46 @@ pub type Source = Arc<dyn Provide>;
 /// The sources that the CLI's file and the libraries' ini describe, in this order. Nothing is fetched from them.
 pub fn described_by_files(environment: &Environment) -> [Result<Option<Source>, Error>; 2] {
     [Profile::current().described(environment), Ini::default().described(environment)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(id: &str, secret: &str, said: &str, expected: &str) {
+        let credential = Credential {
+            access_key_id: id.to_owned(),
+            access_key_secret: secret.to_owned(),
+            ..Credential::default()
+        };
+        assert_eq!(credential.redact(said), expected);
+    }
+
+    #[test]
+    fn the_id_is_masked_in_every_encoding() {
+        for said in
+            ["STS.NU/example+1", "STS.NU%2Fexample%2B1", "STS%2eNU%252fexample%25252B1", "%53TS.NU/example+1"]
+        {
+            check("STS.NU/example+1", "", &format!("id={said}&x=ä%"), "id=STS.NU***e+1&x=ä%");
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_in_a_secret_does_not_hide_it() {
+        for said in ["pass%word", "pass%25word", "pass%252525word"] {
+            check("", "pass%word", said, "[redacted]");
+        }
+    }
+
+    #[test]
+    fn an_id_of_a_few_characters_is_a_word_like_others() {
+        check("image", "", "no such image", "no such image");
+    }
+
+    #[test]
+    fn neither_id_nor_secret_shows_if_one_is_part_of_the_other() {
+        check("abcdef", "abcdef-the-rest", "abcdef-the-rest of abcdef", "[redacted] of ***");
+        check("LTAIabcdef0001", "abcdef", "LTAIabcdef0001 has abcdef", "LTAIab***001 has [redacted]");
+    }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
 pub use self::delete_image::{DeleteImageRequest, DeleteImageResponse};
@@ -26,6 +27,7 @@ pub use self::delete_snapshot::{DeleteSnapshotRequest, DeleteSnapshotResponse};
 pub use self::describe_images::{
     DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
+pub(crate) use self::describe_images::{EVERY_STATUS, refuses_status};
 pub use self::describe_instances::{DescribeInstancesRequest, DescribeInstancesResponse, Instance};
 pub use self::describe_snapshots::{DescribeSnapshotsRequest, DescribeSnapshotsResponse, Snapshot};
 pub use self::join_resource_group::{JoinResourceGroupRequest, JoinResourceGroupResponse};
@@ -37,6 +39,8 @@ use crate::lenient;
 
 /// ECS's API version.
 pub(crate) const VERSION: &str = "2014-05-26";
+/// What every answer has, in the words of [`Action::lacks`].
+const REQUEST_ID: &str = "a RequestId";
 
 /// One action of the API.
 pub(crate) trait Action {
@@ -54,6 +58,12 @@ pub(crate) trait Action {
 
     fn params(&self) -> Vec<(String, String)>;
 
+    /// What a success lacks to be an answer of this action, in words such as "a RequestId". Whatever lacks something was
+    /// not answered by the cloud, so it proves nothing. `request_id` is never empty.
+    fn lacks(&self, _answer: &Value, request_id: Option<&str>) -> Option<&'static str> {
+        request_id.is_none().then_some(REQUEST_ID)
+    }
+
     /// Whether carrying it out twice is as good as once.
     fn is_idempotent(&self) -> bool {
         true
@@ -61,7 +71,7 @@ pub(crate) trait Action {
 }
 
 /// An action's response, out of the object that was answered.
-pub(crate) fn decode<A: Action>(answer: serde_json::Value) -> Result<A::Response, Error> {
+pub(crate) fn decode<A: Action>(answer: Value) -> Result<A::Response, Error> {
     A::Response::deserialize(answer).map_err(|error| {
         let message = format!("the answer cannot be read: {error}");
         Error::new(ErrorKind::UnexpectedResponse, Class::Fatal, A::NAME, message).with_ambiguous(true)

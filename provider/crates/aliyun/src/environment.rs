@@ -148,6 +148,14 @@ impl Environment {
         }
     }
 
+    /// Whether there is something at this path. A leading `~/` is not spelled out.
+    pub fn exists(&self, path: &Path) -> bool {
+        match &self.files {
+            Some(files) => files.contains_key(path),
+            None => path.exists(),
+        }
+    }
+
     pub(crate) fn read(&self, path: &Path) -> io::Result<File> {
         if let Some(files) = &self.files {
             return files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
@@ -190,6 +198,14 @@ mod tests {
         assert_eq!(read.contents, b"x");
         #[cfg(unix)]
         assert_eq!(read.mode.map(|mode| mode & 0o777), Some(0o600));
+    }
+
+    #[test]
+    fn a_file_exists_where_it_can_be_read() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        assert!(Environment::from_process().exists(file.path()));
+        let memory = Environment::default().with_file("/a", "x", 0o600);
+        assert!(memory.exists(Path::new("/a")) && !memory.exists(file.path()));
     }
 
     #[test]

@@ -421,7 +421,9 @@ impl Error {
         }
     }
 
-    /// Whether it is unknown if the call took effect: it, or an attempt before it, may have been carried out.
+    /// Whether the call may have been carried out although it failed: one of its attempts, not only the last, may have
+    /// reached the cloud and its answer been lost, or been none of this API. Look before making the thing anew. False if
+    /// every attempt was refused or never sent.
     pub fn is_ambiguous(&self) -> bool {
         self.0.ambiguous
     }

@@ -57,27 +57,30 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let value = match Value::deserialize(deserializer)? {
-        Value::Object(wrapper) if wrapper.len() == 1 => {
-            wrapper.into_iter().next().map_or(Value::Null, |(_, inner)| inner)
-        }
-        value @ (Value::Object(_)
+    let value = Value::deserialize(deserializer)?;
+    Ok(entries(&value).iter().filter_map(|entry| T::deserialize(entry).ok()).collect())
+}
+
+/// What [`list()`] finds in a value, unread.
+pub(crate) fn entries(value: &Value) -> &[Value] {
+    let inner = match value {
+        Value::Object(wrapper) if wrapper.len() == 1 => wrapper.values().next().unwrap_or(value),
+        Value::Object(_)
         | Value::Array(_)
         | Value::Null
         | Value::Bool(_)
         | Value::Number(_)
-        | Value::String(_)) => value,
+        | Value::String(_) => value,
     };
-    let entries = match value {
+    match inner {
         Value::Array(entries) => entries,
-        Value::Object(object) if object.is_empty() => Vec::new(),
-        Value::Object(object) => {
-            let inner = object.values().find_map(|value| value.as_array().cloned());
-            inner.unwrap_or_else(|| vec![Value::Object(object)])
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    };
-    Ok(entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
+        Value::Object(object) if object.is_empty() => &[],
+        Value::Object(object) => object
+            .values()
+            .find_map(|value| value.as_array().map(Vec::as_slice))
+            .unwrap_or_else(|| std::slice::from_ref(inner)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => &[],
+    }
 }
 
 /// An object, or nothing where something else stands.

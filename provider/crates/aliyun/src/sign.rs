@@ -312,6 +312,7 @@ pub fn format_time(time: Timestamp) -> String {
 }
 
 /// Percent-encodes a text as signatures do.
+#[cfg(test)]
 pub(crate) fn percent_encode(plain: &str) -> String {
     let mut out = Vec::with_capacity(plain.len());
     encode(&mut out, plain.as_bytes(), Encoding::Rfc3986);

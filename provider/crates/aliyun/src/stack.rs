@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::answer::one_line;
+use crate::answer::{NOTHING, one_line};
 use crate::call::{Call, Caller, Keys, Method, Service};
 use crate::credential::Store;
 use crate::endpoint::{Endpoint, Protocol};
@@ -347,6 +347,7 @@ impl Lookup {
             rules: &[],
             idempotent: true,
             secret: None,
+            lacks: NOTHING,
             deadline: deadline.min(Instant::now() + Duration::from_secs(60)),
         };
         let answer = caller.call(&service, Keys::Store(store), &call).await?;
@@ -395,7 +396,7 @@ mod tests {
     use crate::ecs::DescribeImagesRequest;
     use crate::testing::{SECRET, STS, Sent, Stub, client_with, in_seconds, ok, refuse, settings};
 
-    const EMPTY: &str = r#"{"RequestId":"R","Images":{"Image":[]}}"#;
+    const EMPTY: &str = r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#;
     const GROUPS: &str = r#"{"code":"200","message":"success","data":[
         {"id":148,"organizationID":37,"resourceGroupName":"team","rsId":"rs-1"},
         {"id":149,"organizationID":38,"resourceGroupName":"team-two","rsId":"rs-2"}]}"#;

@@ -247,7 +247,7 @@ impl Http {
 impl Transport for Http {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
         // Shorter, a connection that takes too long would look like a request that does.
-        let limit = request.time_limit + self.connect_timeout(request.link_local);
+        let limit = request.time_limit.saturating_add(self.connect_timeout(request.link_local));
         async move {
             match tokio::time::timeout(limit, self.exchange(request)).await {
                 Ok(result) => result,

@@ -1,19 +1,23 @@
 //! Changes behind the caller's back: what somebody else with the same account might have done.
 //!
 //! `POST /_emulator/change` takes an object or a list of them. Each names a `region` and one of `image`, `instance`,
-//! `snapshot` (an image by id or by name), and what is to be different:
+//! `snapshot` (an image by id or by name) and `tokens`, and what is to be different:
 //!
 //! - image: `name`, `description`, `family`, `resource_group`, `boot_mode`, `license_type`, `nvme_support`,
 //!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (from now on, whatever the clock says;
-//!   `null` lets the clock decide again), `gone: true`
+//!   `null` lets the clock decide again), `unreported` (all the members that DescribeImages leaves out from now on,
+//!   each until ModifyImageAttribute sets it, ResourceGroupId until JoinResourceGroup does: those of `--unreported`
+//!   and `Features`, which is the whole object), `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
+//! - tokens: `"forget"`, that is, the ClientTokens used in the region count as new ones from now on
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer};
 
 use crate::clock::Millis;
+use crate::options::{Options, UNREPORTABLE};
 use crate::state::{Image, Region, State};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +27,7 @@ pub(crate) struct Change {
     image: Option<String>,
     instance: Option<String>,
     snapshot: Option<String>,
+    tokens: Option<Tokens>,
     name: Option<String>,
     description: Option<String>,
     family: Option<String>,
@@ -35,8 +40,15 @@ pub(crate) struct Change {
     used_by: Option<BTreeSet<String>>,
     #[serde(deserialize_with = "present")]
     status: Option<Option<String>>,
+    unreported: Option<BTreeSet<String>>,
     locked: Option<bool>,
     gone: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tokens {
+    Forget,
 }
 
 /// Tells `null` from absent.
@@ -45,18 +57,28 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
 }
 
 /// All of them or none, with the reason.
-pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Result<(), String> {
+pub(crate) fn apply(
+    state: &mut State,
+    changes: &[Change],
+    options: &Options,
+    now: Millis,
+) -> Result<(), String> {
     let mut changed = state.clone();
     for change in changes {
         if change.region.is_empty() {
             return Err("a change names no `region`".to_owned());
         }
         let region = changed.region(&change.region, now);
-        match (&change.image, &change.instance, &change.snapshot) {
-            (Some(image), None, None) => change.to_image(region, image)?,
-            (None, Some(instance), None) => change.to_instance(region, instance)?,
-            (None, None, Some(snapshot)) => change.to_snapshot(region, snapshot)?,
-            _ => return Err("a change must name one of `image`, `instance` and `snapshot`".to_owned()),
+        match (&change.image, &change.instance, &change.snapshot, change.tokens) {
+            (Some(image), None, None, None) => change.to_image(region, image, options, now)?,
+            (None, Some(instance), None, None) => change.to_instance(region, instance)?,
+            (None, None, Some(snapshot), None) => change.to_snapshot(region, snapshot)?,
+            (None, None, None, Some(Tokens::Forget)) => changed.forget_tokens(&change.region),
+            _ => {
+                return Err(
+                    "a change must name one of `image`, `instance`, `snapshot` and `tokens`".to_owned()
+                );
+            }
         }
     }
     *state = changed;
@@ -64,7 +86,13 @@ pub(crate) fn apply(state: &mut State, changes: &[Change], now: Millis) -> Resul
 }
 
 impl Change {
-    fn to_image(&self, region: &mut Region, image: &str) -> Result<(), String> {
+    fn to_image(
+        &self,
+        region: &mut Region,
+        image: &str,
+        options: &Options,
+        now: Millis,
+    ) -> Result<(), String> {
         let named = |has: &Image| has.id == image || has.name == image;
         let found = region.images.iter_mut().find(|has| named(has));
         let found = found.ok_or_else(|| format!("there is no image `{image}` in {}", self.region))?;
@@ -91,9 +119,17 @@ impl Change {
         if let Some(status) = &self.status {
             found.forced_status.clone_from(status);
         }
+        if let Some(unreported) = &self.unreported {
+            let is_known = |member: &str| member == "Features" || UNREPORTABLE.contains(&member);
+            if let Some(unknown) = unreported.iter().find(|member| !is_known(member)) {
+                let known = UNREPORTABLE.join(", ");
+                return Err(format!("`unreported` holds `{unknown}`, which is not one of Features, {known}"));
+            }
+            found.unreported.clone_from(unreported);
+        }
         if self.gone {
             let id = found.id.clone();
-            region.images.retain(|has| has.id != id);
+            region.remove_image(&id, now, options.names_freed_at(now));
         }
         Ok(())
     }
@@ -128,11 +164,14 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{Owner, UsedToken};
     use serde_json::{Value, json};
+    use std::time::Duration;
 
     fn go(state: &mut State, changes: Value) -> Result<(), String> {
         let changes: Vec<Change> = serde_json::from_value(changes).map_err(|error| error.to_string())?;
-        apply(state, &changes, 0)
+        let options = Options { names_freed_after: Duration::from_millis(5), ..Options::default() };
+        apply(state, &changes, &options, 0)
     }
 
     #[track_caller]
@@ -176,11 +215,43 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_goes_leaves_its_name_behind_as_a_deleted_one_does() {
+        let mut state = State::default();
+        let images = &mut state.region("r", 0).images;
+        (images[0].owner, images[0].name) = (Owner::Own, "mine".to_owned());
+        let gone = |image| json!({"region": "r", "image": image, "gone": true});
+        go(&mut state, json!([gone("mine"), gone("m-foreign")])).expect("changed");
+        assert!(state.regions["r"].held_names.iter().eq([(&"mine".to_owned(), &5)]));
+    }
+
+    #[test]
     fn a_status_of_null_gives_the_image_back_to_the_clock() {
         let set = json!({"region": "r", "image": "m-system", "status": "UnAvailable"});
         let unset = json!({"region": "r", "image": "m-system", "status": null});
         check(json!([set, unset]), |r| r.images[0].forced_status.is_none());
         check(json!([set, {"region": "r", "image": "m-system"}]), |r| r.images[0].forced_status.is_some());
+    }
+
+    #[test]
+    fn an_images_unreported_members_are_replaced() {
+        let unreported = |list: &[&str]| json!({"region": "r", "image": "m-system", "unreported": list});
+        check(json!([unreported(&["LicenseType", "Features"])]), |r| {
+            r.images[0].unreported.iter().eq(["Features", "LicenseType"])
+        });
+        check(json!([unreported(&["LicenseType"]), unreported(&["BootMode"])]), |r| {
+            r.images[0].unreported.iter().eq(["BootMode"])
+        });
+    }
+
+    #[test]
+    fn only_the_tokens_of_the_region_are_forgotten() {
+        let mut state = State::default();
+        for key in ["r/CreateImage/t", "r/CopyImage/t", "r-2/CreateImage/t"] {
+            let used = UsedToken { fingerprint: String::new(), image_id: "m-1".to_owned() };
+            state.client_tokens.insert(key.to_owned(), used);
+        }
+        go(&mut state, json!([{"region": "r", "tokens": "forget"}])).expect("changed");
+        assert!(state.client_tokens.keys().eq(["r-2/CreateImage/t"]));
     }
 
     #[test]
@@ -190,5 +261,11 @@ mod tests {
         refused(json!([good, {"region": "r"}]), "must name one");
         refused(json!([{"image": "m-system"}]), "names no `region`");
         refused(json!([{"region": "r", "image": "m-system", "colour": "red"}]), "colour");
+        refused(
+            json!([good, {"region": "r", "image": "m-system", "unreported": ["ImageName"]}]),
+            "ImageName",
+        );
+        refused(json!([good, {"region": "r", "tokens": "burn"}]), "burn");
+        refused(json!([good, {"region": "r", "image": "m-system", "tokens": "forget"}]), "must name one");
     }
 }

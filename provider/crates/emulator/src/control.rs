@@ -69,7 +69,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         }
         ("GET", "/faults") => ok(json!(world.faults)),
         ("POST", "/faults") => {
-            world.faults.add(read_list::<Fault>(request)?).map_err(bad_request)?;
+            world.faults.add(read_list::<Fault>(request)?, &world.state, now).map_err(bad_request)?;
             ok(json!(world.faults))
         }
         ("DELETE", "/faults") => {
@@ -93,7 +93,8 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
             ok(json!({"now_ms": now, "now": iso(now)}))
         }
         ("POST", "/change") => {
-            change::apply(&mut world.state, &read_list::<Change>(request)?, now).map_err(bad_request)?;
+            change::apply(&mut world.state, &read_list::<Change>(request)?, &world.options, now)
+                .map_err(bad_request)?;
             saved(world)?;
             ok(world.state.view(now))
         }

@@ -18,6 +18,7 @@ mod tasks;
 use crate::access::Caller;
 use crate::answer::{Failure, failure};
 use crate::clock::Millis;
+use crate::faults::{Fault, Kind};
 use crate::options::Options;
 use crate::params::Params;
 use crate::regions;
@@ -49,6 +50,11 @@ pub(crate) const ACTIONS: &[Action] = &[
     ("DescribeRegions", false, region_list::describe_regions),
 ];
 
+/// Whether there is an action of that name, and it changes nothing.
+pub(crate) fn is_read(action: &str) -> bool {
+    ACTIONS.iter().any(|(name, changes, _)| *name == action && !changes)
+}
+
 /// What an action works with.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -59,8 +65,8 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) caller: &'a Caller,
     pub(crate) now: Millis,
-    /// Whether an image made now is to end in CreateFailed.
-    pub(crate) fail_later: bool,
+    /// What bends the action.
+    pub(crate) fault: Option<&'a Fault>,
 }
 
 impl<'a> Context<'a> {
@@ -73,6 +79,15 @@ impl<'a> Context<'a> {
     pub(crate) fn region(&mut self) -> Result<&mut Region, Failure> {
         let name = self.region_id()?;
         Ok(self.state.region(name, self.now))
+    }
+
+    fn fault_of(&self, kind: Kind) -> Option<&'a Fault> {
+        self.fault.filter(|fault| fault.kind == kind)
+    }
+
+    /// Whether an image made now is to end in CreateFailed.
+    fn fails_later(&self) -> bool {
+        self.fault_of(Kind::FailLater).is_some()
     }
 
     fn check_region(&self, name: &str) -> Result<(), Failure> {
@@ -138,7 +153,7 @@ mod tests {
         pub(super) state: State,
         pub(super) options: Options,
         pub(super) now: Millis,
-        pub(super) fail_later: bool,
+        pub(super) fault: Option<Fault>,
     }
 
     impl Cloud {
@@ -147,7 +162,7 @@ mod tests {
                 state: State::default(),
                 options: Options::default(),
                 now: 1_700_000_000_000,
-                fail_later: false,
+                fault: None,
             }
         }
 
@@ -164,7 +179,7 @@ mod tests {
                 options: &self.options,
                 caller: &Caller::User,
                 now: self.now,
-                fail_later: self.fail_later,
+                fault: self.fault.as_ref(),
             })
         }
 

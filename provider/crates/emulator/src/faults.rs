@@ -15,16 +15,26 @@
 //! | `hang` | no answer; after `ms`, if given, the connection is cut |
 //! | `delay` | the call is carried out `ms` later, also if the caller has gone by then |
 //! | `fail_later` | the call succeeds, and the image it makes ends in CreateFailed |
+//! | `json` | `status` (default 200) and `body`, any JSON (default `{}`); nothing is carried out |
+//! | `stale` | a read is answered from what was there when the fault was posted, statuses included |
+//! | `omit` | DescribeImages leaves out the images named in `images`, by id or name (default all of them) |
+//!
+//! `stale` is for the reads of ECS only, which are told by their name and not by `*`. An `omit` counts what it leaves
+//! out in TotalCount only with `"count_them": true`; the pages close the gap either way.
 //!
 //! `message` replaces the text of a refusal; `retry_after_ms` adds the header `x-acs-retry-after` to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use crate::answer::{Failure, failure};
+use crate::clock::Millis;
+use crate::ecs;
 use crate::params::Params;
+use crate::state::{Image, State};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +58,22 @@ pub(crate) struct Fault {
     message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) count_them: bool,
+    /// Of a `stale` fault.
+    #[serde(skip)]
+    pub(crate) then: Option<Arc<Then>>,
+}
+
+/// What there was, and when.
+#[derive(Debug)]
+pub(crate) struct Then {
+    pub(crate) state: State,
+    pub(crate) now: Millis,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,10 +88,18 @@ pub(crate) enum Kind {
     Hang,
     Delay,
     FailLater,
+    Json,
+    Stale,
+    Omit,
 }
 
 fn once() -> u32 {
     1
+}
+
+/// Tells `null` from absent.
+fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(input).map(Some)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -84,6 +118,18 @@ impl Fault {
         }
         if self.wanted.values().any(|value| value.is_object() || value.is_array() || value.is_null()) {
             return about("a value of `match` is not a text, number or boolean");
+        }
+        if self.body.is_some() && self.kind != Kind::Json {
+            return about("only `json` has a `body`");
+        }
+        if (!self.images.is_empty() || self.count_them) && self.kind != Kind::Omit {
+            return about("only `omit` has `images` and `count_them`");
+        }
+        if self.kind == Kind::Stale && !ecs::is_read(&self.action) {
+            return about("`stale` is for an action of ECS that only reads");
+        }
+        if self.kind == Kind::Omit && self.action != "DescribeImages" {
+            return about("`omit` is for DescribeImages");
         }
         match (self.kind, &self.code, self.status, self.ms) {
             (Kind::Error, None, ..) => about("`error` needs a `code`"),
@@ -106,6 +152,16 @@ impl Fault {
             })
     }
 
+    /// For `json`.
+    pub(crate) fn body(&self) -> Value {
+        self.body.clone().unwrap_or_else(|| json!({}))
+    }
+
+    /// For `omit`.
+    pub(crate) fn omits(&self, image: &Image) -> bool {
+        self.images.is_empty() || self.images.iter().any(|name| *name == image.id || *name == image.name)
+    }
+
     /// For the kinds that refuse.
     pub(crate) fn refusal(&self) -> Failure {
         let (status, code, message) = match self.kind {
@@ -125,10 +181,16 @@ impl Fault {
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// All of them or none, with the reason.
-    pub(crate) fn add(&mut self, faults: Vec<Fault>) -> Result<(), String> {
+    /// All of them or none, with the reason. What there is now is what a `stale` one will show.
+    pub(crate) fn add(&mut self, mut faults: Vec<Fault>, state: &State, now: Millis) -> Result<(), String> {
         if let Some(defect) = faults.iter().find_map(Fault::defect) {
             return Err(defect);
+        }
+        if faults.iter().any(|fault| fault.kind == Kind::Stale) {
+            let then = Arc::new(Then { state: state.clone(), now });
+            for fault in faults.iter_mut().filter(|fault| fault.kind == Kind::Stale) {
+                fault.then = Some(Arc::clone(&then));
+            }
         }
         self.0.extend(faults);
         Ok(())
@@ -160,11 +222,11 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn faults(list: Value) -> Result<Faults, String> {
         let mut faults = Faults::default();
-        faults.add(serde_json::from_value(list).map_err(|error| error.to_string())?)?;
+        let list = serde_json::from_value(list).map_err(|error| error.to_string())?;
+        faults.add(list, &State::default(), 0)?;
         Ok(faults)
     }
 
@@ -226,10 +288,41 @@ mod tests {
             (json!({"action": "A", "do": "hang", "when": 0}), "when"),
             (json!({"do": "hang"}), "action"),
             (json!({"action": "A", "match": {"a": []}, "do": "hang"}), "`match`"),
+            (json!({"action": "A", "do": "json", "status": 99}), "from 200 to 599"),
+            (json!({"action": "A", "do": "hang", "body": {}}), "only `json`"),
+            (json!({"action": "DescribeImages", "do": "stale", "images": ["m-1"]}), "only `omit`"),
+            (json!({"action": "DescribeImages", "do": "stale", "count_them": true}), "only `omit`"),
+            (json!({"action": "CreateImage", "do": "stale"}), "only reads"),
+            (json!({"action": "DescribeNothing", "do": "stale"}), "only reads"),
+            (json!({"action": "*", "do": "stale"}), "only reads"),
+            (json!({"action": "GET /latest/meta-data/region-id", "do": "stale"}), "only reads"),
+            (json!({"action": "DescribeSnapshots", "do": "omit"}), "for DescribeImages"),
+            (json!({"action": "DescribeImages", "do": "omit", "then": {}}), "then"),
         ] {
             let error = faults(json!([fault])).map(|_| ()).expect_err(says);
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn faults_are_shown_as_they_were_posted() {
+        let list = json!([
+            {"action": "A", "times": 1, "do": "json", "status": 202, "body": [1]},
+            {"action": "A", "times": 1, "do": "json", "body": null},
+            {"action": "DescribeImages", "times": 2, "do": "stale"},
+            {"action": "DescribeImages", "times": 1, "do": "omit", "images": ["m-1"], "count_them": true},
+        ]);
+        assert_eq!(json!(faults(list.clone()).expect("good")), list);
+    }
+
+    #[test]
+    fn a_body_is_an_empty_object_unless_told_otherwise() {
+        let body = |fault: Value| {
+            faults(json!([fault])).expect("good").take("A", &Params::default()).expect("one").body()
+        };
+        assert_eq!(body(json!({"action": "A", "do": "json"})), json!({}));
+        assert_eq!(body(json!({"action": "A", "do": "json", "body": null})), Value::Null);
+        assert_eq!(body(json!({"action": "A", "do": "json", "body": [1]})), json!([1]));
     }
 
     #[test]

@@ -20,7 +20,9 @@
 //!   `Auto`, `v1`, `unsupported`; the platform is the source's.
 //! - Nothing but images of this account can be changed or deleted: others answer `Forbidden`.
 //! - `ImageName` of DescribeImages matches any part of the name.
-//! - A ClientToken is remembered for ever, per region and action, also after its image is gone.
+//! - A ClientToken is remembered until a change says otherwise, per region and action, also after its image is gone.
+//! - With `--names-freed-after` a name stays taken after DeleteImage, CancelCopyImage and a change to `gone`; a name that
+//!   an image was renamed from is free at once.
 //! - A manual clock starts at the real time, or where a `--state` file was left, if that is later.
 //! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
 //! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.
@@ -39,7 +41,8 @@
 //! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`. Whoever goes on
 //!   calling by the real time is more than 15 minutes off after a while; with `"callers_too":true` the callers'
 //!   clocks count as moved too, which makes credentials expire that their holders take for good.
-//! - `POST /_emulator/change` alters an image, instance or snapshot behind the caller's back (module `change`).
+//! - `POST /_emulator/change` alters an image, instance or snapshot behind the caller's back, or makes the cloud forget
+//!   ClientTokens (module `change`).
 //! - `POST /_emulator/metadata {"v1":false,"role":null,"region":"…","lifetime_s":900}` sets the metadata server up.
 
 mod access;

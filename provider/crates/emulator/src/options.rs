@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clock::Millis;
+
 /// The emulator's settings, as flags of a command line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -48,6 +50,26 @@ pub struct Options {
     /// With --flavour apsarastack: refuse calls without the secret among the parameters
     #[arg(long)]
     pub demand_secret_in_query: bool,
+
+    /// Members of an image made from now on that are not reported until ModifyImageAttribute sets them
+    #[arg(long, value_name = "MEMBER[,MEMBER…]", value_delimiter = ',', value_parser = unreported)]
+    pub unreported: Vec<String>,
+
+    /// DescribeImages reports what the cloud makes of a value: another spelling of Platform, a longer ImageVersion
+    #[arg(long)]
+    pub normalise: bool,
+
+    /// DescribeImages refuses Status=ALL, as the stacks do anyway
+    #[arg(long)]
+    pub refuse_all_status: bool,
+
+    /// DescribeImages refuses Deprecated in Status
+    #[arg(long)]
+    pub refuse_deprecated_status: bool,
+
+    /// How long the name of a deleted image stays taken
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub names_freed_after: Duration,
 }
 
 impl Default for Options {
@@ -63,7 +85,19 @@ impl Default for Options {
             flavour: Flavour::default(),
             calls_per_second: None,
             demand_secret_in_query: false,
+            unreported: vec![],
+            normalise: false,
+            refuse_all_status: false,
+            refuse_deprecated_status: false,
+            names_freed_after: Duration::ZERO,
         }
+    }
+}
+
+impl Options {
+    /// When the name of an image that is deleted now is free again.
+    pub(crate) fn names_freed_at(&self, now: Millis) -> Millis {
+        now.saturating_add(Millis::try_from(self.names_freed_after.as_millis()).unwrap_or(Millis::MAX))
     }
 }
 
@@ -128,6 +162,24 @@ impl From<String> for Secret {
     }
 }
 
+/// The members of an image that can go unreported.
+pub(crate) const UNREPORTABLE: &[&str] = &[
+    "LicenseType",
+    "Features.NvmeSupport",
+    "Features.ImdsSupport",
+    "BootMode",
+    "ImageFamily",
+    "Description",
+    "ResourceGroupId",
+];
+
+fn unreported(text: &str) -> Result<String, String> {
+    if UNREPORTABLE.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not one of {}", UNREPORTABLE.join(", ")))
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -182,6 +234,7 @@ mod tests {
         check(&["--image-ready-after", "1m"], |o| o.image_ready_after == Duration::from_secs(60));
         check(&["--image-ready-after", "0s"], |o| o.image_ready_after.is_zero());
         check(&["--image-ready-after", "3"], |o| o.image_ready_after == Duration::from_secs(3));
+        check(&["--names-freed-after", "5m"], |o| o.names_freed_after == Duration::from_secs(300));
         refused(&["--image-ready-after", "soon"], "not a time");
         refused(&["--image-ready-after", "s"], "whole number");
         refused(&["--image-ready-after", "99999999999999999999s"], "whole number");
@@ -194,6 +247,18 @@ mod tests {
         check(&["--flavour", "alibabacloudstack"], |o| o.flavour == Flavour::AlibabaCloudStack);
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
+        check(&["--normalise"], |o| o.normalise);
+        check(&["--refuse-all-status"], |o| o.refuse_all_status && !o.refuse_deprecated_status);
+        check(&["--refuse-deprecated-status"], |o| o.refuse_deprecated_status && !o.refuse_all_status);
+    }
+
+    #[test]
+    fn unreported_members_are_a_list_of_known_ones() {
+        check(&["--unreported", "LicenseType,BootMode", "--unreported", "Description"], |o| {
+            o.unreported == ["LicenseType", "BootMode", "Description"]
+        });
+        refused(&["--unreported", "LicenseType,ImageName"], "`ImageName` is not one of LicenseType");
+        refused(&["--unreported", ""], "is not one of");
     }
 
     #[test]

@@ -63,10 +63,12 @@ pub(crate) fn one_of(value: &str, allowed: &[&str], refusal: (u16, &'static str)
     Err(failure(refusal.0, refusal.1, message))
 }
 
-/// `Tag.N.Key` and `Tag.N.Value` of an action that sets tags; `too_many` is its code for more than 20.
+/// `Tag.N.Key` and `Tag.N.Value` of an action that sets tags. `too_many` is its code for more than 20, `case_only` that
+/// for two keys that differ in nothing but their case.
 pub(crate) fn tags(
     params: &Params,
     too_many: (u16, &'static str),
+    case_only: (u16, &'static str),
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut tags = BTreeMap::new();
     let mut folded = BTreeSet::new();
@@ -86,7 +88,7 @@ pub(crate) fn tags(
         }
         if !folded.insert(key.to_lowercase()) {
             let message = format!("The tag key \"{key}\" is given twice, if case is ignored.");
-            return Err(failure(400, "Duplicate.TagKey", message));
+            return Err(failure(case_only.0, case_only.1, message));
         }
     }
     Ok(tags)
@@ -206,7 +208,7 @@ mod tests {
             flat.push((format!("Tag.{number}.Key"), (*key).to_owned()));
             flat.push((format!("Tag.{number}.Value"), (*value).to_owned()));
         }
-        let seen = tags(&Params::business(&flat), (403, "QuotaExceed.Tags"));
+        let seen = tags(&Params::business(&flat), (403, "QuotaExceed.Tags"), (403, "TagKey.Duplication"));
         assert_eq!(seen.map_or_else(|f| f.code.into_owned(), |tags| tags.len().to_string()), expect);
     }
 
@@ -214,7 +216,7 @@ mod tests {
     fn tags_are_checked_one_by_one() {
         check_tags(&[("a", "1"), ("b", "")], "2");
         check_tags(&[("a", "1"), ("a", "2")], "Duplicate.TagKey");
-        check_tags(&[("a", "1"), ("A", "2")], "Duplicate.TagKey");
+        check_tags(&[("a", "1"), ("A", "2")], "TagKey.Duplication");
         check_tags(&[("", "1")], "InvalidTagKey.Malformed");
         check_tags(&[("acs:a", "1")], "InvalidTagKey.Malformed");
         check_tags(&[("aliyun", "1")], "InvalidTagKey.Malformed");

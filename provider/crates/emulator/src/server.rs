@@ -201,9 +201,9 @@ async fn rpc(world: &Arc<Mutex<World>>, request: Request) -> Option<Answer> {
         (caller, step)
     };
     match step {
-        Step::Serve { fail_later } => Some(lock(world).carry_out(&call, &caller, fail_later, false)),
+        Step::Serve(fault) => Some(lock(world).carry_out(&call, &caller, fault.as_ref(), false)),
         Step::ServeThenCut => {
-            lock(world).carry_out(&call, &caller, false, true);
+            lock(world).carry_out(&call, &caller, None, true);
             None
         }
         Step::ServeIn(ms) => {
@@ -211,7 +211,7 @@ async fn rpc(world: &Arc<Mutex<World>>, request: Request) -> Option<Answer> {
             // In a task of its own, so that a caller who leaves does not undo it.
             let later = tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
-                lock(&world).carry_out(&call, &caller, false, false)
+                lock(&world).carry_out(&call, &caller, None, false)
             });
             later.await.ok()
         }
@@ -235,7 +235,7 @@ async fn plain(world: &Arc<Mutex<World>>, request: Request, peer: IpAddr) -> Opt
         answer
     };
     match step {
-        Step::Serve { .. } => Some(carry_out(false)),
+        Step::Serve(_) => Some(carry_out(false)),
         Step::ServeThenCut => {
             carry_out(true);
             None

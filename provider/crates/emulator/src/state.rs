@@ -41,6 +41,9 @@ pub(crate) struct Region {
     pub(crate) instances: Vec<Instance>,
     pub(crate) resource_groups: BTreeSet<String>,
     pub(crate) tasks: Vec<Task>,
+    /// Names of images that are gone, and until when they are taken all the same.
+    #[serde(default)]
+    pub(crate) held_names: BTreeMap<String, Millis>,
 }
 
 /// What a ClientToken was used for.
@@ -105,6 +108,9 @@ pub(crate) struct Image {
     pub(crate) fails: bool,
     /// Set from outside, instead of what the clock says.
     pub(crate) forced_status: Option<String>,
+    /// Members that are not shown until they are set. `Features` is that whole object.
+    #[serde(default)]
+    pub(crate) unreported: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +244,16 @@ impl Image {
         os_type(&self.platform)
     }
 
+    /// From now on `member` is reported; of a `Features` that was not, this part alone.
+    pub(crate) fn report(&mut self, member: &str) {
+        self.unreported.remove(member);
+        if member.starts_with("Features.") && self.unreported.remove("Features") {
+            let others =
+                ["Features.NvmeSupport", "Features.ImdsSupport"].into_iter().filter(|m| *m != member);
+            self.unreported.extend(others.map(str::to_owned));
+        }
+    }
+
     pub(crate) fn owner_id(&self) -> &'static str {
         match self.owner {
             Owner::Own => ACCOUNT,
@@ -291,6 +307,16 @@ impl Region {
 
     pub(crate) fn image_mut(&mut self, id: &str) -> Option<&mut Image> {
         self.images.iter_mut().find(|image| image.id == id)
+    }
+
+    /// Takes the image away. Its name is free from `freed_at` on.
+    pub(crate) fn remove_image(&mut self, id: &str, now: Millis, freed_at: Millis) {
+        self.held_names.retain(|_, until| now < *until);
+        for image in self.images.extract_if(.., |image| image.id == id) {
+            if image.owner == Owner::Own && !image.name.is_empty() && now < freed_at {
+                self.held_names.insert(image.name, freed_at);
+            }
+        }
     }
 
     pub(crate) fn snapshot(&self, id: &str) -> Option<&Snapshot> {
@@ -372,6 +398,7 @@ impl Region {
             build: 0,
             fails: false,
             forced_status: None,
+            unreported: BTreeSet::new(),
         };
         let system = (DiskKind::System, 40);
         let mut region = Region {
@@ -392,6 +419,7 @@ impl Region {
             ],
             resource_groups: ["rg-default", "rg-other"].map(str::to_owned).into(),
             tasks: vec![],
+            held_names: BTreeMap::new(),
         };
         if let Some(image) = region.image_mut("m-system") {
             image.used_by = ["i-running", "i-stopped", "i-starting", "i-locked"].map(str::to_owned).into();
@@ -407,6 +435,11 @@ impl State {
     /// A region that was never named before gets its stock now.
     pub(crate) fn region(&mut self, name: &str, now: Millis) -> &mut Region {
         self.regions.entry(name.to_owned()).or_insert_with(|| Region::stock(now))
+    }
+
+    /// As if no call in the region had had a ClientToken.
+    pub(crate) fn forget_tokens(&mut self, region: &str) {
+        self.client_tokens.retain(|key, _| key.split('/').next() != Some(region));
     }
 
     pub(crate) fn issue(&mut self, role_arn: &str, name: &str, expires: Millis) -> Session {
@@ -476,6 +509,7 @@ impl State {
                     "instances": instances,
                     "resource_groups": region.resource_groups,
                     "tasks": region.tasks,
+                    "held_names": region.held_names,
                 });
                 (name.clone(), view)
             })
@@ -587,12 +621,31 @@ mod tests {
         assert!(load(&path).expect("no file is no error").is_none());
         let mut state = State::default();
         state.region("cn-hangzhou", 7).images[0].tags.insert("a".into(), "b".into());
+        state.region("cn-hangzhou", 7).held_names.insert("old".into(), 99);
         state.issue("acs:ram::1:role/r", "n", 99);
         save(&path, &state, 7).expect("saved");
         let (loaded, now) = load(&path).expect("loaded").expect("there");
         assert_eq!(json!(loaded), json!(state));
         assert_eq!(now, 7);
         assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_state_file_of_an_earlier_release_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        let mut state = State::default();
+        state.region("r", 0);
+        save(&path, &state, 0).expect("saved");
+        let mut file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("what was written");
+        let image = file["state"]["regions"]["r"]["images"][0].as_object_mut().expect("an object");
+        image.shift_remove("unreported").expect("there");
+        let region = file["state"]["regions"]["r"].as_object_mut().expect("an object");
+        region.shift_remove("held_names").expect("there");
+        std::fs::write(&path, file.to_string()).expect("written");
+        let (loaded, _) = load(&path).expect("loaded").expect("there");
+        assert_eq!(json!(loaded), json!(state));
     }
 
     const LATER: &str = r#"{"version":2,"now":0,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;

@@ -201,7 +201,7 @@ mod tests {
             options: &Options::default(),
             caller,
             now: NOW,
-            fail_later: false,
+            fault: None,
         })
     }
 

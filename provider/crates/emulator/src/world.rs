@@ -35,9 +35,8 @@ pub(crate) type Action = (&'static str, bool, fn(&mut Context<'_>) -> Result<Val
 /// What a fault makes of a call.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Serve {
-        fail_later: bool,
-    },
+    /// With the fault that bends what is done or shown, if any.
+    Serve(Option<Fault>),
     Answer(Answer),
     /// Cut the connection now, or in so many milliseconds.
     Cut,
@@ -101,33 +100,33 @@ impl World {
 
     /// What the fault, if any, makes of the call. What will not be carried out is recorded here.
     pub(crate) fn meet(&mut self, call: &Call, fault: Option<Fault>) -> Step {
-        let Some(fault) = fault else { return Step::Serve { fail_later: false } };
+        let Some(fault) = fault else { return Step::Serve(None) };
         match fault.kind {
             Kind::Throttle | Kind::Error => Step::Answer(self.conclude(call, Err(fault.refusal()), true)),
-            Kind::Http | Kind::Garbage | Kind::ResetBefore | Kind::Hang => {
+            Kind::Http | Kind::Garbage | Kind::Json | Kind::ResetBefore | Kind::Hang => {
                 let (step, status, code) = without_serving(&fault);
                 self.record(call, status, Some(code.to_owned()));
                 step
             }
             Kind::ResetAfter => Step::ServeThenCut,
             Kind::Delay => Step::ServeIn(fault.ms.unwrap_or(0)),
-            Kind::FailLater => Step::Serve { fail_later: true },
+            Kind::FailLater | Kind::Stale | Kind::Omit => Step::Serve(Some(fault)),
         }
     }
 
-    /// Carries the action out and records it, as cut off if `is_cut`.
+    /// Carries the action out, bent by the fault if there is one, and records it, as cut off if `is_cut`.
     pub(crate) fn carry_out(
         &mut self,
         call: &Call,
         caller: &Caller,
-        fail_later: bool,
+        fault: Option<&Fault>,
         is_cut: bool,
     ) -> Answer {
-        let result = self.act(call, caller, fail_later);
+        let result = self.act(call, caller, fault);
         self.conclude_cut(call, result, is_cut)
     }
 
-    fn act(&mut self, call: &Call, caller: &Caller, fail_later: bool) -> Result<Value, Failure> {
+    fn act(&mut self, call: &Call, caller: &Caller, fault: Option<&Fault>) -> Result<Value, Failure> {
         ascm::check_stack_parameters(&self.options, call)?;
         let actions: &[Action] = match call.version.as_str() {
             ecs::VERSION => ecs::ACTIONS,
@@ -144,14 +143,19 @@ impl World {
             return Err(failure(404, "InvalidApi.NotFound", message));
         };
         let now = self.now();
+        let mut then = fault.and_then(|fault| fault.then.as_ref()).map(|then| (then.state.clone(), then.now));
+        let (state, now) = match &mut then {
+            Some((state, then)) => (state, *then),
+            None => (&mut self.state, now),
+        };
         let result = action(&mut Context {
             params: &call.params,
             host: &call.host,
-            state: &mut self.state,
+            state,
             options: &self.options,
             caller,
             now,
-            fail_later,
+            fault,
         })?;
         if *changes {
             self.save().map_err(|error| failure(500, "InternalError", error.to_string()))?;
@@ -201,7 +205,7 @@ impl World {
     /// As [`World::meet`] for what is not RPC; `action` is `METHOD /path`.
     pub(crate) fn meet_plain(&mut self, action: &str) -> Step {
         let Some(fault) = self.faults.take(action, &Params::default()) else {
-            return Step::Serve { fail_later: false };
+            return Step::Serve(None);
         };
         match fault.kind {
             Kind::Throttle | Kind::Error => {
@@ -209,14 +213,14 @@ impl World {
                 self.record_plain(action, Some(refusal.status), Some(&refusal.code));
                 Step::Answer(Answer::text(refusal.status, format!("{}: {}", refusal.code, refusal.message)))
             }
-            Kind::Http | Kind::Garbage | Kind::ResetBefore | Kind::Hang => {
+            Kind::Http | Kind::Garbage | Kind::Json | Kind::ResetBefore | Kind::Hang => {
                 let (step, status, code) = without_serving(&fault);
                 self.record_plain(action, status, Some(code));
                 step
             }
             Kind::ResetAfter => Step::ServeThenCut,
             Kind::Delay => Step::ServeIn(fault.ms.unwrap_or(0)),
-            Kind::FailLater => Step::Serve { fail_later: true },
+            Kind::FailLater | Kind::Stale | Kind::Omit => Step::Serve(Some(fault)),
         }
     }
 
@@ -243,6 +247,10 @@ fn without_serving(fault: &Fault) -> (Step, Option<u16>, &'static str) {
         Kind::Garbage => {
             let page = "<!DOCTYPE html>\n<html><body><h1>Please log in to this network</h1></body></html>\n";
             (Step::Answer(Answer::html(200, page)), Some(200), "garbage")
+        }
+        Kind::Json => {
+            let status = fault.status.unwrap_or(200);
+            (Step::Answer(Answer::json(status, &fault.body())), Some(status), "json")
         }
         Kind::Hang => (Step::Hang(fault.ms), None, "hang"),
         _ => (Step::Cut, None, "reset_before"),

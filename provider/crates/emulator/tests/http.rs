@@ -174,6 +174,53 @@ async fn garbage_and_plain_errors_come_as_asked_for() {
 }
 
 #[tokio::test]
+async fn an_answer_can_be_any_json() {
+    let emulator = start(options()).await;
+    let faults = json!([
+        {"action": "CreateImage", "do": "json"},
+        {"action": "CreateImage", "do": "json", "status": 502, "body": ["x"]},
+        {"action": "GET /latest/meta-data/region-id", "do": "json", "body": null},
+    ]);
+    control(&emulator, "POST", "faults", faults).await;
+    let create = [("SnapshotId", "s-system")];
+    assert_eq!(call(&emulator, "CreateImage", &create).await, (200, "{}".to_owned()));
+    assert_eq!(call(&emulator, "CreateImage", &create).await, (502, r#"["x"]"#.to_owned()));
+    let plain = exchange(&emulator, "GET", "/latest/meta-data/region-id", "").await;
+    assert_eq!(plain, (200, "null".to_owned()));
+    let entries = entries(&emulator, "CreateImage").await;
+    let seen: Vec<_> = entries.iter().map(|entry| (&entry["status"], &entry["code"])).collect();
+    assert_eq!(seen, [(&json!(200), &json!("json")), (&json!(502), &json!("json"))]);
+    let state = control(&emulator, "GET", "state", Value::Null).await;
+    assert_eq!(state["regions"], json!({}), "nothing is carried out");
+}
+
+#[tokio::test]
+async fn a_stale_answer_is_from_when_the_fault_was_posted() {
+    let emulator = start(options()).await;
+    let (_, made) =
+        call(&emulator, "CreateImage", &[("SnapshotId", "s-system"), ("ImageName", "mine")]).await;
+    let made: Value = serde_json::from_str(&made).expect("JSON");
+    let id = made["ImageId"].as_str().expect("an id").to_owned();
+    control(&emulator, "POST", "clock", json!({"advance_ms": 1_000})).await;
+    let fault = json!([{"action": "DescribeImages", "times": 2, "do": "stale"}]);
+    assert_eq!(control(&emulator, "POST", "faults", fault.clone()).await, fault);
+    control(&emulator, "POST", "clock", json!({"advance_ms": 9_000})).await;
+    call(&emulator, "ModifyImageAttribute", &[("ImageId", &id), ("Description", "after")]).await;
+    let look = async || {
+        let own = [("ImageOwnerAlias", "self"), ("Status", "ALL")];
+        let (status, answer) = call(&emulator, "DescribeImages", &own).await;
+        assert_eq!(status, 200, "{answer}");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let image = &answer["Images"]["Image"][0];
+        [image["Status"].clone(), image["Progress"].clone(), image["Description"].clone()]
+    };
+    assert_eq!(look().await, ["Creating", "50%", ""]);
+    call(&emulator, "DeleteImage", &[("ImageId", &id)]).await;
+    assert_eq!(look().await, ["Creating", "50%", ""]);
+    assert_eq!(look().await, [Value::Null, Value::Null, Value::Null], "the fault is used up");
+}
+
+#[tokio::test]
 async fn a_delayed_call_is_carried_out_although_its_caller_has_left() {
     let emulator = start(options()).await;
     control(&emulator, "POST", "faults", json!([{"action": "CreateImage", "do": "delay", "ms": 50}])).await;

@@ -28,7 +28,7 @@ pub enum Failure {
         /// Its state as far as known.
         state: Properties,
         /// The inputs as the cloud has them, if the operation was a read.
-        inputs: Option<Properties>,
+        inputs: Option<Box<Properties>>,
         /// The inputs that are not in effect yet; Update is told of them.
         unapplied: Vec<String>,
         /// What went wrong, a sentence each.
@@ -91,7 +91,7 @@ impl Failure {
     pub fn with_inputs(self, args: &impl Serialize) -> Self {
         match self {
             Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
-                Failure::Partial { id, state, inputs: encode(args).ok(), unapplied, reasons }
+                Failure::Partial { id, state, inputs: encode(args).ok().map(Box::new), unapplied, reasons }
             }
             plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
                 plain
@@ -109,7 +109,7 @@ impl Failure {
                     id,
                     properties: Some(to_struct(state)),
                     reasons: reasons.clone(),
-                    inputs: inputs.map(to_struct),
+                    inputs: inputs.map(|inputs| to_struct(*inputs)),
                     refresh_before_update: false,
                 };
                 with_detail(Code::Unknown, &reasons.join("; "), "pulumirpc.ErrorResourceInitFailed", &detail)

@@ -455,7 +455,7 @@ impl<P: Provider> Operations<P> {
             Ok(None) => return Ok(rpc::ReadResponse::default()),
             Ok(Some((args, read))) => (args, read, None),
             Err(Failure::Partial { id, state, inputs: Some(args), unapplied, reasons }) => {
-                (args, state, Some((id, unapplied, reasons)))
+                (*args, state, Some((id, unapplied, reasons)))
             }
             Err(failure) => return Err(failure),
         };
@@ -464,7 +464,7 @@ impl<P: Provider> Operations<P> {
         let canonical = alias::canonical(&types.args, inputs.clone());
         let secrets = Secrets::of_inputs(&canonical).and_of_state(types, &state, &canonical);
         if let Some((id, unapplied, reasons)) = unwell {
-            let inputs = Some(inputs);
+            let inputs = Some(Box::new(inputs));
             let failure = Failure::Partial { id, state: read, inputs, unapplied, reasons };
             return Err(finish_partial(types, failure, &secrets));
         }

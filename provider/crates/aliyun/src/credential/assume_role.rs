@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_role_without_a_base_key_says_what_is_missing() {
-        let role = AssumeRole::new(Arc::new(crate::credential::EnvironmentVariables), ROLE);
+        let role = AssumeRole::new(Arc::new(crate::credential::EnvironmentVariables::default()), ROLE);
         let stub = Stub::script(vec![ok(STS)]);
         let error = fetch(&role, environment(), &stub).await.expect_err("no key").to_string();
         assert!(error.contains("no key to assume the role with: the environment gives none"), "{error}");

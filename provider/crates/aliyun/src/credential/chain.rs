@@ -56,7 +56,7 @@ impl Provide for Chain {
 /// credentials URI.
 pub fn default_chain() -> Source {
     Arc::new(Chain::new(vec![
-        Arc::new(EnvironmentVariables),
+        Arc::new(EnvironmentVariables::default()),
         Arc::new(EnvironmentOidc),
         Arc::new(Profile::current()),
         Arc::new(Ini::default()),
@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_source_found_first_is_asked_again_later() {
-        let chain = Chain::new(vec![Arc::new(EnvironmentVariables), Arc::new(Profile::current())]);
+        let chain = Chain::new(vec![Arc::new(EnvironmentVariables::default()), Arc::new(Profile::current())]);
         let home =
             environment().with_home("/home/me").with_file("/home/me/.aliyun/config.json", PROFILE, 0o600);
         chain.fetch(&context_with(home.clone(), &nowhere())).await.expect("no error").expect("a key");

@@ -30,6 +30,13 @@ impl Fixed {
     }
 }
 
+#[cfg(test)]
+impl Fixed {
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.0
+    }
+}
+
 /// Refuses a key that cannot work: a part missing, or blanks and control characters from a copy gone wrong.
 pub(super) fn check(credential: &Credential) -> Result<(), Error> {
     let origin = &credential.origin;

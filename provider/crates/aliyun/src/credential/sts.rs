@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Context, Credential};
-use crate::answer::one_line;
+use crate::answer::{NOTHING, one_line};
 use crate::call::{Call, Keys, Method, Service};
 use crate::endpoint::{self, Endpoint, Product, Protocol};
 use crate::environment::Environment;
@@ -136,6 +136,7 @@ impl Sts {
             // A second key does no harm.
             idempotent: true,
             secret,
+            lacks: NOTHING,
             deadline: Instant::now() + Duration::from_secs(60),
         };
         let answer = context.caller.call(&service, keys, &call).await?;

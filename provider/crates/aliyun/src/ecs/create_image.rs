@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Action, Params, Tag};
 use crate::error::{Class, ErrorKind, Rule};
@@ -122,6 +123,12 @@ impl Action for CreateImageRequest {
         params.tags(&self.tags);
         params.text("ClientToken", self.client_token.as_ref());
         params.0
+    }
+
+    /// An id counts even if nothing else is there: lost, it would leave an image behind.
+    fn lacks(&self, answer: &Value, _request_id: Option<&str>) -> Option<&'static str> {
+        let id = lenient::plain(&answer["ImageId"]).unwrap_or_default();
+        id.is_empty().then_some("an ImageId")
     }
 
     fn is_idempotent(&self) -> bool {

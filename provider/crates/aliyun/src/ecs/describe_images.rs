@@ -3,27 +3,20 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Action, Params, Tag};
-use crate::error::Error;
+use super::{Action, Params, REQUEST_ID, Tag};
+use crate::error::{Error, ErrorKind};
 use crate::transport::HttpResponse;
 use crate::{answer, lenient};
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Status {
-    #[default]
-    Available,
-    Every,
-    Only(String),
-}
-
-/// Which images to describe. Without `status` only `Available` ones are answered.
+/// Which images to describe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeImagesRequest {
     /// One id, or several joined by commas (documented on an older help page only: verify an id that is missing from an
     /// answer alone). An id that does not exist gives an empty list, not an error.
     pub image_id: Option<String>,
-    /// `ALL`, or states joined by commas: `Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated`.
+    /// In which states.
     pub status: Status,
     /// Part of a name.
     pub image_name: Option<String>,
@@ -41,6 +34,47 @@ pub struct DescribeImagesRequest {
     pub page_number: Option<u32>,
     /// 1 to 100; 10 if absent.
     pub page_size: Option<u32>,
+}
+
+/// The states of images that are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// `Available` only, which is what the cloud takes for granted: nothing is sent.
+    #[default]
+    Available,
+    /// All there are. [`Client::describe_images`](crate::Client::describe_images) finds out how this cloud wants it said.
+    Every,
+    /// Sent as it is: states joined by commas, of `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` and
+    /// `Deprecated`.
+    Only(String),
+}
+
+/// How every state is asked for, the best way first. The public cloud takes `ALL`, which its help page does not mention;
+/// private clouds' own providers list the states, without `Deprecated`.
+pub(crate) const EVERY_STATUS: [&str; 3] = [
+    "ALL",
+    "Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated",
+    "Creating,Waiting,Available,UnAvailable,CreateFailed",
+];
+
+/// Whether the cloud may have refused the states that were asked for. `InvalidParamter`, spelt like that, is its code for
+/// any parameter that DescribeImages has no code of its own for.
+pub(crate) fn refuses_status(error: &Error) -> bool {
+    let code = error.code().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::InvalidRequest => code.starts_with("InvalidParam") || code.contains("Status"),
+        ErrorKind::Conflict => code.starts_with("InvalidStatus"),
+        ErrorKind::NotFound
+        | ErrorKind::Denied
+        | ErrorKind::Quota
+        | ErrorKind::Credential
+        | ErrorKind::Throttled
+        | ErrorKind::Unavailable
+        | ErrorKind::Transport
+        | ErrorKind::TimedOut
+        | ErrorKind::UnexpectedResponse
+        | ErrorKind::Settings => false,
+    }
 }
 
 /// One page of images.
@@ -65,16 +99,18 @@ pub struct DescribeImagesResponse {
 }
 
 impl DescribeImagesResponse {
-    /// What an answer of this HTTP status with this body comes to.
+    /// What an answer of this HTTP status with this body comes to, if it was the first page that was asked for. Without
+    /// images it must have a `RequestId`, and a `TotalCount` of 0.
     ///
     /// # Errors
-    /// Where the cloud refuses, or something else than the cloud has answered.
+    /// If the cloud refuses, or something else than the cloud has answered.
     pub fn of_answer(status: u16, body: &[u8]) -> Result<DescribeImagesResponse, Error> {
         let response = HttpResponse { status, body: body.to_vec().into(), ..HttpResponse::default() };
         let answer = answer::read(
             DescribeImagesRequest::NAME,
             DescribeImagesRequest::RULES,
             &response,
+            &|answer, request_id| DescribeImagesRequest::default().lacks(answer, request_id),
             &str::to_owned,
         );
         super::decode::<DescribeImagesRequest>(answer.result?)
@@ -225,12 +261,11 @@ impl Action for DescribeImagesRequest {
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();
         params.text("ImageId", self.image_id.as_ref());
-        let status = match &self.status {
-            Status::Available => None,
-            Status::Every => Some("ALL".to_owned()),
-            Status::Only(s) => Some(s.clone()),
-        };
-        params.text("Status", status.as_ref());
+        match &self.status {
+            Status::Available => {}
+            Status::Every => params.value("Status", Some(EVERY_STATUS[0])),
+            Status::Only(states) => params.text("Status", Some(states)),
+        }
         params.text("ImageName", self.image_name.as_ref());
         params.text("ImageFamily", self.image_family.as_ref());
         params.text("ImageOwnerAlias", self.image_owner_alias.as_ref());
@@ -240,6 +275,22 @@ impl Action for DescribeImagesRequest {
         params.value("PageNumber", self.page_number);
         params.value("PageSize", self.page_size);
         params.0
+    }
+
+    /// Images speak for themselves; that there are none is believed only from an answer that counts them.
+    fn lacks(&self, answer: &Value, request_id: Option<&str>) -> Option<&'static str> {
+        if lenient::entries(&answer["Images"]).iter().any(Value::is_object) {
+            return None;
+        }
+        let first_page = self.page_number.is_none_or(|page| page <= 1);
+        match (request_id, lenient::number(&answer["TotalCount"]).unwrap_or_default()) {
+            (None, _) => Some(REQUEST_ID),
+            (Some(_), None) => Some("a TotalCount"),
+            (Some(_), Some(0)) => None,
+            (Some(_), Some(count)) => {
+                (first_page || count < 0).then_some("the images that its TotalCount counts")
+            }
+        }
     }
 }
 
@@ -253,11 +304,11 @@ mod tests {
         check_params(&DescribeImagesRequest::default(), &[]);
         let request = DescribeImagesRequest {
             image_id: Some("m-1".to_owned()),
-            status: Status::Every,
+            status: Status::Only("Creating,Waiting".to_owned()),
             page_size: Some(100),
             ..DescribeImagesRequest::default()
         };
-        check_params(&request, &["ImageId=m-1", "Status=ALL", "PageSize=100"]);
+        check_params(&request, &["ImageId=m-1", "Status=Creating,Waiting", "PageSize=100"]);
     }
 
     #[test]
@@ -292,10 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_the_wrapper_is_an_empty_list() {
-        for json in ["{}", r#"{"Images":null}"#, r#"{"Images":{}}"#, r#"{"Images":{"Image":[]}}"#] {
-            let response: DescribeImagesResponse = serde_json::from_str(json).expect(json);
+    fn an_answer_without_the_wrapper_is_an_empty_list_if_it_counts_none() {
+        for images in ["", r#","Images":null"#, r#","Images":{}"#, r#","Images":{"Image":[]}"#] {
+            let json = format!(r#"{{"RequestId":"R","TotalCount":0{images}}}"#);
+            let response = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect(&json);
             assert!(response.images.is_empty(), "{json}");
+            let json = json.replace("\"TotalCount\":0", "\"PageNumber\":1");
+            let error = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect_err(&json);
+            assert!(error.to_string().contains("without a TotalCount"), "{error}");
         }
     }
 }

@@ -38,9 +38,10 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     if !description.is_empty() {
         rules::description(description)?;
     }
-    let tags = rules::tags(params, (403, "QuotaExceed.Tags"))?;
+    let tags = rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?;
     let dry_run = context.check_dry_run();
-    let (build, fails) = (build_time(context), context.fail_later);
+    let (build, fails) = (build_time(context), context.fails_later());
+    let unreported = context.options.unreported.iter().cloned().collect();
 
     let source_region = context.state.region(from, now);
     let source = own_image(source_region, id)?.clone();
@@ -52,7 +53,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         source_region.snapshots.iter().map(|snapshot| (snapshot.id.clone(), snapshot.clone())).collect();
 
     let region = context.state.region(to, now);
-    check_name_is_free(region, name, None)?;
+    check_name_is_free(region, name, None, now)?;
     if let Some(group) = params.text("ResourceGroupId") {
         check_resource_group(region, group)?;
     }
@@ -97,6 +98,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         build,
         fails,
         forced_status: None,
+        unreported,
         ..source
     });
     token.remember(context, &image_id);
@@ -106,7 +108,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
 /// Called in the destination region; the unfinished image goes away.
 pub(crate) fn cancel_copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     context.region_id()?;
-    let now = context.now;
+    let (now, freed_at) = (context.now, context.options.names_freed_at(context.now));
     let id = context.params.required("ImageId")?;
     let region = context.region()?;
     let image = region.image(id).ok_or_else(|| image_not_found(id))?;
@@ -118,7 +120,7 @@ pub(crate) fn cancel_copy_image(context: &mut Context<'_>) -> Result<Value, Fail
         let message = format!("The copy that makes the image \"{id}\" has ended already.");
         return Err(failure(400, "IncorrectImageStatus", message));
     }
-    region.images.retain(|image| image.id != id);
+    region.remove_image(id, now, freed_at);
     region.tasks.retain(|task| task.resource != id);
     Ok(json!({}))
 }
@@ -126,6 +128,7 @@ pub(crate) fn cancel_copy_image(context: &mut Context<'_>) -> Result<Value, Fail
 #[cfg(test)]
 mod tests {
     use super::super::tests::Cloud;
+    use std::time::Duration;
 
     const TO: (&str, &str) = ("DestinationRegionId", "eu-central-1");
     const THERE: (&str, &str) = ("RegionId", "eu-central-1");
@@ -137,6 +140,19 @@ mod tests {
         let mut params = vec![("ImageId", id.as_str()), TO];
         params.extend_from_slice(change);
         cloud.refused("CopyImage", &params, expect);
+    }
+
+    #[test]
+    fn a_cancelled_copy_leaves_its_name_behind_as_a_deleted_image_does() {
+        let mut cloud = Cloud::new();
+        cloud.options.names_freed_after = Duration::from_secs(60);
+        let id = cloud.image("mine");
+        let params = [("ImageId", id.as_str()), TO, ("DestinationImageName", "copy")];
+        let copy = cloud.ok("CopyImage", &params);
+        cloud.ok("CancelCopyImage", &[THERE, ("ImageId", copy["ImageId"].as_str().expect("an id"))]);
+        cloud.refused("CopyImage", &params, (400, "InvalidImageName.Duplicated"));
+        cloud.now += 60_000;
+        cloud.ok("CopyImage", &params);
     }
 
     #[test]

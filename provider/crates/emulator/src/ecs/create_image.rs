@@ -60,9 +60,10 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
     let attributes = Attributes::read(params)?;
     let dry_run = context.check_dry_run();
     let build = build_time(context);
-    let fails = context.fail_later;
+    let fails = context.fails_later();
+    let unreported = context.options.unreported.iter().cloned().collect();
     let region = context.state.region(region_id, now);
-    check_name_is_free(region, &attributes.name, None)?;
+    check_name_is_free(region, &attributes.name, None, now)?;
     if !attributes.resource_group.is_empty() {
         check_resource_group(region, &attributes.resource_group)?;
     }
@@ -104,6 +105,7 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         build,
         fails,
         forced_status: None,
+        unreported,
     });
     token.remember(context, &image_id);
     Ok(json!({ "ImageId": image_id }))
@@ -115,10 +117,19 @@ pub(super) fn build_time(context: &Context<'_>) -> Millis {
         .min(LONGEST_BUILD)
 }
 
-/// A region's image names are unique, those of images that are not visible yet included.
-pub(super) fn check_name_is_free(region: &Region, name: &str, but_for: Option<&str>) -> Result<(), Failure> {
-    let is_taken = !name.is_empty()
-        && region.own_images().any(|image| image.name == name && Some(image.id.as_str()) != but_for);
+/// A region's image names are unique, those of images that are not visible yet, or just gone, included.
+pub(super) fn check_name_is_free(
+    region: &Region,
+    name: &str,
+    but_for: Option<&str>,
+    now: Millis,
+) -> Result<(), Failure> {
+    let bearers: Vec<&str> =
+        region.own_images().filter(|image| image.name == name).map(|image| image.id.as_str()).collect();
+    let is_kept = but_for.is_some_and(|id| bearers.contains(&id));
+    let is_held = region.held_names.get(name).is_some_and(|until| now < *until);
+    let is_taken = if is_kept { bearers.len() > 1 } else { !bearers.is_empty() || is_held };
+    let is_taken = is_taken && !name.is_empty();
     if is_taken {
         let message = format!("The specified Image name \"{name}\" has already been used.");
         return Err(failure(400, "InvalidImageName.Duplicated", message));
@@ -218,7 +229,7 @@ impl Attributes {
             imds_support: imds_support.to_owned(),
             resource_group: text("ResourceGroupId"),
             detection: params.text("DetectionStrategy").is_some(),
-            tags: rules::tags(params, (403, "QuotaExceed.Tags"))?,
+            tags: rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?,
         })
     }
 }
@@ -463,6 +474,7 @@ fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Mi
 mod tests {
     use super::super::tests::Cloud;
     use super::*;
+    use std::time::Duration;
 
     #[track_caller]
     fn check(params: &[(&str, &str)], expect: (u16, &str)) {
@@ -640,6 +652,9 @@ mod tests {
         check_one("DetectionStrategy", "Lax", (400, "InvalidParameter"));
         check_one("Features.ImdsSupport", "v3", (400, "InvalidParameter.FeaturesImdsSupport"));
         check_one("ResourceGroupId", "rg-none", (404, "InvalidResourceGroup.NotFound"));
+        let twice = |again| [("SnapshotId", "s-system"), ("Tag.1.Key", "env"), ("Tag.2.Key", again)];
+        check(&twice("env"), (400, "Duplicate.TagKey"));
+        check(&twice("Env"), (400, "Duplicate.TagKey"));
         check_one("ClientToken", &"x".repeat(65), (400, "InvalidClientToken.Malformed"));
         check_one("ClientToken", "é", (400, "InvalidClientToken.Malformed"));
         check_one("DryRun", "true", (412, "DryRunOperation"));
@@ -670,6 +685,38 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_deleted_image_is_free_at_once_unless_it_is_held() {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), ("ImageName", "one")];
+        let id = cloud.image("one");
+        cloud.ok("DeleteImage", &[("ImageId", &id)]);
+        let id = cloud.image("one");
+        cloud.options.names_freed_after = Duration::from_secs(60);
+        let other = cloud.image("two");
+        cloud.ok("DeleteImage", &[("ImageId", &id)]);
+        assert_eq!(cloud.describe(&id), Value::Null);
+        let refusal = (400, "InvalidImageName.Duplicated");
+        let rename = [("ImageId", other.as_str()), ("ImageName", "one")];
+        cloud.now += 59_999;
+        cloud.refused("CreateImage", &params, refusal);
+        cloud.refused("ModifyImageAttribute", &rename, refusal);
+        cloud.ok("CreateImage", &[("RegionId", "cn-beijing"), params[0], params[1]]);
+        cloud.now += 1;
+        cloud.ok("CreateImage", &params);
+    }
+
+    #[test]
+    fn an_image_keeps_the_name_that_another_one_left_behind() {
+        let mut cloud = Cloud::new();
+        cloud.options.names_freed_after = Duration::from_secs(60);
+        let (gone, kept) = (cloud.image("one"), cloud.image("two"));
+        cloud.ok("DeleteImage", &[("ImageId", &gone)]);
+        let region = cloud.state.region("cn-hangzhou", 0);
+        region.image_mut(&kept).expect("there").name = "one".to_owned();
+        cloud.ok("ModifyImageAttribute", &[("ImageId", &kept), ("ImageName", "one")]);
+    }
+
+    #[test]
     fn a_token_makes_one_image_however_often_it_is_sent() {
         let mut cloud = Cloud::new();
         let params = [("SnapshotId", "s-system"), ("ImageName", "one"), ("ClientToken", "t")];
@@ -680,6 +727,15 @@ mod tests {
         cloud.ok("DeleteImage", &[("ImageId", id)]);
         assert_eq!(cloud.ok("CreateImage", &params), first, "a stale token names the image that was");
         assert_eq!(cloud.state.regions["cn-hangzhou"].own_images().count(), 0);
+    }
+
+    #[test]
+    fn a_forgotten_token_makes_another_image() {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), ("ClientToken", "t")];
+        let first = cloud.ok("CreateImage", &params);
+        cloud.state.forget_tokens("cn-hangzhou");
+        assert_ne!(cloud.ok("CreateImage", &params), first);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::answer::{Failure, failure};
 pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
     let (params, now) = (context.params, context.now);
+    let freed_at = context.options.names_freed_at(now);
     let id = params.required("ImageId")?;
     let force = params.flag("Force")?;
     let dry_run = context.check_dry_run();
@@ -34,7 +35,7 @@ pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         );
     }
     dry_run?;
-    region.images.retain(|image| image.id != id);
+    region.remove_image(id, now, freed_at);
     Ok(json!({}))
 }
 

@@ -1,13 +1,14 @@
 //! DescribeImages: the filters, and how an image is shown.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::create_image::ARCHITECTURES;
 use super::paging::Page;
 use super::{Context, tag_list};
 use crate::answer::{Failure, failure, missing};
 use crate::clock::{self, Millis};
-use crate::options::{Flavour, ImageIds};
+use crate::faults::Kind;
+use crate::options::{ImageIds, Options};
 use crate::params::Params;
 use crate::rules::{self, TagFilter};
 use crate::state::{Disk, Image, Owner};
@@ -20,12 +21,18 @@ const INVALID: &str = "InvalidParamter";
 pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
     let (params, now, options) = (context.params, context.now, context.options);
-    let filter = Filter::read(params, options.flavour, options.image_ids)?;
+    let filter = Filter::read(params, options)?;
     let page = Page::read(params, 100, INVALID)?;
     context.check_dry_run()?;
+    let omission = context.fault_of(Kind::Omit);
     let region = context.region()?;
-    let found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
-    let mut answer = page.of(&found, "Images", "Image", |image| show(image, options.flavour, now));
+    let mut found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
+    let total = found.len();
+    found.retain(|image| omission.is_none_or(|fault| !fault.omits(image)));
+    let mut answer = page.of(&found, "Images", "Image", |image| show(image, options, now));
+    if omission.is_some_and(|fault| fault.count_them) {
+        answer["TotalCount"] = total.into();
+    }
     answer["RegionId"] = region_id.into();
     Ok(answer)
 }
@@ -57,7 +64,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(params: &'a Params, flavour: Flavour, image_ids: ImageIds) -> Result<Filter<'a>, Failure> {
+    fn read(params: &'a Params, options: &Options) -> Result<Filter<'a>, Failure> {
         let owner = params.text("ImageOwnerAlias");
         if let Some(owner) = owner {
             let refusal = (400, "InvalidImageOwnerAlias.ValueNotSupported");
@@ -89,7 +96,7 @@ impl<'a> Filter<'a> {
             (params.text("ImageOwnerId"), |image| image.owner_id()),
         ];
         let mut filter = Filter {
-            ids: image_id_list(params, image_ids)?,
+            ids: image_id_list(params, options.image_ids)?,
             states: None,
             name: params.text("ImageName"),
             owner,
@@ -104,12 +111,12 @@ impl<'a> Filter<'a> {
             cloudinit: params.boolean("IsSupportCloudinit")?,
             io_optimized: params.boolean("IsSupportIoOptimized")?,
         };
-        filter.read_states(params, flavour)?;
+        filter.read_states(params, options)?;
         filter.read_filters(params)?;
         Ok(filter)
     }
 
-    fn read_states(&mut self, params: &'a Params, flavour: Flavour) -> Result<(), Failure> {
+    fn read_states(&mut self, params: &'a Params, options: &Options) -> Result<(), Failure> {
         let Some(list) = params.text("Status") else {
             if self.usable.is_some() {
                 return Err(missing("Status"));
@@ -118,11 +125,14 @@ impl<'a> Filter<'a> {
             return Ok(());
         };
         // The stacks are older than ALL.
-        if list == "ALL" && !flavour.is_stack() {
+        if list == "ALL" && !options.flavour.is_stack() && !options.refuse_all_status {
             return Ok(());
         }
         let states: Vec<&str> = list.split(',').map(str::trim).collect();
-        if let Some(unknown) = states.iter().find(|state| !STATES.contains(state)) {
+        let is_known = |state: &str| {
+            STATES.contains(&state) && !(options.refuse_deprecated_status && state == "Deprecated")
+        };
+        if let Some(unknown) = states.iter().find(|state| !is_known(state)) {
             let message = format!("The specified parameter \"Status\" is not valid: \"{unknown}\".");
             return Err(invalid(message));
         }
@@ -206,7 +216,7 @@ fn owner_alias(image: &Image) -> &'static str {
 }
 
 /// An image as the public cloud shows it; the stacks lack what is newer than they are.
-pub(super) fn show(image: &Image, flavour: Flavour, now: Millis) -> Value {
+pub(super) fn show(image: &Image, options: &Options, now: Millis) -> Value {
     let disks: Vec<Value> = image.disks.iter().map(|disk| show_disk(image, disk, now)).collect();
     let mut shown = json!({
         "ImageId": image.id,
@@ -248,7 +258,10 @@ pub(super) fn show(image: &Image, flavour: Flavour, now: Millis) -> Value {
         let status = if image.status(now) == "Creating" { "Processing" } else { "Finished" };
         members.insert("DetectionOptions".into(), json!({"Status": status, "Items": {"Item": []}}));
     }
-    if flavour.is_stack() {
+    if options.normalise {
+        normalise(members, image);
+    }
+    if options.flavour.is_stack() {
         for newer in [
             "Usable",
             "BootMode",
@@ -264,7 +277,37 @@ pub(super) fn show(image: &Image, flavour: Flavour, now: Millis) -> Value {
             members.shift_remove(newer);
         }
     }
+    for unreported in &image.unreported {
+        match unreported.split_once('.') {
+            Some((object, member)) => {
+                members.get_mut(object).and_then(Value::as_object_mut).map(|o| o.shift_remove(member))
+            }
+            None => Some(members.shift_remove(unreported)),
+        };
+    }
     shown
+}
+
+/// Replaces what was given with what a cloud may make of it.
+fn normalise(members: &mut Map<String, Value>, image: &Image) {
+    let platform = match image.platform.as_str() {
+        "CentOS" => "CentOS Linux",
+        "Aliyun" => "Alibaba Cloud Linux",
+        "RedHat" => "Red Hat Enterprise Linux",
+        "SUSE" => "SUSE Linux Enterprise Server",
+        "OpenSUSE" => "openSUSE",
+        other => other,
+    };
+    members.insert("Platform".into(), platform.into());
+    if image.architecture == "i386" {
+        members.insert("Architecture".into(), "x86_64".into());
+    }
+    if !image.version.is_empty() && !image.version.contains('.') {
+        members.insert("ImageVersion".into(), format!("{}.0", image.version).into());
+    }
+    if image.license_type == "Auto" {
+        members.insert("LicenseType".into(), "Aliyun".into());
+    }
 }
 
 fn show_disk(image: &Image, disk: &Disk, now: Millis) -> Value {
@@ -287,6 +330,7 @@ fn show_disk(image: &Image, disk: &Disk, now: Millis) -> Value {
 mod tests {
     use super::super::tests::Cloud;
     use super::*;
+    use crate::options::Flavour;
 
     /// The ids found, with the stock called by its ids and images of this account by their names.
     #[track_caller]
@@ -371,6 +415,26 @@ mod tests {
         assert_eq!((&answer["Images"]["Image"], &answer["TotalCount"]), (&json!([]), &json!(0)));
     }
 
+    #[track_caller]
+    fn check_omission(fault: Value, expect: &[&str], total: usize) {
+        let mut cloud = Cloud::new();
+        cloud.image("mine");
+        cloud.fault = Some(serde_json::from_value(fault).expect("a fault"));
+        check(&mut cloud, &[], expect);
+        assert_eq!(cloud.ok("DescribeImages", &[])["TotalCount"], total);
+    }
+
+    #[test]
+    fn an_omission_leaves_out_the_images_it_names_or_all() {
+        let omit = |images: Value, count_them: bool| json!({"action": "DescribeImages", "do": "omit", "images": images, "count_them": count_them});
+        check_omission(omit(json!(["mine"]), false), &["m-system", "m-foreign"], 2);
+        check_omission(omit(json!(["mine", "m-system"]), true), &["m-foreign"], 3);
+        check_omission(omit(json!(["m-none"]), false), &["m-system", "m-foreign", "mine"], 3);
+        check_omission(omit(json!([]), false), &[], 0);
+        check_omission(json!({"action": "DescribeImages", "do": "omit"}), &[], 0);
+        check_omission(omit(json!([]), true), &[], 3);
+    }
+
     #[test]
     fn states_are_a_list_of_known_ones() {
         refused(&[("Status", "Broken")], (400, "InvalidParamter"));
@@ -452,6 +516,76 @@ mod tests {
         }
         let disk = &image["DiskDeviceMappings"]["DiskDeviceMapping"][0];
         assert_eq!((&disk["Size"], &disk["Device"]), (&json!("40"), &json!("/dev/xvda")));
+    }
+
+    #[test]
+    fn some_clouds_refuse_every_or_deprecated_states() {
+        let mut cloud = Cloud::new();
+        let (all, deprecated) = ([("Status", "ALL")], [("Status", "Available,Deprecated")]);
+        cloud.options.refuse_all_status = true;
+        cloud.refused("DescribeImages", &all, (400, "InvalidParamter"));
+        check(&mut cloud, &deprecated, &["m-system", "m-foreign"]);
+        cloud.options.refuse_all_status = false;
+        cloud.options.refuse_deprecated_status = true;
+        cloud.refused("DescribeImages", &deprecated, (400, "InvalidParamter"));
+        check(&mut cloud, &all, &["m-system", "m-foreign"]);
+    }
+
+    /// What `name` is reported as, with `value` as given.
+    #[track_caller]
+    fn check_normalised(name: &str, value: &str, expect: &str) {
+        let mut cloud = Cloud::new();
+        let params = [("SnapshotId", "s-system"), (name, value)];
+        let id = cloud.ok("CreateImage", &params)["ImageId"].as_str().expect("an id").to_owned();
+        cloud.now += 10_000;
+        assert_eq!(cloud.describe(&id)[name], value);
+        cloud.options.normalise = true;
+        assert_eq!(cloud.describe(&id)[name], expect);
+    }
+
+    #[test]
+    fn values_are_normalised_in_the_answer_only() {
+        check_normalised("Platform", "CentOS", "CentOS Linux");
+        check_normalised("Platform", "Aliyun", "Alibaba Cloud Linux");
+        check_normalised("Platform", "Windows Server 2019", "Windows Server 2019");
+        check_normalised("Architecture", "i386", "x86_64");
+        check_normalised("Architecture", "arm64", "arm64");
+        check_normalised("ImageVersion", "2024", "2024.0");
+        check_normalised("ImageVersion", "1.2", "1.2");
+        let mut cloud = Cloud::new();
+        cloud.options.normalise = true;
+        let id = cloud.image("mine");
+        let image = cloud.describe(&id);
+        assert_eq!((&image["LicenseType"], &image["ImageVersion"]), (&json!("Aliyun"), &json!("")));
+        cloud.ok("ModifyImageAttribute", &[("ImageId", &id), ("LicenseType", "BYOL")]);
+        assert_eq!(cloud.describe(&id)["LicenseType"], "BYOL");
+        check(&mut cloud, &[("OSType", "linux"), ("ImageName", "mine")], &["mine"]);
+    }
+
+    #[test]
+    fn unreported_members_are_left_out_of_images_made_from_then_on() {
+        let mut cloud = Cloud::new();
+        let before = cloud.image("before");
+        cloud.options.unreported =
+            ["LicenseType", "Features.NvmeSupport", "ResourceGroupId"].map(str::to_owned).into();
+        let after = cloud.image("after");
+        let copy = cloud.ok(
+            "CopyImage",
+            &[("ImageId", &before), ("DestinationRegionId", "cn-beijing"), ("DestinationImageName", "copy")],
+        );
+        cloud.now += 10_000;
+        let there = [("RegionId", "cn-beijing"), ("ImageId", copy["ImageId"].as_str().expect("an id"))];
+        let copy = cloud.ok("DescribeImages", &there)["Images"]["Image"][0].clone();
+        for image in [cloud.describe(&after), copy] {
+            assert!(image.get("LicenseType").is_none() && image.get("ResourceGroupId").is_none(), "{image}");
+            assert_eq!(image["Features"], json!({"ImdsSupport": "v1"}));
+        }
+        let image = cloud.describe(&before);
+        assert_eq!((&image["LicenseType"], &image["ResourceGroupId"]), (&json!("Auto"), &json!("")));
+        cloud.ok("CreateImage", &[("SnapshotId", "s-system"), ("ImageFamily", "fam")]);
+        cloud.now += 10_000;
+        let newest = cloud.ok("DescribeImageFromFamily", &[("ImageFamily", "fam")]);
+        assert!(newest["Image"].get("LicenseType").is_none(), "{newest}");
     }
 
     #[test]

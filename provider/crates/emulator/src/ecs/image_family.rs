@@ -8,14 +8,14 @@ use crate::answer::Failure;
 
 pub(crate) fn describe_image_from_family(context: &mut Context<'_>) -> Result<Value, Failure> {
     context.region_id()?;
-    let (now, flavour) = (context.now, context.options.flavour);
+    let (now, options) = (context.now, context.options);
     let family = context.params.required("ImageFamily")?;
     let region = context.region()?;
     let newest = region
         .own_images()
         .filter(|image| image.family == family && image.is_visible(now) && image.status(now) == "Available")
         .max_by_key(|image| image.created);
-    Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": show(image, flavour, now) })))
+    Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": show(image, options, now) })))
 }
 
 #[cfg(test)]

@@ -17,12 +17,12 @@ pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value,
     let dry_run = context.check_dry_run();
     let region = context.region()?;
     let image = own_image(region, id)?;
-    if image.status(now) == "Creating" {
+    if ["Creating", "Waiting"].contains(&image.status(now)) {
         let message = format!("The image \"{id}\" is being created.");
         return Err(failure(403, "InvalidStatus.ImageIsCreating", message));
     }
     if let Some(name) = params.raw("ImageName") {
-        check_name_is_free(region, name, Some(id))?;
+        check_name_is_free(region, name, Some(id), now)?;
     }
     check_change(params, image, image.status(now))?;
     dry_run?;
@@ -99,6 +99,16 @@ fn apply(params: &Params, image: &mut Image) {
     set(&mut image.license_type, params.text("LicenseType"));
     set(&mut image.nvme_support, params.text("Features.NvmeSupport"));
     set(&mut image.imds_support, params.text("Features.ImdsSupport"));
+    for cleared_or_set in ["Description", "ImageFamily"] {
+        if params.raw(cleared_or_set).is_some() {
+            image.report(cleared_or_set);
+        }
+    }
+    for set in ["BootMode", "LicenseType", "Features.NvmeSupport", "Features.ImdsSupport"] {
+        if params.text(set).is_some() {
+            image.report(set);
+        }
+    }
     match params.text("Status") {
         Some("Deprecated") => image.deprecated = true,
         Some("Available") => image.deprecated = false,
@@ -187,6 +197,44 @@ mod tests {
         assert_eq!(cloud.describe(&id)["Features"]["ImdsSupport"], "v2", "absent keeps");
     }
 
+    /// With all of these unreported, the change makes `name` reported as `expect` and nothing else.
+    #[track_caller]
+    fn check_reported(unreported: &[&str], change: &[(&str, &str)], name: &str, expect: Value) {
+        let mut cloud = Cloud::new();
+        cloud.options.unreported = unreported.iter().map(|&member| member.to_owned()).collect();
+        let id = cloud.image("mine");
+        let before = cloud.describe(&id);
+        let mut params = vec![("ImageId", id.as_str())];
+        params.extend_from_slice(change);
+        cloud.ok(ACTION, &params);
+        let mut after = cloud.describe(&id);
+        assert_eq!(after[name], expect);
+        assert_ne!(before.get(name), after.get(name));
+        let Value::Object(members) = &mut after else { panic!("{after}") };
+        match before.get(name) {
+            Some(had) => members.insert(name.to_owned(), had.clone()),
+            None => members.shift_remove(name),
+        };
+        assert_eq!(after, before);
+    }
+
+    #[test]
+    fn what_is_not_reported_is_reported_once_it_is_set() {
+        let plain = ["LicenseType", "BootMode", "ImageFamily", "Description"];
+        check_reported(&plain, &[("LicenseType", "Auto")], "LicenseType", json!("Auto"));
+        check_reported(&plain, &[("BootMode", "BIOS")], "BootMode", json!("BIOS"));
+        check_reported(&plain, &[("ImageFamily", "")], "ImageFamily", json!(""));
+        check_reported(&plain, &[("Description", "after")], "Description", json!("after"));
+        let nvme = [("Features.NvmeSupport", "unsupported")];
+        let imds = [("Features.ImdsSupport", "v2")];
+        let each = ["Features.NvmeSupport", "Features.ImdsSupport"];
+        check_reported(&each, &nvme, "Features", json!({"NvmeSupport": "unsupported"}));
+        check_reported(&each, &imds, "Features", json!({"ImdsSupport": "v2"}));
+        check_reported(&["Features"], &nvme, "Features", json!({"NvmeSupport": "unsupported"}));
+        let both = json!({"NvmeSupport": "unsupported", "ImdsSupport": "v2"});
+        check_reported(&["Features"], &[nvme[0], imds[0]], "Features", both);
+    }
+
     #[test]
     fn a_name_in_use_is_refused() {
         let (mut cloud, id) = cloud();
@@ -206,6 +254,10 @@ mod tests {
             .expect("an id")
             .to_owned();
         let change = ("Description", "after");
+        cloud.refused(ACTION, &[("ImageId", &id), change], (403, "InvalidStatus.ImageIsCreating"));
+        cloud.now += 10_000;
+        let made = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+        made.forced_status = Some("Waiting".to_owned());
         cloud.refused(ACTION, &[("ImageId", &id), change], (403, "InvalidStatus.ImageIsCreating"));
         cloud.refused(ACTION, &[("ImageId", "m-none"), change], (404, "InvalidImageId.NotFound"));
         cloud.refused(ACTION, &[("ImageId", "m-system"), change], (403, "Forbidden"));

@@ -54,6 +54,9 @@ pub(crate) fn join_resource_group(context: &mut Context<'_>) -> Result<Value, Fa
         return Err(failure(403, "InvalidResourceGroup.Duplicate", message));
     }
     group.clone_into(current);
+    if let Some(image) = region.image_mut(id).filter(|_| kind == "image") {
+        image.report("ResourceGroupId");
+    }
     Ok(json!({}))
 }
 
@@ -76,6 +79,17 @@ mod tests {
         cloud.ok("JoinResourceGroup", &to("rg-other"));
         assert_eq!(cloud.describe(&id)["ResourceGroupId"], "rg-other");
         cloud.refused("JoinResourceGroup", &to("rg-other"), (403, "InvalidResourceGroup.Duplicate"));
+    }
+
+    #[test]
+    fn a_group_that_is_not_reported_is_reported_once_it_is_joined() {
+        let mut cloud = Cloud::new();
+        cloud.options.unreported = vec!["ResourceGroupId".to_owned()];
+        let id = cloud.image("mine");
+        assert!(cloud.describe(&id).get("ResourceGroupId").is_none());
+        let join = [("ResourceType", "image"), ("ResourceId", &id), ("ResourceGroupId", "rg-other")];
+        cloud.ok("JoinResourceGroup", &join);
+        assert_eq!(cloud.describe(&id)["ResourceGroupId"], "rg-other");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! TagResources, UntagResources and ListTagResources, for images, snapshots and instances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ const TYPES: &[&str] = &[
 pub(crate) fn tag_resources(context: &mut Context<'_>) -> Result<Value, Failure> {
     let params = context.params;
     let (kind, ids) = resources(context, true)?;
-    let tags = rules::tags(params, (400, "NumberExceed.Tags"))?;
+    let tags = rules::tags(params, (400, "NumberExceed.Tags"), (403, "TagKey.Duplication"))?;
     if tags.is_empty() {
         return Err(missing("Tags"));
     }
@@ -71,8 +71,12 @@ pub(crate) fn untag_resources(context: &mut Context<'_>) -> Result<Value, Failur
     if all && !keys.is_empty() {
         return Err(failure(403, "Param.Conflict", "All and TagKey.N cannot be given together."));
     }
+    let mut once = BTreeSet::new();
     for key in &keys {
         rules::tag_key(key)?;
+        if !once.insert(key) {
+            return Err(failure(400, "Duplicate.TagKey", format!("The tag key \"{key}\" is given twice.")));
+        }
     }
     let region = context.region()?;
     for id in &ids {
@@ -201,6 +205,7 @@ mod tests {
         check("TagResources", &[("Tag.1.Key", "a"), ("Tag.1.Value", "2")], "a=2 b=");
         refused("TagResources", &[("Tag.1.Key", "A")], (403, "TagKey.Duplication"));
         refused("TagResources", &[("Tag.1.Key", "c"), ("Tag.2.Key", "c")], (400, "Duplicate.TagKey"));
+        refused("TagResources", &[("Tag.1.Key", "c"), ("Tag.2.Key", "C")], (403, "TagKey.Duplication"));
         refused("TagResources", &[("Tag.1.Key", "acs:c")], (400, "InvalidTagKey.Malformed"));
     }
 
@@ -210,6 +215,8 @@ mod tests {
         check("UntagResources", &[("All", "true")], "");
         check("UntagResources", &[], "a=1 b=");
         refused("UntagResources", &[("All", "true"), ("TagKey.1", "a")], (403, "Param.Conflict"));
+        refused("UntagResources", &[("TagKey.1", "a"), ("TagKey.2", "a")], (400, "Duplicate.TagKey"));
+        refused("UntagResources", &[("TagKey.1", "acs:a")], (400, "InvalidTagKey.Malformed"));
     }
 
     #[test]

@@ -132,6 +132,11 @@ class Scene:
             assert time.monotonic() < give_up, "the plugin outlives the engine"
             time.sleep(0.01)
 
+    def unknown(self):
+        """The images that the state does not hold."""
+        held = {found.get("id") for found in images_of(self.stack.deployment())}
+        return [image for image in self.cloud.images().values() if image["id"] not in held]
+
     def made(self):
         """The account's images as far as they are the same each time they are made."""
         plain = ("description", "family", "license_type", "resource_group", "tags", "status", "usable")

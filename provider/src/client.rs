@@ -35,8 +35,9 @@ impl Client {
             None => Ok(()),
             Some(recorded) => Err(Failure::Refused(format!(
                 "image {id} is in the region {recorded}, and the provider works in {here} (from {}). To go on with this image: \
-                 pulumi config set alicloud:region {recorded}. To make it anew in {here}, name {recorded} in that setting \
-                 first, run `pulumi up`, and then change the setting to {here}",
+                 pulumi config set alicloud:region {recorded}, and run the command again (refresh and destroy with \
+                 --run-program, as they take the settings of the last `pulumi up` otherwise). To make it anew in {here}, run \
+                 `pulumi up` with that setting first, and then change it to {here}",
                 self.region_origin
             ))),
         }
@@ -51,8 +52,8 @@ impl Client {
         let here = self.api.region();
         Err(Failure::Refused(format!(
             "image {id} is not in the region {here} (from {}), and the state does not say in which region it is. If it was in \
-             {here} and is gone, name the region: pulumi config set alicloud:region {here}, and run the command again. If it \
-             is in another region, name that one",
+             {here} and is gone, name the region: pulumi config set alicloud:region {here}, and run the command again (refresh \
+             and destroy with --run-program). If it is in another region, name that one",
             self.region_origin
         )))
     }

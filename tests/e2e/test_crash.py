@@ -69,6 +69,10 @@ def repair_finished(scene, image):
     assert f"pulumi import {IMAGE} image {image['id']}" in said, said
     assert scene.cloud.images()[image["id"]] == image
     if given:
+        for found in images_of(scene.stack.deployment()):
+            # What a broken-off replacement has left stands in the way of the import, as the message says.
+            assert f"pulumi state delete '{found['urn']}'" in said, said
+            scene.stack.run("state", "delete", found["urn"], "--yes")
         scene.stack.run("import", IMAGE, "image", image["id"], "--yes", "--generate-code=false", "--protect=false")
         scene.run()
         return

@@ -137,6 +137,7 @@ async fn call(plugin: &mut Plugin, method: &str, request: &Json) -> Json {
                 accept_resources: request["acceptResources"] == true,
                 sends_old_inputs: request["sendsOldInputs"] == true,
                 sends_old_inputs_to_delete: request["sendsOldInputsToDelete"] == true,
+                id: request["id"].as_str().map(str::to_owned),
                 ..rpc::ConfigureRequest::default()
             };
             let answer = grpc.configure(request).await.expect(method).into_inner();

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use aliyun::ecs::{CreateImageRequest, DeleteImageRequest, DiskDeviceMapping, Image as Described, Tag};
 use pulumi::{Context, Failure, Input, known};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image::{Image, ImageArgs};
@@ -184,8 +185,14 @@ impl Attempt<'_> {
             };
             // After an answer that led nowhere the next one is most likely new, and only not visible yet.
             let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
-            let seen =
-                self.look(&id, patience).await.map_err(|failure| self.partial(&id, unfinished, failure))?;
+            let seen = match self.look(&id, patience).await {
+                Ok(seen) => seen,
+                // The wait that follows says that the time is up, and what to do.
+                Err(_) if Instant::now() >= self.context.deadline() => {
+                    return Ok(self.found(id, unfinished, None));
+                }
+                Err(failure) => return Err(self.partial(&id, unfinished, failure)),
+            };
             token = Unfinished::token_after(&token, &id);
             match seen {
                 Some(seen) if seen.image_name.as_deref() == Some(&unfinished.name) => {
@@ -367,8 +374,14 @@ pub(crate) fn name_taken(context: &Context, name: &str, owner: Option<&str>) -> 
     }
 }
 
+/// What takes an image into the stack. An entry that a broken-off replacement has left must go first.
 fn import(context: &Context, id: &str) -> String {
-    format!("pulumi import {} {} {id}", <Image as pulumi::Resource<Client>>::TOKEN, context.name())
+    format!(
+        "pulumi import {} {} {id} (if that says that the resource exists already: pulumi state delete '{}' first)",
+        <Image as pulumi::Resource<Client>>::TOKEN,
+        context.name(),
+        context.urn()
+    )
 }
 
 fn request_of(args: &ImageArgs) -> CreateImageRequest {

@@ -104,6 +104,7 @@ pub(crate) fn in_state(id: &str, state: &ImageState, unapplied: Vec<String>, fai
         }
         other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
     };
+    let reason = if reason.contains(id) { reason } else { format!("image {id}: {reason}") };
     Failure::partial(id, state, unapplied, reason)
 }
 

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from proxy import ANSWERED, UNANSWERED, instants
 from scene import OPERATIONS, STOCK
-from stack import diagnostics
+from stack import diagnostics, images_of
 from test_lifecycle import IMAGE
 
 # Of a create: it gives the image its own name.

@@ -242,6 +242,9 @@ async fn a_resource_without_a_single_input_is_previewed_and_never_made() {
     world.plugin.preview_create("web", &inputs).await;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
     assert!(failed.message.contains("an image needs a source"), "{}", failed.message);
+    // One that exists was made of something.
+    let failures = world.plugin.check_against("web", Some(named()), json!({})).await.unwrap_err();
+    assert!(failures[0].contains("an image needs a source"), "{failures:?}");
     assert!(world.take_actions().await.is_empty());
 }
 
@@ -521,6 +524,15 @@ async fn what_is_secret_is_secret_wherever_the_cloud_repeats_it() {
     let id = text(&state["id"]);
     let (_, read) = world.plugin.read("web", &id, &checked, &state).await.unwrap().unwrap();
     assert_eq!(read["diskDeviceMappings"], state["diskDeviceMappings"]);
+
+    // Nor does an entry that is not complete show it.
+    world.faults(json!([{ "action": "ModifyImageAttribute", "do": "error", "code": "Forbidden.RAM", "status": 403 }])).await;
+    let hidden = json!({ "imageName": secret("classified-too".into()), "snapshotId": "s-system" });
+    let failed = world.plugin.create("hidden", &hidden).await.unwrap_err();
+    let (_, partial) = failed.partial.unwrap();
+    assert!(partial["__unfinished"][crate::harness::SIGNATURE].is_string(), "{partial}");
+    let state = world.plugin.update("hidden", &partial, &hidden, &hidden).await.unwrap();
+    assert_eq!(state["imageName"], secret("classified-too".into()));
 
     // A name that is taken out stays, and stays secret.
     let left_out = json!({ "snapshotId": secret("s-system".into()) });

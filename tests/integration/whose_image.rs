@@ -433,3 +433,125 @@ async fn older(world: &World) -> Plugin {
     plugin.configure(settings(&world.cloud)).await.expect("Configure succeeds");
     plugin
 }
+
+#[tokio::test]
+async fn an_image_of_an_earlier_create_does_not_come_into_the_state_when_a_look_at_it_fails() {
+    for lag in [false, true] {
+        let mut world = slow_world().await;
+        let (_, retained) = up(&mut world, &Naming::Automatic.program()).await.expect("it is made");
+        let (id, before) = (text(&retained["id"]), world.images().await);
+        let mut faults = vec![json!({ "action": "DescribeImages", "match": { "ImageId": id }, "do": "error",
+            "code": "Forbidden.RAM", "status": 403, "times": 99 })];
+        if lag {
+            // The list does not show it.
+            faults.push(json!({ "action": "DescribeImages", "do": "omit", "times": 1 }));
+        }
+        world.restart_plugin().await;
+        world.faults(faults.into()).await;
+        let inputs = inputs(&mut world, &Naming::Automatic.program()).await;
+        let again = create(&mut world, &inputs).await;
+        world.control("DELETE", "/_emulator/faults", Json::Null).await;
+        if !lag {
+            assert_ne!(text(&again.expect("another one is made")["id"]), id);
+            assert_eq!(name_of(&world.images().await, &id), name_of(&before, &id));
+            continue;
+        }
+        // Nobody could tell what it is; neither the next `up` nor its end touches it.
+        let (_, state) = again.expect_err("nobody can look").partial.expect("it may be new");
+        let failed =
+            world.plugin.update("web", &state, &inputs, &inputs).await.expect_err("it is a stranger");
+        assert!(failed.message.contains("pulumi state delete"), "{}", failed.message);
+        world.plugin.delete("web", &state, &inputs).await.expect("the entry goes");
+        assert_eq!(world.images().await, before);
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_the_stack_has_imported_is_not_taken_up_under_another_name() {
+    let mut world = slow_world().await;
+    killed_while_it_is_made(&mut world, &Naming::Given.program()).await;
+    let id = ids(&world).await.remove(0);
+    advance(&world, 120).await;
+    let read = world.plugin.read("web-old", &id, &json!({}), &json!({})).await.expect("it is there");
+    let (inputs, state) = read.expect("it is there");
+    assert!(world.plugin.engine.warnings()[0].contains("left unfinished"), "the import warns");
+    world.plugin.diff("web-old", &state, &inputs, &inputs).await;
+    let wanted = super::whose_image::inputs(&mut world, &Naming::Given.program()).await;
+    let failed = create(&mut world, &wanted).await.expect_err("it is another resource's");
+    assert!(failed.message.contains("imported") && failed.partial.is_none(), "{failed:?}");
+    assert_eq!(ids(&world).await, [id]);
+}
+
+#[tokio::test]
+async fn a_broken_image_takes_its_own_snapshots_with_it_and_not_its_source() {
+    let snapshots = async |world: &World| -> Vec<String> {
+        let state = world.control("GET", "/_emulator/state", Json::Null).await;
+        let snapshots =
+            state["regions"][crate::harness::REGION]["snapshots"].as_array().expect("a list").clone();
+        snapshots.iter().map(|snapshot| text(&snapshot["id"])).collect()
+    };
+    for source in [json!({ "snapshotId": "s-system" }), json!({ "instanceId": "i-running" })] {
+        for late_first in [false, true] {
+            let mut world = slow_world().await;
+            world.images().await;
+            let mut program = source.clone();
+            program["deleteAutoSnapshot"] = true.into();
+            world.faults(json!([{ "action": "CreateImage", "do": "fail_later" }])).await;
+            if late_first {
+                let (old_inputs, old) = late(&mut world, &program).await;
+                advance(&world, 120).await;
+                let (inputs, new) = up(&mut world, &program).await.expect("it is made anew");
+                world.plugin.delete("web", &old, &old_inputs).await.expect("the broken one is gone");
+                assert!(snapshots(&world).await.contains(&"s-system".to_owned()));
+                if source.get("instanceId").is_some() {
+                    world.plugin.delete("web", &new, &inputs).await.expect("it is deleted");
+                    assert_eq!(snapshots(&world).await, ["s-system", "s-data", "s-2013"]);
+                }
+            } else {
+                up(&mut world, &program).await.expect_err("the cloud cannot make it");
+                assert_eq!(snapshots(&world).await, ["s-system", "s-data", "s-2013"]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_version_of_the_sdk_names_what_the_one_before_left_unfinished() {
+    let mut world = slow_world().await;
+    killed_while_it_is_made(&mut world, &Naming::Automatic.program()).await;
+    let id = ids(&world).await.remove(0);
+    // A default provider has another id with each version.
+    world.plugin = Plugin::start().await;
+    world.plugin.provider_id = Some(OTHER_PROVIDER.to_owned());
+    world.plugin.configure(settings(&world.cloud)).await.expect("Configure succeeds");
+    let inputs = inputs(&mut world, &Naming::Automatic.program()).await;
+    create(&mut world, &inputs).await.expect("it has its own");
+    let warnings = world.plugin.engine.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains(&id), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_freed_late_brings_no_dead_image_into_the_state() {
+    for (naming, provider) in [(Naming::Given, true), (Naming::Automatic, true), (Naming::Given, false)] {
+        let options = Options {
+            image_ready_after: Duration::ZERO,
+            names_freed_after: Duration::from_millis(1_500),
+            ..Options::default()
+        };
+        let mut world = World::with(options).await;
+        if !provider {
+            world.plugin = older(&world).await;
+        }
+        let inputs = inputs(&mut world, &naming.program()).await;
+        world.faults(json!([{ "action": "ModifyImageAttribute", "do": "error", "code": "Forbidden.RAM", "status": 403 }])).await;
+        let state = match world.plugin.create("web", &inputs).await {
+            Ok((_, state)) => state,
+            Err(failed) => failed.partial.expect("it exists").1,
+        };
+        world.control("DELETE", "/_emulator/faults", Json::Null).await;
+        world.plugin.delete("web", &state, &inputs).await.expect("it is deleted");
+        let (_, again) = world.plugin.create("web", &inputs).await.expect("it is made anew");
+        assert_ne!(again["id"], state["id"]);
+        assert_eq!(ids(&world).await, [text(&again["id"])]);
+    }
+}

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
+use crate::ecs::image_delete::Spare;
 use crate::ecs::image_state::Kept;
 use crate::ecs::{image_create, image_delete, image_diff, image_lifecycle, image_rules, image_update};
 
@@ -289,6 +290,11 @@ impl Image {
         self.memory().names.retain(|_, owner| owner != urn);
     }
 
+    /// Whether an import is known to hold the image.
+    pub(crate) fn is_imported(&self, id: &str) -> bool {
+        self.memory().marks.get(id).is_some_and(|marks| marks.contains(&None))
+    }
+
     fn hold(&self, id: &str, mark: Option<String>) {
         self.memory().marks.entry(id.to_owned()).or_default().insert(mark);
     }
@@ -298,8 +304,8 @@ impl Image {
         let mut memory = self.memory();
         let Some(marks) = memory.marks.get_mut(id) else { return false };
         marks.remove(mark);
-        // Only what a create has taken up has two entries, and each of them a mark.
-        let others = mark.is_some() && marks.iter().any(Option::is_some);
+        // What a create has made or taken up has a mark; without one, an import may hold what another entry holds as well.
+        let others = marks.iter().any(Option::is_some);
         if !others {
             memory.marks.remove(id);
         }
@@ -395,8 +401,8 @@ impl Resource<Client> for Image {
     }
 
     /// A state may hold one image twice: `pulumi up --replace` of an image whose create was late takes it up again. Deleting
-    /// the older entry must not delete the newer one's image. Within a process the marks tell the two apart, in any process
-    /// the name that the image bears.
+    /// the older entry must not delete the newer one's image. Within a process the marks tell the two apart; in any process the
+    /// older entry says that the image is unfinished, and the image bears another name.
     async fn delete(
         &self,
         client: &Client,
@@ -408,12 +414,12 @@ impl Resource<Client> for Image {
             || image_delete::was_taken_up(client, context, id, &old).await?;
         if taken_up {
             context.warn(&format!(
-                "image {id} stays: this entry of the state left it unfinished, and another entry has taken it up since. If no \
-                 entry holds it, delete it in the cloud"
+                "image {id} stays: another entry of the state holds it, or may have taken it up, as this one left it under \
+                 another name. If no entry holds it, delete it in the cloud"
             ));
             return Ok(());
         }
-        image_delete::delete(client, context, id, &old).await?;
+        image_delete::delete(client, context, id, &old, Spare::Nothing).await?;
         self.release_name(context.urn());
         Ok(())
     }

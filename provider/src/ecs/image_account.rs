@@ -53,7 +53,7 @@ pub(crate) async fn owner_of(
 
 /// The account's images, those of other accounts that are shared with it left out; those whose name has a part in it.
 async fn read(client: &Client, context: &Context, part: Option<&str>) -> Result<Vec<Owned>, Failure> {
-    let mut images = Vec::new();
+    let (mut images, mut count) = (Vec::new(), 0);
     for page in 1..=MOST_PAGES {
         let query = DescribeImagesRequest {
             image_name: part.map(ToOwned::to_owned),
@@ -64,8 +64,14 @@ async fn read(client: &Client, context: &Context, part: Option<&str>) -> Result<
             ..DescribeImagesRequest::default()
         };
         let call = client.api.describe_images(&query, context.deadline());
-        let found = unless_cancelled(context, call).await?.map_err(failure::cloud)?.images;
-        let is_last = found.len() < PAGE as usize;
+        let answer = unless_cancelled(context, call).await?.map_err(failure::cloud)?;
+        let found = answer.images;
+        count += found.len();
+        // A page may be shorter than was asked for.
+        let is_last = match answer.total_count.and_then(|total| usize::try_from(total).ok()) {
+            Some(total) => count >= total || found.is_empty(),
+            None => found.len() < PAGE as usize,
+        };
         images.extend(found.into_iter().filter_map(|image| {
             let owner = image.image_owner_alias.as_deref();
             let own = owner.is_none_or(|owner| owner == "self");

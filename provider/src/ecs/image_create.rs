@@ -17,18 +17,19 @@
 
 use std::time::Duration;
 
-use aliyun::ecs::{CreateImageRequest, DeleteImageRequest, DiskDeviceMapping, Image as Described, Tag};
-use pulumi::{Context, Failure, Input, known};
+use aliyun::ecs::{CreateImageRequest, DiskDeviceMapping, Image as Described, Tag};
+use pulumi::{Context, Failure, Input, Old, known};
 use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image::{Image, ImageArgs};
 use crate::ecs::image_account::{Owned, owner_of};
+use crate::ecs::image_delete::{Spare, delete};
 use crate::ecs::image_lifecycle::{in_state, late_attributes};
 use crate::ecs::image_look::{describe, glance};
-use crate::ecs::image_state::Kept;
+use crate::ecs::image_state::{Kept, state_of, unseen_state};
 use crate::ecs::image_unfinished::Unfinished;
-use crate::ecs::image_wait::{Wait, unless_cancelled, wait_until_gone};
+use crate::ecs::image_wait::Wait;
 use crate::failure;
 
 /// Codes that say: this token has been used with another request. Source: the action's error table and the common one.
@@ -41,6 +42,8 @@ const TOKEN_OF_ANOTHER_REQUEST: [&str; 4] = [
 pub(crate) const NAME_TAKEN: &str = "InvalidImageName.Duplicated";
 /// How long an interrupted CreateImage may take to say which image it made, before the operation ends without knowing.
 const LAST_WORD: Duration = Duration::from_millis(1500);
+/// How long the name of an image that is gone may stay taken.
+pub(crate) const NAME_FREED: Duration = Duration::from_secs(30);
 /// How many answers that lead to images which are not wanted are followed. Each stands for one earlier image of the same
 /// resource, made of the same parameters within the time that the cloud remembers tokens.
 const MOST_HOPS: usize = 100;
@@ -136,11 +139,15 @@ impl Attempt<'_> {
         let images = self.client.account.images(self.client, self.context).await?;
         for other in images {
             let left_behind = unfinished.is_of_resource(&other.name) && other.name != unfinished.name;
-            if left_behind && !self.image.is_held(&other.id) {
+            if !left_behind || self.image.is_held(&other.id) {
+                continue;
+            }
+            let seen = describe(self.client, self.context, &other.id).await?;
+            if seen.and_then(|seen| seen.image_name).as_ref() == Some(&other.name) {
                 self.context.warn(&format!(
-                    "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, which was interrupted; the \
-                     program asks for another image now. It is not renamed and not deleted. If the stack does not hold it, \
-                     delete it, or take it into a stack: {}",
+                    "image {} ({}) is unfinished, and no image that the program asks for now. An earlier `pulumi up` of this \
+                     resource was interrupted before it, or another stack of the same name makes it. It is not renamed and not \
+                     deleted. If no stack holds it, delete it, or take it into a stack: {}",
                     other.id,
                     other.name,
                     import(self.context, &other.id)
@@ -153,20 +160,25 @@ impl Attempt<'_> {
     /// For engines that do not say whose the state is.
     async fn make_at_once(&self, request: &CreateImageRequest) -> Result<Made, Failure> {
         let token = format!("pulumi-{}", uuid::Uuid::new_v4().simple());
-        match self.send(request, &token).await? {
-            Answer::Id(id) => Ok(Made { id, unfinished: None, seen: None }),
-            Answer::NameTaken(error) => {
-                let name = request.image_name.as_deref().unwrap_or_default();
-                let owner = owner_of(self.client, self.context, name).await.ok().flatten();
+        let name = request.image_name.as_deref().unwrap_or_default();
+        let wait = Wait::begin(self.client, self.context);
+        loop {
+            let error = match self.send(request, &token).await? {
+                Answer::Id(id) => return Ok(Made { id, unfinished: None, seen: None }),
+                Answer::NameTaken(error) => error,
+            };
+            let owner = owner_of(self.client, self.context, name).await?;
+            if owner.is_some() || wait.elapsed() >= NAME_FREED {
                 let text = name_taken(self.context, name, owner.as_ref().map(|owner| owner.id.as_str()));
-                Err(Failure::Refused(format!("{}\n{text}", failure::text(&error))))
+                return Err(Failure::Refused(format!("{}\n{text}", failure::text(&error))));
             }
+            wait.pause(None).await?;
         }
     }
 
     async fn claim(&self, request: &CreateImageRequest, unfinished: &Unfinished) -> Result<Made, Failure> {
-        let listed = self.client.account.images(self.client, self.context).await?;
-        let listed = listed.iter().find(|image| image.name == unfinished.name);
+        let account = self.client.account.images(self.client, self.context).await?;
+        let listed = account.iter().find(|image| image.name == unfinished.name);
         if let Some(made) = self.take_up(listed, unfinished).await? {
             return Ok(made);
         }
@@ -183,6 +195,15 @@ impl Attempt<'_> {
                 (Err(failure), Some(id)) => return Err(self.partial(&id, unfinished, failure)),
                 (Err(failure), None) => return Err(failure),
             };
+            // An image that had another name before is some state's or nobody's, and no failure may bring it into this one.
+            if let Some(finished) =
+                account.iter().find(|image| image.id == id && image.name != unfinished.name)
+            {
+                self.warn_of_finished(&id, &finished.name);
+                token = Unfinished::token_after(&token, &id);
+                unseen = None;
+                continue;
+            }
             // After an answer that led nowhere the next one is most likely new, and only not visible yet.
             let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
             let seen = match self.look(&id, patience).await {
@@ -226,8 +247,15 @@ impl Attempt<'_> {
         if seen.image_name.as_deref() != Some(&unfinished.name) {
             return Ok(None);
         }
+        if self.image.is_imported(&owned.id) {
+            return Err(Failure::Refused(format!(
+                "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, and another resource of this \
+                 stack has imported it since. Give that one another imageName, and run `pulumi up` again",
+                owned.id, owned.name
+            )));
+        }
         if seen.status.as_deref() == Some("CreateFailed") {
-            self.discard(&owned.id).await?;
+            self.discard(&owned.id, &seen).await?;
             return Ok(None);
         }
         self.context.info(&format!(
@@ -237,17 +265,13 @@ impl Attempt<'_> {
         Ok(Some(self.found(owned.id.clone(), unfinished, Some(seen))))
     }
 
-    async fn discard(&self, id: &str) -> Result<(), Failure> {
+    async fn discard(&self, id: &str, seen: &Described) -> Result<(), Failure> {
         self.context.info(&format!(
             "image {id}, which an earlier `pulumi up` of this resource left in CreateFailed, is deleted and made anew"
         ));
-        let request = DeleteImageRequest { image_id: id.to_owned(), force: None };
-        let call = self.client.api.delete_image(&request, self.context.deadline());
-        match unless_cancelled(self.context, call).await? {
-            Ok(_) => wait_until_gone(self.client, self.context, id).await,
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(failure::cloud(error)),
-        }
+        let state = state_of(seen, self.args, self.client.api.region(), Kept::default());
+        let old = Old { args: self.args.clone(), state };
+        delete(self.client, self.context, id, &old, Spare::Sources).await
     }
 
     /// The unfinished name is taken, and only an image of this very resource can have it: one that the list does not show
@@ -266,14 +290,20 @@ impl Attempt<'_> {
         };
         let wait = Wait::begin(self.client, self.context);
         loop {
+            if let Some(id) = &unseen {
+                let seen = describe(self.client, self.context, id).await.map_err(kept)?;
+                if seen.as_ref().is_some_and(|seen| seen.image_name.as_ref() == Some(&unfinished.name)) {
+                    return Ok(self.found(id.clone(), unfinished, seen));
+                }
+            }
             let owner = owner_of(self.client, self.context, &unfinished.name).await.map_err(kept)?;
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
                 return Ok(made);
             }
-            if let Some(id) = unseen {
-                return Ok(self.found(id, unfinished, None));
-            }
             if wait.elapsed() >= self.client.pace.invisible {
+                if let Some(id) = unseen {
+                    return Ok(self.found(id, unfinished, None));
+                }
                 return Err(Failure::Refused(format!(
                     "{}\nimage name {}: an unfinished image of this resource has it, but DescribeImages does not show that \
                      image. Run `pulumi up` again, which takes it up once it is shown",
@@ -281,8 +311,8 @@ impl Attempt<'_> {
                     unfinished.name
                 )));
             }
-            wait.pause(None).await?;
-            if let Answer::Id(id) = self.send(request, token).await? {
+            wait.pause(None).await.map_err(kept)?;
+            if let Answer::Id(id) = self.send(request, token).await.map_err(kept)? {
                 return Ok(self.found(id, unfinished, None));
             }
         }
@@ -356,7 +386,7 @@ impl Attempt<'_> {
             unfinished: Some(unfinished.name.clone()),
             ..Kept::default()
         };
-        let state = crate::ecs::image_state::unseen_state(self.args, self.client.api.region(), kept);
+        let state = unseen_state(self.args, self.client.api.region(), kept);
         in_state(id, &state, late_attributes(self.args, true), failure)
     }
 }

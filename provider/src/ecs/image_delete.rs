@@ -17,21 +17,39 @@ use crate::failure;
 /// For how long a snapshot is taken to be still in use by the image that has just been deleted.
 const STILL_IN_USE: Duration = Duration::from_secs(5);
 
-/// Deletes an image, waits until it is gone, then deletes the snapshots that it named where the program wants that.
+/// Which of the snapshots that an image names stay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Spare {
+    /// None of them.
+    Nothing,
+    /// Those that the program names as its source: an image that could not be made is made of them again.
+    Sources,
+}
+
+/// Deletes an image, waits until it is gone, then deletes the snapshots that it named if the program wants that.
 pub(crate) async fn delete(
     client: &Client,
     context: &Context,
     id: &str,
     old: &Old<ImageArgs, ImageState>,
+    spare: Spare,
 ) -> Result<(), Failure> {
     let option = |state: &Option<Input<bool>>, args: &Option<Input<bool>>| {
         known(state).or_else(|| known(args)).copied().unwrap_or(false)
     };
     let force = option(&old.state.args.force, &old.args.force);
-    let snapshots = match option(&old.state.args.delete_auto_snapshot, &old.args.delete_auto_snapshot) {
+    let mut snapshots = match option(&old.state.args.delete_auto_snapshot, &old.args.delete_auto_snapshot) {
         true => snapshots_of(client, context, id, &old.state).await?,
         false => Vec::new(),
     };
+    if spare == Spare::Sources {
+        let mappings = known(&old.args.disk_device_mappings).into_iter().flatten().filter_map(Input::known);
+        let sources: Vec<&String> = mappings
+            .filter_map(|mapping| known(&mapping.snapshot_id))
+            .chain(known(&old.args.snapshot_id))
+            .collect();
+        snapshots.retain(|snapshot| !sources.contains(&snapshot));
+    }
     let request = DeleteImageRequest { image_id: id.to_owned(), force: force.then_some(true) };
     let call = client.api.delete_image(&request, context.deadline());
     match unless_cancelled(context, call).await? {
@@ -42,7 +60,7 @@ pub(crate) async fn delete(
     delete_snapshots(client, context, id, snapshots).await
 }
 
-/// Whether an image that the state calls unfinished has been finished under another entry: `pulumi up --replace` of an image
+/// Whether an image that the state calls unfinished may have been finished under another entry, as it bears another name: `pulumi up --replace` of an image
 /// whose create was late takes that image up again, and the entry before then has no image any more.
 pub(crate) async fn was_taken_up(
     client: &Client,
@@ -124,7 +142,15 @@ async fn delete_snapshots(
         let mut outcome =
             unless_cancelled(context, client.api.delete_snapshot(&request, soon)).await?.map(drop);
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
-            if let Some(user) = image_made_from(client, context, &snapshot, id).await? {
+            let user = match image_made_from(client, context, &snapshot, id).await {
+                Ok(user) => user,
+                Err(Failure::Cloud(error)) => {
+                    failed.push(format!("{snapshot}: {}", pulumi::chain(&*error)));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if let Some(user) = user {
                 context.warn(&format!(
                     "snapshot {snapshot} of image {id} is kept, as image {user} is made from it (deleteAutoSnapshot)"
                 ));
@@ -163,6 +189,6 @@ async fn image_made_from(
         ..DescribeImagesRequest::default()
     };
     let call = client.api.describe_images(&query, context.deadline());
-    let found = unless_cancelled(context, call).await?.map(|answer| answer.images).unwrap_or_default();
+    let found = unless_cancelled(context, call).await?.map_err(failure::cloud)?.images;
     Ok(found.into_iter().filter_map(|image| image.image_id).find(|id| id != deleted))
 }

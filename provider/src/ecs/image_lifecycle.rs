@@ -8,12 +8,13 @@ use pulumi::{Context, Failure, Old, Read, known};
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
 use crate::ecs::image_create::Made;
-use crate::ecs::image_delete::delete;
+use crate::ecs::image_delete::{Spare, delete};
 use crate::ecs::image_look::describe;
 use crate::ecs::image_state::{
     AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state,
 };
-use crate::ecs::image_update::{Change, Otherwise, finish};
+use crate::ecs::image_unfinished::is_unfinished;
+use crate::ecs::image_update::{Change, Otherwise, finish, replace_it};
 use crate::ecs::image_wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// From an image that exists to one that is as wanted: usable, with what CreateImage cannot set, and last with its own name.
@@ -86,7 +87,7 @@ async fn give_up(
     old: Old<ImageArgs, ImageState>,
     message: String,
 ) -> Failure {
-    match delete(client, context, id, &old).await {
+    match delete(client, context, id, &old, Spare::Sources).await {
         Ok(()) => Failure::Refused(format!("{message}. It has been deleted; nothing is left behind")),
         Err(failure) => {
             let text = format!("{message}. Deleting it failed as well: {failure}");
@@ -132,6 +133,12 @@ pub(crate) async fn read(
     };
     let (args, state) = match old {
         None => {
+            if seen.image_name.as_deref().is_some_and(is_unfinished) {
+                context.warn(&format!(
+                    "image {id} was left unfinished by a `pulumi up` that was interrupted, and the next one of its own resource \
+                     takes it up. Give it another imageName to keep it here"
+                ));
+            }
             let kept = Kept { imported: Some(true), ..Kept::default() };
             let state = state_of(&seen, &ImageArgs::default(), region, kept);
             (imported_args(&state), state)
@@ -148,8 +155,8 @@ pub(crate) async fn read(
     let unwell = match seen.status.as_deref() {
         _ if is_usable(&seen) => return Ok(Some(Read { args, state })),
         Some("CreateFailed") => format!(
-            "image {id} is broken: the cloud could not make it, its status is {status}. Replace it: pulumi up --replace '{}'",
-            context.urn()
+            "image {id} is broken: the cloud could not make it, its status is {status}. {}",
+            replace_it(context.urn(), &state)
         ),
         _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
     };

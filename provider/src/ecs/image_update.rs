@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 use crate::client::Client;
 use crate::ecs::image::{ImageArgs, ImageState};
 use crate::ecs::image_account::owner_of;
-use crate::ecs::image_create::{NAME_TAKEN, name_taken};
+use crate::ecs::image_create::{NAME_FREED, NAME_TAKEN, name_taken};
 use crate::ecs::image_lifecycle::in_state;
 use crate::ecs::image_look::describe;
 use crate::ecs::image_rules::refuse_older_imds;
@@ -24,8 +24,6 @@ use crate::failure;
 const RESOURCE_TYPE: &str = "image";
 /// How long a changed attribute may take to be reported.
 const READ_BACK: Duration = Duration::from_secs(15);
-/// How long the name of an image that is gone may stay taken.
-const NAME_FREED: Duration = Duration::from_secs(30);
 /// The properties that ModifyImageAttribute sets.
 const ATTRIBUTES: [&str; 6] =
     ["imageName", "imageFamily", "description", "bootMode", "licenseType", "features"];
@@ -45,12 +43,13 @@ pub(crate) async fn update(
         // An earlier operation ended before the image did.
         state = match wait_until_usable(client, context, &id, None, "update").await {
             Ok(seen) => {
+                refuse_stranger(&id, context, &state, &args, seen.image_name.as_deref())?;
                 let kept = still_unfinished(state.kept, seen.image_name.as_deref());
                 state_of(&seen, &args, region, kept)
             }
             Err(Unusable::Failed { message, seen }) => {
                 let state = state_of(&seen, &args, region, state.kept);
-                let text = format!("{message}. Replace it: pulumi up --replace '{}'", context.urn());
+                let text = format!("{message}. {}", replace_it(context.urn(), &state));
                 return Err(in_state(&id, &state, pending(&changed), Failure::Refused(text)));
             }
             Err(Unusable::Stopped { failure, seen }) => {
@@ -86,6 +85,37 @@ pub(crate) async fn update(
     };
     let changed = change.apply(Otherwise::OldState).await?;
     finish(client, context, &id, &args, changed.unwrap_or(state)).await
+}
+
+/// What to do about an image that is broken. One that bears its own name keeps it from its replacement.
+pub(crate) fn replace_it(urn: &str, state: &ImageState) -> String {
+    let option = match state.kept.unfinished {
+        Some(_) => "",
+        None => ", with the resource option deleteBeforeReplace if the program gives imageName",
+    };
+    format!("Replace it: pulumi up --replace '{urn}'{option}")
+}
+
+/// The id of an image that nobody has seen yet came from the cloud's memory of a request. If the image then turns out to be
+/// called otherwise, it is not the one that the create left unfinished.
+fn refuse_stranger(
+    id: &str,
+    context: &Context,
+    state: &ImageState,
+    args: &ImageArgs,
+    name: Option<&str>,
+) -> Result<(), Failure> {
+    let Some(unfinished) = &state.kept.unfinished else { return Ok(()) };
+    let expected = [Some(unfinished.as_str()), known(&args.image_name).map(String::as_str)];
+    if state.status.is_some() || name.is_none() || expected.contains(&name) {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!(
+        "image {id} is called {}, so it is not the one that the create left as {unfinished}; nothing is changed. Take this entry \
+         out of the state (pulumi state delete '{}'), and `pulumi up` makes the image",
+        name.unwrap_or_default(),
+        context.urn()
+    )))
 }
 
 /// An image that bears another name than the unfinished one has been finished, by whomever.

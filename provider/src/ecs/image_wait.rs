@@ -136,7 +136,7 @@ pub(crate) async fn wait_until_usable(
     }
 }
 
-/// A new image, as soon as it is visible; `None` if it is not for so long that it must be gone.
+/// A new image, as soon as it is visible; `None` if it is still not shown when a new one would be.
 pub(crate) async fn wait_until_visible(
     client: &Client,
     context: &Context,

@@ -60,7 +60,7 @@ pub trait Resource<C>: Send + Sync + 'static {
         false
     }
 
-    /// Hears of a resource that the state holds, before any verb but a check. The state is as it was stored.
+    /// Hears of a resource that the state holds, before a diff, a read and an update. The state is as it was stored.
     fn observe(&self, _id: &str, _state: &Properties) {}
 
     /// Refuses every verb on a resource that the state holds and this client cannot reach. No I/O.

@@ -23,7 +23,8 @@ import (
 //
 // Creating waits until instances can be made from the image, for 10 minutes unless `customTimeouts` says otherwise. Names
 // are unique for an account in a region: a replacement of an image whose `imageName` the program gives and keeps deletes
-// the old image first; any other replacement creates the new one first.
+// the old image first; any other replacement creates the new one first. Until the create is complete, the image has a name that
+// says "unfinished"; the last call gives it its own.
 //
 // ## Example Usage
 // ### An image of an instance

@@ -118,6 +118,7 @@ pub fn configure(endpoint: &str, access_key: &str, secret_key: &str) -> rpc::Con
         accept_resources: true,
         sends_old_inputs: true,
         sends_old_inputs_to_delete: true,
+        id: Some("6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b".to_owned()),
         ..rpc::ConfigureRequest::default()
     }
 }

@@ -530,7 +530,9 @@ async fn what_is_secret_is_secret_wherever_the_cloud_repeats_it() {
     let hidden = json!({ "imageName": secret("classified-too".into()), "snapshotId": "s-system" });
     let failed = world.plugin.create("hidden", &hidden).await.unwrap_err();
     let (_, partial) = failed.partial.unwrap();
-    assert!(partial["__unfinished"][crate::harness::SIGNATURE].is_string(), "{partial}");
+    assert!(
+        !partial.to_string().replace(&secret("classified-too".into()).to_string(), "").contains("classified")
+    );
     let state = world.plugin.update("hidden", &partial, &hidden, &hidden).await.unwrap();
     assert_eq!(state["imageName"], secret("classified-too".into()));
 

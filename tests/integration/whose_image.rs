@@ -456,8 +456,11 @@ async fn an_image_of_an_earlier_create_does_not_come_into_the_state_when_a_look_
             assert_eq!(name_of(&world.images().await, &id), name_of(&before, &id));
             continue;
         }
-        // Nobody could tell what it is; neither the next `up` nor its end touches it.
+        // Nobody could tell what it is; neither the next `up` nor its end touches it, and a refresh settles it.
         let (_, state) = again.expect_err("nobody can look").partial.expect("it may be new");
+        let read = world.plugin.read("web", &id, &inputs, &state).await.expect("it can be looked at now");
+        assert!(read.is_none(), "{read:?}");
+        assert!(world.plugin.engine.warnings().iter().any(|line| line.contains("not touched")));
         let failed =
             world.plugin.update("web", &state, &inputs, &inputs).await.expect_err("it is a stranger");
         assert!(failed.message.contains("pulumi state delete"), "{}", failed.message);
@@ -478,7 +481,10 @@ async fn an_image_that_the_stack_has_imported_is_not_taken_up_under_another_name
     world.plugin.diff("web-old", &state, &inputs, &inputs).await;
     let wanted = super::whose_image::inputs(&mut world, &Naming::Given.program()).await;
     let failed = create(&mut world, &wanted).await.expect_err("it is another resource's");
-    assert!(failed.message.contains("imported") && failed.partial.is_none(), "{failed:?}");
+    assert!(
+        failed.message.contains("Image::web-old in the state holds it") && failed.partial.is_none(),
+        "{failed:?}"
+    );
     assert_eq!(ids(&world).await, [id]);
 }
 

@@ -1,7 +1,7 @@
 //! `alicloud:ecs/image:Image`: what it takes, what it reports, and which step does what. The steps themselves are in the
 //! files beside this one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pulumi::diff::Change;
@@ -262,8 +262,9 @@ pub(crate) struct Image {
 /// What this process has been told or has done. None of it is needed to be right after a restart.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The marks of the entries that states hold, by the image's id. An import and an older version's entry have none.
-    marks: HashMap<String, HashSet<Option<String>>>,
+    /// The entries that states hold, by the image's id: the mark of each, and its URN. An import and an older version's entry
+    /// have no mark.
+    marks: HashMap<String, HashMap<Option<String>, String>>,
     /// Which resource has a name, or is about to.
     names: HashMap<String, String>,
 }
@@ -290,13 +291,14 @@ impl Image {
         self.memory().names.retain(|_, owner| owner != urn);
     }
 
-    /// Whether an import is known to hold the image.
-    pub(crate) fn is_imported(&self, id: &str) -> bool {
-        self.memory().marks.get(id).is_some_and(|marks| marks.contains(&None))
+    /// Another resource that is known to hold the image: one that has imported it, or that the entry was renamed to.
+    pub(crate) fn other_holder(&self, id: &str, urn: &str) -> Option<String> {
+        let memory = self.memory();
+        memory.marks.get(id)?.values().find(|holder| *holder != urn).cloned()
     }
 
-    fn hold(&self, id: &str, mark: Option<String>) {
-        self.memory().marks.entry(id.to_owned()).or_default().insert(mark);
+    fn hold(&self, urn: &str, id: &str, mark: Option<String>) {
+        self.memory().marks.entry(id.to_owned()).or_default().insert(mark, urn.to_owned());
     }
 
     /// Notes that an entry is gone from the state. Whether another one is known to hold the same image.
@@ -305,7 +307,7 @@ impl Image {
         let Some(marks) = memory.marks.get_mut(id) else { return false };
         marks.remove(mark);
         // What a create has made or taken up has a mark; without one, an import may hold what another entry holds as well.
-        let others = marks.iter().any(Option::is_some);
+        let others = marks.keys().any(Option::is_some);
         if !others {
             memory.marks.remove(id);
         }
@@ -351,8 +353,8 @@ impl Resource<Client> for Image {
         }
     }
 
-    fn observe(&self, id: &str, state: &Properties) {
-        self.hold(id, state.get("__mark").and_then(Value::as_str).map(str::to_owned));
+    fn observe(&self, urn: &str, id: &str, state: &Properties) {
+        self.hold(urn, id, state.get("__mark").and_then(Value::as_str).map(str::to_owned));
     }
 
     /// An image is in one region, and not to be found in another.
@@ -370,7 +372,7 @@ impl Resource<Client> for Image {
         let made = async {
             let made = image_create::create(self, client, context, &args, &mark).await?;
             let id = made.id.clone();
-            self.hold(&id, Some(mark.clone()));
+            self.hold(context.urn(), &id, Some(mark.clone()));
             let state = image_lifecycle::settle(client, context, made, &args, mark.clone()).await?;
             Ok((id, state))
         };

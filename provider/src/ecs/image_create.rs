@@ -28,7 +28,7 @@ use crate::ecs::image_delete::{Spare, delete};
 use crate::ecs::image_lifecycle::{in_state, late_attributes};
 use crate::ecs::image_look::{describe, glance};
 use crate::ecs::image_state::{Kept, state_of, unseen_state};
-use crate::ecs::image_unfinished::Unfinished;
+use crate::ecs::image_unfinished::{Naming, Unfinished};
 use crate::ecs::image_wait::Wait;
 use crate::failure;
 
@@ -92,10 +92,14 @@ pub(crate) async fn create(
         attempt.check_name_is_free(name).await?;
     }
     match (&client.provider_id, name) {
-        (Some(provider), Some(_)) => {
+        (Some(provider), Some(name)) => {
             let region = client.api.region();
-            let unfinished =
-                Unfinished::new(provider, context.urn(), region, &request, !args.is_filled_in("imageName"));
+            let naming = match args.is_filled_in("imageName") {
+                true => Naming::Automatic,
+                false if context.is_secret(&name) => Naming::Secret,
+                false => Naming::Given,
+            };
+            let unfinished = Unfinished::new(provider, context.urn(), region, &request, naming);
             let request = CreateImageRequest { image_name: Some(unfinished.name.clone()), ..request };
             attempt.warn_of_others(&unfinished).await?;
             Box::pin(attempt.claim(&request, &unfinished)).await
@@ -247,10 +251,10 @@ impl Attempt<'_> {
         if seen.image_name.as_deref() != Some(&unfinished.name) {
             return Ok(None);
         }
-        if self.image.is_imported(&owned.id) {
+        if let Some(other) = self.image.other_holder(&owned.id, self.context.urn()) {
             return Err(Failure::Refused(format!(
-                "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, and another resource of this \
-                 stack has imported it since. Give that one another imageName, and run `pulumi up` again",
+                "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, and the entry of {other} in the \
+                 state holds it since. Give that one another imageName, and run `pulumi up` again",
                 owned.id, owned.name
             )));
         }

@@ -14,8 +14,8 @@ use crate::ecs::image_state::{
     AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state,
 };
 use crate::ecs::image_unfinished::is_unfinished;
-use crate::ecs::image_update::{Change, Otherwise, finish, replace_it};
-use crate::ecs::image_wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
+use crate::ecs::image_update::{Change, Otherwise, finish, is_stranger, replace_it};
+use crate::ecs::image_wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// From an image that exists to one that is as wanted: usable, with what CreateImage cannot set, and last with its own name.
 pub(crate) async fn settle(
@@ -125,6 +125,14 @@ pub(crate) async fn read(
         }
         Some(_) | None => describe(client, context, id).await?,
     };
+    let seen = match seen {
+        // One answer may lag behind; two in a row do so less.
+        None if old.is_some() => {
+            Wait::begin(client, context).pause(None).await?;
+            describe(client, context, id).await?
+        }
+        seen => seen,
+    };
     let Some(seen) = seen else {
         return match &old {
             Some(old) => client.prove_absence(id, old.state.region_id.as_deref()).map(|()| None),
@@ -142,6 +150,14 @@ pub(crate) async fn read(
             let kept = Kept { imported: Some(true), ..Kept::default() };
             let state = state_of(&seen, &ImageArgs::default(), region, kept);
             (imported_args(&state), state)
+        }
+        Some(old) if is_stranger(&old.state, &old.args, seen.image_name.as_deref()) => {
+            context.warn(&format!(
+                "image {id} is called {}, so it is not the one that the create of this resource left unfinished. The entry is \
+                 taken out of the state, and the image is not touched",
+                seen.image_name.unwrap_or_default()
+            ));
+            return Ok(None);
         }
         Some(old) => {
             let mut kept = old.state.kept;

@@ -179,7 +179,9 @@ fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Fin
     .collect();
     // An image that exists has been made of something. And some C# SDKs register an image that is only looked up without a
     // single input, while its id is not known yet; the create itself refuses such a one.
-    let made_of_disks = context.olds.is_some_and(|olds| olds.contains_key("diskDeviceMappings"));
+    let made_of_disks = context
+        .olds
+        .is_some_and(|olds| !["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source)));
     let only_looked_up = context.is_empty && context.olds.is_none();
     if given.is_empty() && (made_of_disks || only_looked_up) {
         return;

@@ -23,6 +23,17 @@ const MARK: &str = "-unfinished-";
 /// Hexadecimal digits of the resource, and of the request.
 const DIGITS: usize = 12;
 
+/// Who gives an image its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// The program: another name is another request.
+    Given,
+    /// The program, as a secret, of which the unfinished name shows nothing.
+    Secret,
+    /// Check: an automatic name is another one in each deployment.
+    Automatic,
+}
+
 /// The unfinished image of one resource for one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfinished {
@@ -35,19 +46,18 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// For a resource of the provider with this id, which gives `request` without a token. `given` says whether the program
-    /// names the image; then another name is another request.
+    /// For a resource of the provider with this id, which gives `request` without a token.
     pub(crate) fn new(
         provider: &str,
         urn: &str,
         region: &str,
         request: &CreateImageRequest,
-        given: bool,
+        naming: Naming,
     ) -> Self {
         let own_name = request.image_name.as_deref().unwrap_or_default();
         let mut sent =
             CreateImageRequest { client_token: None, image_name: None, ..request.clone() }.parameters();
-        if given {
+        if naming != Naming::Automatic {
             sent.push(("ImageName".to_owned(), own_name.to_owned()));
         }
         sent.sort_unstable();
@@ -56,9 +66,9 @@ impl Unfinished {
         let request =
             digest(parts.into_iter().chain(sent.iter().flat_map(|(name, value)| [name.as_str(), value])));
         let of_resource = format!("{MARK}{}-", &resource[..DIGITS]);
-        let stem: String = match given {
-            true => own_name.to_owned(),
-            false => image_rules::stem_of(pulumi::urn_name(urn)),
+        let stem = match naming {
+            Naming::Given => own_name.to_owned(),
+            Naming::Secret | Naming::Automatic => image_rules::stem_of(pulumi::urn_name(urn)),
         };
         let ending = format!("{of_resource}{}", &request[..DIGITS]);
         let stem: String = stem.chars().take(NAME_LENGTH - ending.len()).collect();
@@ -118,14 +128,14 @@ mod tests {
         }
     }
 
-    fn unfinished(request: &CreateImageRequest, given: bool) -> Unfinished {
-        Unfinished::new(PROVIDER, URN, "cn-hangzhou", request, given)
+    fn unfinished(request: &CreateImageRequest, naming: Naming) -> Unfinished {
+        Unfinished::new(PROVIDER, URN, "cn-hangzhou", request, naming)
     }
 
     /// A newer plugin must ask for the same image as the one that was killed.
     #[test]
     fn name_and_token_are_those_of_every_version() {
-        let made = unfinished(&request(), true);
+        let made = unfinished(&request(), Naming::Given);
         assert_eq!(made.name, "golden-unfinished-4ad01085e63d-b613b27a0c9b");
         assert_eq!(made.token, "pulumi-b613b27a0c9b3c3a814a68cbb46fd380941697444fbf66d9aeafa895");
         assert_eq!(
@@ -135,31 +145,42 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_name_is_not_shown_by_the_unfinished_one() {
+        assert!(!unfinished(&request(), Naming::Secret).name.contains("golden"));
+    }
+
+    #[test]
     fn a_token_has_as_many_characters_as_the_cloud_takes() {
-        let made = unfinished(&request(), true);
+        let made = unfinished(&request(), Naming::Given);
         assert!(made.token.len() <= 64 && made.token.is_ascii());
         assert!(Unfinished::token_after(&made.token, "m-1").len() <= 64);
     }
 
     #[test]
     fn everything_that_tells_one_image_from_another_is_in_the_token() {
-        let first = unfinished(&request(), true);
+        let first = unfinished(&request(), Naming::Given);
         let others = [
-            Unfinished::new("another", URN, "cn-hangzhou", &request(), true),
+            Unfinished::new("another", URN, "cn-hangzhou", &request(), Naming::Given),
             Unfinished::new(
                 PROVIDER,
                 "urn:pulumi:dev::shop::alicloud:ecs/image:Image::web",
                 "cn-hangzhou",
                 &request(),
-                true,
+                Naming::Given,
             ),
-            Unfinished::new(PROVIDER, URN, "cn-beijing", &request(), true),
-            unfinished(&CreateImageRequest { image_name: Some("other".to_owned()), ..request() }, true),
-            unfinished(&CreateImageRequest { snapshot_id: Some("s-2".to_owned()), ..request() }, true),
-            unfinished(&CreateImageRequest { tags: vec![Tag::new("a", "c")], ..request() }, true),
+            Unfinished::new(PROVIDER, URN, "cn-beijing", &request(), Naming::Given),
+            unfinished(
+                &CreateImageRequest { image_name: Some("other".to_owned()), ..request() },
+                Naming::Given,
+            ),
+            unfinished(
+                &CreateImageRequest { snapshot_id: Some("s-2".to_owned()), ..request() },
+                Naming::Given,
+            ),
+            unfinished(&CreateImageRequest { tags: vec![Tag::new("a", "c")], ..request() }, Naming::Given),
             unfinished(
                 &CreateImageRequest { disk_device_mappings: vec![DiskDeviceMapping::default()], ..request() },
-                false,
+                Naming::Automatic,
             ),
         ];
         for other in others {
@@ -170,19 +191,22 @@ mod tests {
     #[test]
     fn an_automatic_name_is_no_part_of_it() {
         let named = |name: &str| CreateImageRequest { image_name: Some(name.to_owned()), ..request() };
-        assert_eq!(unfinished(&named("web-1111111"), false), unfinished(&named("web-2222222"), false));
-        assert!(unfinished(&named("web-1111111"), false).name.starts_with("web-unfinished-"));
+        assert_eq!(
+            unfinished(&named("web-1111111"), Naming::Automatic),
+            unfinished(&named("web-2222222"), Naming::Automatic)
+        );
+        assert!(unfinished(&named("web-1111111"), Naming::Automatic).name.starts_with("web-unfinished-"));
     }
 
     #[test]
     fn unfinished_names_are_told_from_others_and_fit() {
-        let long = CreateImageRequest { image_name: Some("镜".repeat(128)), ..request() };
-        let made = unfinished(&long, true);
+        let long = format!("{URN}{}", "镜".repeat(128));
+        let made = Unfinished::new(PROVIDER, &long, "cn-hangzhou", &request(), Naming::Automatic);
         assert_eq!(made.name.chars().count(), 128);
         assert!(is_unfinished(&made.name) && made.is_of_resource(&made.name));
-        let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), true);
+        let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), Naming::Given);
         assert!(!made.is_of_resource(&other.name));
-        let upgraded = Unfinished::new("another", URN, "cn-hangzhou", &request(), true);
+        let upgraded = Unfinished::new("another", &long, "cn-hangzhou", &request(), Naming::Automatic);
         assert!(made.is_of_resource(&upgraded.name) && made.name != upgraded.name);
         for name in
             ["web", "web-unfinished-", "web-unfinished-business-2024", "web-unfinished-0123456789ab-x"]

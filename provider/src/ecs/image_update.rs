@@ -96,8 +96,14 @@ pub(crate) fn replace_it(urn: &str, state: &ImageState) -> String {
     format!("Replace it: pulumi up --replace '{urn}'{option}")
 }
 
-/// The id of an image that nobody has seen yet came from the cloud's memory of a request. If the image then turns out to be
-/// called otherwise, it is not the one that the create left unfinished.
+/// Whether an image is not the one that a create left unfinished. The id of an image that nobody has seen yet came from the
+/// cloud's memory of a request; if the image then turns out to be called otherwise, another create has made it.
+pub(crate) fn is_stranger(state: &ImageState, args: &ImageArgs, name: Option<&str>) -> bool {
+    let Some(unfinished) = &state.kept.unfinished else { return false };
+    let expected = [Some(unfinished.as_str()), known(&args.image_name).map(String::as_str)];
+    state.status.is_none() && name.is_some() && !expected.contains(&name)
+}
+
 fn refuse_stranger(
     id: &str,
     context: &Context,
@@ -105,14 +111,12 @@ fn refuse_stranger(
     args: &ImageArgs,
     name: Option<&str>,
 ) -> Result<(), Failure> {
-    let Some(unfinished) = &state.kept.unfinished else { return Ok(()) };
-    let expected = [Some(unfinished.as_str()), known(&args.image_name).map(String::as_str)];
-    if state.status.is_some() || name.is_none() || expected.contains(&name) {
+    if !is_stranger(state, args, name) {
         return Ok(());
     }
     Err(Failure::Refused(format!(
-        "image {id} is called {}, so it is not the one that the create left as {unfinished}; nothing is changed. Take this entry \
-         out of the state (pulumi state delete '{}'), and `pulumi up` makes the image",
+        "image {id} is called {}, so it is not the one that the create of this resource left unfinished; nothing is changed. Take \
+         this entry out of the state (pulumi refresh, or pulumi state delete '{}'), and `pulumi up` makes the image",
         name.unwrap_or_default(),
         context.urn()
     )))

@@ -257,7 +257,7 @@ impl<P: Provider> Operations<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
-        resource.observe(&request.id, &old_state);
+        resource.observe(&request.urn, &request.id, &old_state);
         // In a preview whose settings are not known yet there is no client.
         if let Some(client) = lock(&self.client).clone() {
             resource.admit(&client, &request.id, &old_state)?;
@@ -443,7 +443,7 @@ impl<P: Provider> Operations<P> {
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
         if !written.is_empty() {
-            resource.observe(&request.id, &reveal(state.clone()));
+            resource.observe(&request.urn, &request.id, &reveal(state.clone()));
         }
         let old = (!written.is_empty())
             .then(|| (alias::canonical(&types.args, reveal(written.clone())), reveal(state.clone())));
@@ -513,7 +513,7 @@ impl<P: Provider> Operations<P> {
         let client = self.client()?;
         let context =
             self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
-        resource.observe(&request.id, &plain_state);
+        resource.observe(&request.urn, &request.id, &plain_state);
         let update =
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {

@@ -128,7 +128,7 @@ pub trait AnyResource<C>: Send + Sync {
     /// See [`Resource::delete_before_replace`].
     fn delete_before_replace(&self, olds: Properties, news: &Properties) -> Result<bool, Failure>;
     /// See [`Resource::observe`].
-    fn observe(&self, id: &str, state: &Properties);
+    fn observe(&self, urn: &str, id: &str, state: &Properties);
     /// See [`Resource::admit`].
     fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure>;
     /// See [`Resource::create`].
@@ -254,8 +254,8 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         Ok(self.resource.delete_before_replace(&decode_old(olds)?, &decode_old(news.clone())?))
     }
 
-    fn observe(&self, id: &str, state: &Properties) {
-        self.resource.observe(id, state);
+    fn observe(&self, urn: &str, id: &str, state: &Properties) {
+        self.resource.observe(urn, id, state);
     }
 
     fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure> {

@@ -61,7 +61,7 @@ pub trait Resource<C>: Send + Sync + 'static {
     }
 
     /// Hears of a resource that the state holds, before a diff, a read and an update. The state is as it was stored.
-    fn observe(&self, _id: &str, _state: &Properties) {}
+    fn observe(&self, _urn: &str, _id: &str, _state: &Properties) {}
 
     /// Refuses every verb on a resource that the state holds and this client cannot reach. No I/O.
     ///
@@ -218,6 +218,11 @@ impl Context {
     /// Warns the user.
     pub fn warn(&self, text: &str) {
         self.log(LogSeverity::Warning, text, false);
+    }
+
+    /// Whether a text is or holds a secret of this operation's inputs or state.
+    pub fn is_secret(&self, text: &str) -> bool {
+        self.redactor.redact(text) != text
     }
 
     /// Ends when the user interrupts the deployment; never otherwise.

@@ -102,20 +102,8 @@ impl Secrets {
         for path in &self.paths {
             conceal(state, path);
         }
-        if self.texts.is_empty() {
-            return;
-        }
-        for (name, value) in state {
-            // What a resource keeps for itself may be made of a secret.
-            let holds_part = |text: &str| {
-                is_internal(name) && self.texts.iter().any(|secret| text.contains(secret.as_str()))
-            };
-            match value {
-                Value::String(text) if holds_part(text) => {
-                    *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null)));
-                }
-                value => self.conceal_texts(value),
-            }
+        if !self.texts.is_empty() {
+            state.values_mut().for_each(|value| self.conceal_texts(value));
         }
     }
 

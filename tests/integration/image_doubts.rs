@@ -480,6 +480,9 @@ async fn features_that_are_taken_out_one_by_one_are_warned_of_and_v2_from_the_cl
     world.plugin.check_against("web", Some(olds), with(json!({ "imdsSupport": "v2" }))).await.unwrap();
     let warnings = world.plugin.engine.warnings();
     assert!(warnings.len() == 1 && warnings[0].starts_with("features.nvmeSupport: "), "{warnings:?}");
+    let olds = with(json!({ "imdsSupport": "v2", "nvmeSupport": "supported" }));
+    world.plugin.check_against("web", Some(olds), with(json!({ "nvmeSupport": "supported" }))).await.unwrap();
+    assert!(world.plugin.engine.warnings()[1].starts_with("features.imdsSupport: "));
 
     let (inputs, state) = world.plugin.up("web", named()).await;
     let id = text(&state["id"]);

@@ -193,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn a_state_that_cannot_be_written_is_named_and_its_id_is_kept() {
+        // A map whose keys are no text is nothing that properties can hold.
+        let state = std::collections::BTreeMap::from([(vec![1], 2)]);
+        let failure = Failure::partial("m-1", &state, vec!["tags".to_owned()], "it timed out".to_owned());
+        let Failure::Partial { id, reasons, unapplied, .. } = failure else { panic!("{failure:?}") };
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec!["tags".to_owned()]));
+        assert!(reasons[0] == "it timed out" && reasons[1].contains("pulumi refresh"), "{reasons:?}");
+    }
+
+    #[test]
     fn no_secret_reaches_a_status() {
         let secrets = Properties::from([(
             "imageName".to_owned(),

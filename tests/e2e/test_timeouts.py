@@ -28,7 +28,11 @@ CASES = {
     "create: never usable": (NAMED, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
     "create: CreateImage": (NAMED, Instant(BEFORE, "CreateImage", 1), ("CreateImage: ", *AGAIN)),
     "create: the account's images": (NAMED, Instant(BEFORE, "DescribeImages", 1), ("DescribeImages: ", *AGAIN)),
-    "create: the first look": (NAMED, Instant(BEFORE, "DescribeImages", 2), ("DescribeImages: ", *AGAIN)),
+    "create: the first look": (
+        NAMED,
+        Instant(BEFORE, "DescribeImages", 2),
+        ("not usable after 3 s: it is not visible", KEEP_WAITING, "customTimeouts.create"),
+    ),
     "create: a look": (NAMED, Instant(BEFORE, "DescribeImages", 3), ("customTimeouts.create",)),
     "create: ModifyImageAttribute": (
         NAMED,

@@ -194,7 +194,17 @@ impl Attempt<'_> {
             let id = match (answer, unseen.clone()) {
                 (Ok(Answer::Id(id)), _) => id,
                 (Ok(Answer::NameTaken(error)), unseen) => {
-                    return self.find_by_name(request, unfinished, &token, unseen, error).await;
+                    let found = self.find_by_name(request, unfinished, &token, unseen.clone(), error).await;
+                    return match (found, unseen) {
+                        // The wait that follows says that the time is up, and what to do.
+                        (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {
+                            Ok(self.found(id, unfinished, None))
+                        }
+                        (found, _) => found,
+                    };
+                }
+                (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {
+                    return Ok(self.found(id, unfinished, None));
                 }
                 (Err(failure), Some(id)) => return Err(self.partial(&id, unfinished, failure)),
                 (Err(failure), None) => return Err(failure),

@@ -14,7 +14,7 @@ use crate::ecs::image_state::{
     AUTO, Effect, Kept, effect, imported_args, refreshed_args, state_of, unseen_state,
 };
 use crate::ecs::image_unfinished::is_unfinished;
-use crate::ecs::image_update::{Change, Otherwise, finish, is_stranger, replace_it};
+use crate::ecs::image_update::{Change, Otherwise, finish, is_stranger, replace_it, still_unfinished};
 use crate::ecs::image_wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// From an image that exists to one that is as wanted: usable, with what CreateImage cannot set, and last with its own name.
@@ -123,15 +123,15 @@ pub(crate) async fn read(
         Some(old) if old.state.kept.unfinished.is_some() && old.state.status.is_none() => {
             wait_until_visible(client, context, id).await?
         }
-        Some(_) | None => describe(client, context, id).await?,
-    };
-    let seen = match seen {
-        // One answer may lag behind; two in a row do so less.
-        None if old.is_some() => {
-            Wait::begin(client, context).pause(None).await?;
-            describe(client, context, id).await?
-        }
-        seen => seen,
+        Some(_) => match describe(client, context, id).await? {
+            // One answer may lag behind; two in a row do so less.
+            None => {
+                Wait::begin(client, context).pause(None).await?;
+                describe(client, context, id).await?
+            }
+            seen => seen,
+        },
+        None => describe(client, context, id).await?,
     };
     let Some(seen) = seen else {
         return match &old {
@@ -160,9 +160,7 @@ pub(crate) async fn read(
             return Ok(None);
         }
         Some(old) => {
-            let mut kept = old.state.kept;
-            // Somebody has given it another name, so it is finished as far as its name goes.
-            kept.unfinished = kept.unfinished.filter(|name| seen.image_name.as_ref() == Some(name));
+            let kept = still_unfinished(old.state.kept, seen.image_name.as_deref());
             let state = state_of(&seen, &old.args, region, kept);
             (refreshed_args(old.args, &state), state)
         }

@@ -123,7 +123,7 @@ fn refuse_stranger(
 }
 
 /// An image that bears another name than the unfinished one has been finished, by whomever.
-fn still_unfinished(mut kept: Kept, name: Option<&str>) -> Kept {
+pub(crate) fn still_unfinished(mut kept: Kept, name: Option<&str>) -> Kept {
     kept.unfinished = kept.unfinished.filter(|unfinished| name.is_none_or(|name| name == unfinished));
     kept
 }

@@ -237,15 +237,13 @@ impl<P: Provider> Operations<P> {
     }
 
     fn warn_once(&self, urn: &str, text: String) {
-        if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
-            self.engine.log(LogSeverity::Warning, urn, text, false);
-        }
+        self.say_once(LogSeverity::Warning, urn, text);
     }
 
-    /// Tells something once, as a preview and what follows it say the same.
-    fn tell_once(&self, urn: &str, text: String) {
+    /// A replacement checks twice, and says the same.
+    fn say_once(&self, severity: LogSeverity, urn: &str, text: String) {
         if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
-            self.engine.log(LogSeverity::Info, urn, text, false);
+            self.engine.log(severity, urn, text, false);
         }
     }
 
@@ -270,7 +268,7 @@ impl<P: Provider> Operations<P> {
 
         let mut changes = changes(object, &old_state, &olds, &news);
         for text in resource.reconsider(&old_state, &olds, &news, &mut changes.effective)? {
-            self.tell_once(&request.urn, redactor.redact(&text));
+            self.say_once(LogSeverity::Info, &request.urn, redactor.redact(&text));
         }
         let mut changes = changes.shown();
         for name in unapplied(&old_state) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use pulumi::Failure;
 use tokio::time::Instant;
 
-use crate::ecs::image_account::Account;
-use crate::ecs::image_look::Looker;
+use crate::ecs::images::account::Account;
+use crate::ecs::images::looks::Looks;
 
 /// A configured connection to the cloud.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Client {
     /// How often to look while waiting.
     pub(crate) pace: Pace,
     /// Looks at images.
-    pub(crate) looker: Looker,
+    pub(crate) looks: Looks,
     /// The images that there were when this process made its first one.
     pub(crate) account: Account,
     /// The provider resource's id in the state, if the engine tells it.

@@ -10,8 +10,8 @@ use pulumi::{ConfigureError, Failure, Input, MissingKey, known};
 
 use crate::client::{Client, Pace};
 use crate::config::{self, Config, ProviderEndpoint};
-use crate::ecs::image_account::Account;
-use crate::ecs::image_look::Looker;
+use crate::ecs::images::account::Account;
+use crate::ecs::images::looks::Looks;
 use crate::failure;
 
 const REGION_VARIABLES: [&str; 2] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"];
@@ -127,15 +127,15 @@ pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Clie
     let pace = pace(&environment);
     settings.environment = environment;
     let api = aliyun::Client::new(settings).map_err(failed)?;
-    let looker = Looker::new(api.clone());
+
     Ok(Client {
-        api,
         pace,
-        looker,
+        looks: Looks::new(api.clone()),
         region_named: region.named,
         region_origin: region.origin,
-        account: Account::default(),
+        account: Account::new(api.clone()),
         provider_id: None,
+        api,
     })
 }
 

@@ -1,14 +1,4 @@
-//! The `ecs` module's resources.
+//! The `ecs` module: a file for each resource, and a folder for what several share.
 
 pub(crate) mod image;
-pub(crate) mod image_account;
-mod image_create;
-mod image_delete;
-mod image_diff;
-mod image_lifecycle;
-pub(crate) mod image_look;
-mod image_rules;
-mod image_state;
-mod image_unfinished;
-mod image_update;
-mod image_wait;
+pub(crate) mod images;

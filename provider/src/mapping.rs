@@ -6,7 +6,8 @@
 use pulumi::model::{Kind, ObjectType};
 use serde_json::{Map, Value as Json, json};
 
-use crate::ecs::image::{Image, ImageArgs};
+use crate::ecs::image::Image;
+use crate::ecs::image::args::ImageArgs;
 
 /// The ecosystems' keys, their providers, and what those call an image.
 const NAMES: [(&[&str], &str, &[&str]); 4] = [

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::config::{self, Config};
 use crate::connect;
 use crate::ecs::image::Image;
+use crate::ecs::images::memory::Memory;
 use crate::mapping;
 
 /// The alicloud package.
@@ -17,9 +18,10 @@ pub(crate) struct Alicloud {
 
 impl Alicloud {
     pub(crate) fn new() -> Self {
+        let memory = Memory::default();
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
-            resources: vec![resource(Image::default())],
+            resources: vec![resource(Image::new(memory))],
         }
     }
 

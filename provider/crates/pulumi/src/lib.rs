@@ -28,7 +28,7 @@ pub use engine::{Engine, EngineLayer};
 pub use failure::{BoxError, Failure, MissingKey, chain};
 pub use generated::{google_rpc, pulumirpc};
 pub use input::{Input, known};
-pub use operations::urn_name;
+pub use operations::{urn_name, urn_type};
 pub use plugin::serve;
 pub use provider::{
     AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource,

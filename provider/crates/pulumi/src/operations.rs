@@ -641,7 +641,7 @@ fn time_limit(seconds: f64, default: Duration) -> Duration {
 }
 
 /// `urn:pulumi:stack::project::parent$type::name` has the type of the resource after the last `$`.
-fn urn_type(urn: &str) -> &str {
+pub fn urn_type(urn: &str) -> &str {
     let qualified = urn.split("::").nth(2).unwrap_or_default();
     qualified.rsplit('$').next().unwrap_or_default()
 }

@@ -233,6 +233,18 @@ impl Context {
         }
     }
 
+    /// What a call answers, unless the user interrupts the deployment first.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub async fn unless_cancelled<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            answer = call => Ok(answer),
+            () = self.cancelled() => Err(Failure::Cancelled("interrupted".to_owned())),
+        }
+    }
+
     /// Whether the user has interrupted the deployment.
     pub fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()

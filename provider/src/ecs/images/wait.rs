@@ -7,19 +7,7 @@ use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image_look::{Waiting, describe, glance};
-
-/// What a call answers, unless the user interrupts the deployment first.
-pub(crate) async fn unless_cancelled<T>(
-    context: &Context,
-    call: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        biased;
-        answer = call => Ok(answer),
-        () = context.cancelled() => Err(Failure::Cancelled("interrupted".to_owned())),
-    }
-}
+use crate::ecs::images::looks::Waiting;
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
 pub(crate) struct Wait<'a> {
@@ -31,14 +19,14 @@ pub(crate) struct Wait<'a> {
 
 impl Wait<'_> {
     pub(crate) fn begin<'a>(client: &'a Client, context: &'a Context) -> Wait<'a> {
-        Wait { client, context, began: Instant::now(), _counted: client.looker.wait() }
+        Wait { client, context, began: Instant::now(), _counted: client.looks.wait() }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Pauses until the next look is due, unless the user interrupts the deployment or its time is up first.
+    /// Pauses until the next look is due or the operation's time is up, unless the user interrupts the deployment.
     pub(crate) async fn pause(&self, left: Option<Duration>) -> Result<(), Failure> {
         self.pause_until(self.next(left)).await
     }
@@ -49,12 +37,12 @@ impl Wait<'_> {
     }
 
     fn next(&self, left: Option<Duration>) -> Instant {
-        self.client.pace.next(self.elapsed(), left, self.client.looker.calls())
+        self.client.pace.next(self.elapsed(), left, self.client.looks.calls())
     }
 
     async fn pause_until(&self, next: Instant) -> Result<(), Failure> {
         let until = next.min(self.context.deadline());
-        unless_cancelled(self.context, tokio::time::sleep_until(until)).await
+        self.context.unless_cancelled(tokio::time::sleep_until(until)).await
     }
 }
 
@@ -102,8 +90,8 @@ pub(crate) async fn wait_until_usable(
         let late = Instant::now() >= context.deadline();
         let look = match &seen {
             _ if late => Ok(None),
-            None if wait.elapsed() < client.pace.invisible => glance(client, context, id).await,
-            _ => describe(client, context, id).await,
+            None if wait.elapsed() < client.pace.invisible => client.looks.glance(context, id).await,
+            _ => client.looks.describe(context, id).await,
         };
         match look {
             Ok(Some(image)) => {
@@ -145,7 +133,7 @@ pub(crate) async fn wait_until_visible(
     let wait = Wait::begin(client, context);
     loop {
         let last = wait.elapsed() >= client.pace.invisible;
-        let seen = describe(client, context, id).await?;
+        let seen = client.looks.describe(context, id).await?;
         if seen.is_some() || last {
             return Ok(seen);
         }
@@ -185,7 +173,7 @@ fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
     let wait = Wait::begin(client, context);
     loop {
-        let look = describe(client, context, id).await;
+        let look = client.looks.describe(context, id).await;
         let late = Instant::now() >= context.deadline();
         match look {
             Ok(None) => return Ok(()),
@@ -199,7 +187,7 @@ pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str
     }
     let limit = context.time_limit().as_secs();
     Err(Failure::Refused(format!(
-        "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to wait on; \
+        "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to keep waiting; \
          customTimeouts.delete allows more time"
     )))
 }

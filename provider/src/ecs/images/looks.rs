@@ -16,8 +16,6 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, Span};
 
-use crate::client::Client;
-use crate::ecs::image_wait::unless_cancelled;
 use crate::failure;
 
 /// The most images that one DescribeImages answers about: its largest page.
@@ -30,47 +28,9 @@ const GRACE: Duration = Duration::from_millis(50);
 /// an image that became visible only just then.
 const DOUBTFUL_LISTS: u32 = 2;
 
-/// The image as DescribeImages has it, or `None` where the answer is that there is none.
-pub(crate) async fn describe(
-    client: &Client,
-    context: &Context,
-    id: &str,
-) -> Result<Option<Described>, Failure> {
-    look(client, context, id, Care::Sure).await
-}
-
-/// As [`describe`], for those who conclude nothing from `None`: it may also be that the image was left out of a list.
-pub(crate) async fn glance(
-    client: &Client,
-    context: &Context,
-    id: &str,
-) -> Result<Option<Described>, Failure> {
-    look(client, context, id, Care::Glance).await
-}
-
-async fn look(
-    client: &Client,
-    context: &Context,
-    id: &str,
-    care: Care,
-) -> Result<Option<Described>, Failure> {
-    let look = client.looker.look(id, context.deadline(), care);
-    match unless_cancelled(context, look).await? {
-        Ok(seen) => Ok(seen),
-        Err(Unseen::Error(error)) => Err(failure::cloud(error)),
-        Err(Unseen::Others) => {
-            Err(Failure::Refused(format!("DescribeImages was asked for image {id} and answered with others")))
-        }
-        Err(Unseen::Late) => Err(Failure::Refused(format!(
-            "DescribeImages did not answer about image {id} within the {} s of this operation",
-            context.time_limit().as_secs()
-        ))),
-    }
-}
-
 /// What all looks of a client share. Clones are one.
 #[derive(Debug, Clone)]
-pub(crate) struct Looker(Arc<Inner>);
+pub(crate) struct Looks(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -122,10 +82,10 @@ impl Drop for Waiting {
     }
 }
 
-impl Looker {
+impl Looks {
     /// Looks through `api`, at images in every status.
-    pub(crate) fn new(api: aliyun::Client) -> Looker {
-        Looker(Arc::new(Inner {
+    pub(crate) fn new(api: aliyun::Client) -> Looks {
+        Looks(Arc::new(Inner {
             api,
             queue: Mutex::default(),
             one_by_one: AtomicBool::new(false),
@@ -146,7 +106,38 @@ impl Looker {
         if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) }
     }
 
-    async fn look(&self, id: &str, deadline: Instant, care: Care) -> Look {
+    /// The image as DescribeImages has it, or `None` if the answer is that there is none.
+    ///
+    /// # Errors
+    /// What the cloud answers instead, an answer about other images, none within the operation's time, or an interruption.
+    pub(crate) async fn describe(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
+        self.look(context, id, Care::Sure).await
+    }
+
+    /// As [`describe`](Self::describe), for those who conclude nothing from `None`: it may also be that a list left the image
+    /// out.
+    ///
+    /// # Errors
+    /// As of [`describe`](Self::describe).
+    pub(crate) async fn glance(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
+        self.look(context, id, Care::Glance).await
+    }
+
+    async fn look(&self, context: &Context, id: &str, care: Care) -> Result<Option<Described>, Failure> {
+        match context.unless_cancelled(self.join_queue(id, context.deadline(), care)).await? {
+            Ok(seen) => Ok(seen),
+            Err(Unseen::Error(error)) => Err(failure::cloud(error)),
+            Err(Unseen::Others) => Err(Failure::Refused(format!(
+                "DescribeImages was asked for image {id} and answered with others"
+            ))),
+            Err(Unseen::Late) => Err(Failure::Refused(format!(
+                "DescribeImages did not answer about image {id} within the {} s of this operation",
+                context.time_limit().as_secs()
+            ))),
+        }
+    }
+
+    async fn join_queue(&self, id: &str, deadline: Instant, care: Care) -> Look {
         let (answer, answered) = oneshot::channel();
         let queued = {
             let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +217,7 @@ impl Inner {
                 }
                 Listed::Found(found)
             }
-            Err(error) if may_be_the_list_s(&error) => Listed::Refused,
+            Err(error) if is_about_the_list(&error) => Listed::Refused,
             Err(error) => {
                 for looks in std::mem::take(wanted).into_values() {
                     reply(looks, &Err(Unseen::Error(error.clone())));
@@ -292,7 +283,7 @@ enum Listed {
 }
 
 /// Whether an error may be about there being several ids, or about one of them, rather than about any call.
-fn may_be_the_list_s(error: &aliyun::Error) -> bool {
+fn is_about_the_list(error: &aliyun::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotFound

@@ -10,10 +10,9 @@
 //! else. A tag could carry the mark as well, but needs one more permission and counts among the twenty of an image; a clock
 //! could not, as clocks differ.
 
-use aliyun::ecs::CreateImageRequest;
 use sha2::{Digest, Sha256};
 
-use crate::ecs::image_rules::{self, NAME_LENGTH};
+use crate::ecs::images::names::{self, NAME_LENGTH};
 
 /// Under which rules names and tokens are made. Another number makes another image for the same request, so it changes only
 /// when the same parameters come to mean something else.
@@ -46,17 +45,16 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// For a resource of the provider with this id, which gives `request` without a token.
+    /// For a resource of the provider with this id, whose image gets `own_name` and is made by a call with the parameters
+    /// `sent`, name and token left out.
     pub(crate) fn new(
         provider: &str,
         urn: &str,
         region: &str,
-        request: &CreateImageRequest,
+        own_name: &str,
+        mut sent: Vec<(String, String)>,
         naming: Naming,
     ) -> Self {
-        let own_name = request.image_name.as_deref().unwrap_or_default();
-        let mut sent =
-            CreateImageRequest { client_token: None, image_name: None, ..request.clone() }.parameters();
         if naming != Naming::Automatic {
             sent.push(("ImageName".to_owned(), own_name.to_owned()));
         }
@@ -68,7 +66,7 @@ impl Unfinished {
         let of_resource = format!("{MARK}{}-", &resource[..DIGITS]);
         let stem = match naming {
             Naming::Given => own_name.to_owned(),
-            Naming::Secret | Naming::Automatic => image_rules::stem_of(pulumi::urn_name(urn)),
+            Naming::Secret | Naming::Automatic => names::stem_of(pulumi::urn_name(urn)),
         };
         let ending = format!("{of_resource}{}", &request[..DIGITS]);
         let stem: String = stem.chars().take(NAME_LENGTH - ending.len()).collect();
@@ -112,30 +110,28 @@ fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aliyun::ecs::{DiskDeviceMapping, Tag};
-
     use super::*;
 
     const PROVIDER: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
     const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::web";
 
-    fn request() -> CreateImageRequest {
-        CreateImageRequest {
-            snapshot_id: Some("s-1".to_owned()),
-            image_name: Some("golden".to_owned()),
-            tags: vec![Tag::new("a", "b")],
-            ..CreateImageRequest::default()
-        }
+    /// The parameters of a CreateImage, without name and token.
+    fn sent() -> Vec<(String, String)> {
+        pairs(&[("SnapshotId", "s-1"), ("Tag.1.Key", "a"), ("Tag.1.Value", "b")])
     }
 
-    fn unfinished(request: &CreateImageRequest, naming: Naming) -> Unfinished {
-        Unfinished::new(PROVIDER, URN, "cn-hangzhou", request, naming)
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn unfinished(naming: Naming) -> Unfinished {
+        Unfinished::new(PROVIDER, URN, "cn-hangzhou", "golden", sent(), naming)
     }
 
     /// A newer plugin must ask for the same image as the one that was killed.
     #[test]
     fn name_and_token_are_those_of_every_version() {
-        let made = unfinished(&request(), Naming::Given);
+        let made = unfinished(Naming::Given);
         assert_eq!(made.name, "golden-unfinished-4ad01085e63d-b613b27a0c9b");
         assert_eq!(made.token, "pulumi-b613b27a0c9b3c3a814a68cbb46fd380941697444fbf66d9aeafa895");
         assert_eq!(
@@ -146,42 +142,31 @@ mod tests {
 
     #[test]
     fn a_secret_name_is_not_shown_by_the_unfinished_one() {
-        assert!(!unfinished(&request(), Naming::Secret).name.contains("golden"));
+        assert!(!unfinished(Naming::Secret).name.contains("golden"));
     }
 
     #[test]
     fn a_token_has_as_many_characters_as_the_cloud_takes() {
-        let made = unfinished(&request(), Naming::Given);
+        let made = unfinished(Naming::Given);
         assert!(made.token.len() <= 64 && made.token.is_ascii());
         assert!(Unfinished::token_after(&made.token, "m-1").len() <= 64);
     }
 
     #[test]
     fn everything_that_tells_one_image_from_another_is_in_the_token() {
-        let first = unfinished(&request(), Naming::Given);
+        let first = unfinished(Naming::Given);
+        let dev = "urn:pulumi:dev::shop::alicloud:ecs/image:Image::web";
+        let made = |provider, urn, region, name, sent| {
+            Unfinished::new(provider, urn, region, name, sent, Naming::Given)
+        };
         let others = [
-            Unfinished::new("another", URN, "cn-hangzhou", &request(), Naming::Given),
-            Unfinished::new(
-                PROVIDER,
-                "urn:pulumi:dev::shop::alicloud:ecs/image:Image::web",
-                "cn-hangzhou",
-                &request(),
-                Naming::Given,
-            ),
-            Unfinished::new(PROVIDER, URN, "cn-beijing", &request(), Naming::Given),
-            unfinished(
-                &CreateImageRequest { image_name: Some("other".to_owned()), ..request() },
-                Naming::Given,
-            ),
-            unfinished(
-                &CreateImageRequest { snapshot_id: Some("s-2".to_owned()), ..request() },
-                Naming::Given,
-            ),
-            unfinished(&CreateImageRequest { tags: vec![Tag::new("a", "c")], ..request() }, Naming::Given),
-            unfinished(
-                &CreateImageRequest { disk_device_mappings: vec![DiskDeviceMapping::default()], ..request() },
-                Naming::Automatic,
-            ),
+            made("another", URN, "cn-hangzhou", "golden", sent()),
+            made(PROVIDER, dev, "cn-hangzhou", "golden", sent()),
+            made(PROVIDER, URN, "cn-beijing", "golden", sent()),
+            made(PROVIDER, URN, "cn-hangzhou", "other", sent()),
+            made(PROVIDER, URN, "cn-hangzhou", "golden", pairs(&[("SnapshotId", "s-1")])),
+            made(PROVIDER, URN, "cn-hangzhou", "golden", pairs(&[("SnapshotId", "s-2")])),
+            unfinished(Naming::Automatic),
         ];
         for other in others {
             assert!(other.token != first.token && other.name != first.name, "{other:?}");
@@ -190,23 +175,20 @@ mod tests {
 
     #[test]
     fn an_automatic_name_is_no_part_of_it() {
-        let named = |name: &str| CreateImageRequest { image_name: Some(name.to_owned()), ..request() };
-        assert_eq!(
-            unfinished(&named("web-1111111"), Naming::Automatic),
-            unfinished(&named("web-2222222"), Naming::Automatic)
-        );
-        assert!(unfinished(&named("web-1111111"), Naming::Automatic).name.starts_with("web-unfinished-"));
+        let named = |name| Unfinished::new(PROVIDER, URN, "cn-hangzhou", name, sent(), Naming::Automatic);
+        assert_eq!(named("web-1111111"), named("web-2222222"));
+        assert!(named("web-1111111").name.starts_with("web-unfinished-"));
     }
 
     #[test]
     fn unfinished_names_are_told_from_others_and_fit() {
         let long = format!("{URN}{}", "镜".repeat(128));
-        let made = Unfinished::new(PROVIDER, &long, "cn-hangzhou", &request(), Naming::Automatic);
+        let made = Unfinished::new(PROVIDER, &long, "cn-hangzhou", "", sent(), Naming::Automatic);
         assert_eq!(made.name.chars().count(), 128);
         assert!(is_unfinished(&made.name) && made.is_of_resource(&made.name));
-        let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", &request(), Naming::Given);
+        let other = Unfinished::new(PROVIDER, "another", "cn-hangzhou", "golden", sent(), Naming::Given);
         assert!(!made.is_of_resource(&other.name));
-        let upgraded = Unfinished::new("another", &long, "cn-hangzhou", &request(), Naming::Automatic);
+        let upgraded = Unfinished::new("another", &long, "cn-hangzhou", "", sent(), Naming::Automatic);
         assert!(made.is_of_resource(&upgraded.name) && made.name != upgraded.name);
         for name in
             ["web", "web-unfinished-", "web-unfinished-business-2024", "web-unfinished-0123456789ab-x"]

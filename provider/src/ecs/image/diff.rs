@@ -4,14 +4,10 @@ use pulumi::Failure;
 use pulumi::diff::{Change, ChangeKind};
 use pulumi::value::{Properties, Value, quote};
 
-use crate::ecs::image_rules::OLDER_IMDS;
-use crate::ecs::image_state::AUTO;
+use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, OLDER_IMDS};
 
 /// Inputs that the cloud does not report, so that an import cannot fill them in.
 const UNREPORTED: [&str; 3] = ["deleteAutoSnapshot", "detectionStrategy", "force"];
-/// Inputs that the cloud cannot clear, so that leaving them out asks for nothing.
-const UNCLEARED: [&str; 4] = ["bootMode", "features", "licenseType", "resourceGroupId"];
-
 /// Takes out what is no difference, and returns what the user is told of that.
 ///
 /// # Errors
@@ -47,7 +43,7 @@ fn is_satisfied_by_any(change: &Change, state: &Properties, news: &Properties) -
         |properties: &Properties| properties.get("licenseType").and_then(Value::as_str).map(str::to_owned);
     change.path.first_key() == Some("licenseType")
         && change.kind == ChangeKind::Add
-        && text(news).as_deref() == Some(AUTO)
+        && text(news).as_deref() == Some(ANY_LICENSE)
         && text(state).is_some()
 }
 
@@ -63,7 +59,12 @@ fn is_believed(
     let Some(key) = change.path.first_key() else { return false };
     match change.kind {
         ChangeKind::Add if UNREPORTED.contains(&key) => true,
-        ChangeKind::Delete if UNCLEARED.contains(&key) => true,
+        // Leaving out what the cloud cannot clear asks for nothing.
+        ChangeKind::Delete
+            if ATTRIBUTES.iter().any(|attribute| attribute.top() == key && !attribute.clears) =>
+        {
+            true
+        }
         ChangeKind::Add if key == "instanceId" || key == "snapshotId" => {
             let source_known = ["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source));
             let Some(source) = news.get(key).and_then(Value::as_str) else { return false };

@@ -1,4 +1,4 @@
-//! One image and no more: CreateImage, whatever happened before.
+//! One image and no more, whatever call makes it and whatever happened before.
 //!
 //! The process may die after the cloud made an image and before the engine has its id. What then tells that image from one
 //! that a state holds is in `image_unfinished.rs`: it is made under a name that says so, and the last call of the create
@@ -17,20 +17,40 @@
 
 use std::time::Duration;
 
-use aliyun::ecs::{CreateImageRequest, DiskDeviceMapping, Image as Described, Tag};
-use pulumi::{Context, Failure, Input, Old, known};
+use aliyun::ecs::Image as Described;
+use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image::{Image, ImageArgs};
-use crate::ecs::image_account::{Owned, owner_of};
-use crate::ecs::image_delete::{Spare, delete};
-use crate::ecs::image_lifecycle::{in_state, late_attributes};
-use crate::ecs::image_look::{describe, glance};
-use crate::ecs::image_state::{Kept, state_of, unseen_state};
-use crate::ecs::image_unfinished::{Naming, Unfinished};
-use crate::ecs::image_wait::Wait;
+use crate::ecs::images::account::Owned;
+use crate::ecs::images::attributes::NAME;
+use crate::ecs::images::delete::Deletion;
+use crate::ecs::images::entry::{Entry, Kept};
+use crate::ecs::images::inputs::Inputs;
+use crate::ecs::images::memory::Memory;
+use crate::ecs::images::partial::{in_state, late_properties};
+use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, import, name_taken, refused_name};
+use crate::ecs::images::unfinished::{Naming, Unfinished};
+use crate::ecs::images::wait::Wait;
 use crate::failure;
+
+/// A call that makes an image.
+pub(crate) trait Making: Sync {
+    /// Its name.
+    const ACTION: &'static str;
+
+    /// Its parameters as they are sent, without name and token.
+    fn parameters(&self) -> Vec<(String, String)>;
+
+    /// Sends it, for an image of this name and with this token; the image's id.
+    fn send(
+        &self,
+        client: &Client,
+        name: Option<&str>,
+        token: &str,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<String, aliyun::Error>> + Send;
+}
 
 /// Codes that say: this token has been used with another request. Source: the action's error table and the common one.
 const TOKEN_OF_ANOTHER_REQUEST: [&str; 4] = [
@@ -39,11 +59,8 @@ const TOKEN_OF_ANOTHER_REQUEST: [&str; 4] = [
     "InvalidParamter.Conflict",
     "InvalidIdempotenceParameter.Mismatch",
 ];
-pub(crate) const NAME_TAKEN: &str = "InvalidImageName.Duplicated";
-/// How long an interrupted CreateImage may take to say which image it made, before the operation ends without knowing.
+/// How long an interrupted call may take to say which image it made, before the operation ends without knowing.
 const LAST_WORD: Duration = Duration::from_millis(1500);
-/// How long the name of an image that is gone may stay taken.
-pub(crate) const NAME_FREED: Duration = Duration::from_secs(30);
 /// How many answers that lead to images which are not wanted are followed. Each stands for one earlier image of the same
 /// resource, made of the same parameters within the time that the cloud remembers tokens.
 const MOST_HOPS: usize = 100;
@@ -59,76 +76,75 @@ pub(crate) struct Made {
     pub(crate) seen: Option<Described>,
 }
 
-/// Makes the image, or takes up the one that an interrupted create of this resource left unfinished.
-pub(crate) async fn create(
-    image: &Image,
+/// Makes the image, or takes up the one that an interrupted create of this resource left unfinished. `mark` is of the entry
+/// that the state will have.
+///
+/// # Errors
+/// Plain, if no image is left behind; otherwise partial.
+pub(crate) async fn claim<A: Inputs, M: Making>(
     client: &Client,
     context: &Context,
-    args: &ImageArgs,
+    memory: &Memory,
+    args: &A,
+    making: &M,
     mark: &str,
 ) -> Result<Made, Failure> {
-    if [args.instance_id.is_some(), args.snapshot_id.is_some(), args.disk_device_mappings.is_some()]
-        == [false; 3]
-    {
-        return Err(Failure::Refused(
-            "an image needs a source: give exactly one of instanceId, snapshotId and diskDeviceMappings"
-                .to_owned(),
-        ));
-    }
-    let request = request_of(args);
-    let attempt = Attempt { image, client, context, args, mark };
-    let name = request.image_name.clone();
+    let attempt = Attempt { client, context, memory, args, making, mark };
+    let name = args.attributes().name;
     if let Some(name) = &name {
-        if let Some(other) = image.claim_name(name, context.urn()) {
-            let owner = owner_of(client, context, name).await?;
-            return Err(Failure::Refused(match owner {
-                Some(owner) => format!("{NAME_TAKEN}: {}", name_taken(context, name, Some(&owner.id))),
-                None => format!(
-                    "{NAME_TAKEN}: imageName: {other} of this program has the name {name:?} as well, and names are unique in \
-                     an account and region; give another imageName, or leave it out"
-                ),
-            }));
-        }
-        attempt.check_name_is_free(name).await?;
+        attempt.claim_name(name).await?;
     }
-    match (&client.provider_id, name) {
-        (Some(provider), Some(name)) => {
-            let region = client.api.region();
-            let naming = match args.is_filled_in("imageName") {
-                true => Naming::Automatic,
-                false if context.is_secret(&name) => Naming::Secret,
-                false => Naming::Given,
-            };
-            let unfinished = Unfinished::new(provider, context.urn(), region, &request, naming);
-            let request = CreateImageRequest { image_name: Some(unfinished.name.clone()), ..request };
-            attempt.warn_of_others(&unfinished).await?;
-            Box::pin(attempt.claim(&request, &unfinished)).await
-        }
-        _ => attempt.make_at_once(&request).await,
-    }
+    let (Some(provider), Some(name)) = (&client.provider_id, &name) else {
+        return attempt.make_at_once(name.as_deref()).await;
+    };
+    let naming = match args.is_filled_in(NAME) {
+        true => Naming::Automatic,
+        false if context.is_secret(name) => Naming::Secret,
+        false => Naming::Given,
+    };
+    let sent = making.parameters();
+    let unfinished = Unfinished::new(provider, context.urn(), client.api.region(), name, sent, naming);
+    attempt.warn_of_others(&unfinished).await?;
+    Box::pin(attempt.make_unfinished(&unfinished)).await
 }
 
-/// What the cloud says to CreateImage.
+/// What the cloud says to the call that makes an image.
 enum Answer {
     Id(String),
     NameTaken(aliyun::Error),
 }
 
-struct Attempt<'a> {
-    image: &'a Image,
+struct Attempt<'a, A, M> {
     client: &'a Client,
     context: &'a Context,
-    args: &'a ImageArgs,
+    memory: &'a Memory,
+    args: &'a A,
+    making: &'a M,
     mark: &'a str,
 }
 
-impl Attempt<'_> {
+impl<A: Inputs, M: Making> Attempt<'_, A, M> {
+    /// Takes the name for this resource, if no other of the program and no image of the account has it.
+    async fn claim_name(&self, name: &str) -> Result<(), Failure> {
+        let Some(other) = self.memory.claim_name(name, self.context.urn()) else {
+            return self.check_name_is_free(name).await;
+        };
+        let owner = self.client.account.owner_of(self.context, name).await?;
+        Err(Failure::Refused(match owner {
+            Some(owner) => format!("{NAME_TAKEN}: {}", name_taken(self.context, name, Some(&owner.id))),
+            None => format!(
+                "{NAME_TAKEN}: imageName: {other} of this program has the name {name:?} as well, and names are unique in an \
+                 account and region; give another imageName, or leave it out"
+            ),
+        }))
+    }
+
     /// A name that somebody has is refused before anything is made. The cloud itself refuses it only when the name is given,
     /// which is the last call of the create.
     async fn check_name_is_free(&self, name: &str) -> Result<(), Failure> {
-        let images = self.client.account.images(self.client, self.context).await?;
+        let images = self.client.account.images(self.context).await?;
         let Some(owner) = images.iter().find(|image| image.name == name) else { return Ok(()) };
-        match describe(self.client, self.context, &owner.id).await? {
+        match self.client.looks.describe(self.context, &owner.id).await? {
             Some(seen) if seen.image_name.as_deref() == Some(name) => Err(Failure::Refused(format!(
                 "{NAME_TAKEN}: {}",
                 name_taken(self.context, name, Some(&owner.id))
@@ -140,13 +156,13 @@ impl Attempt<'_> {
     /// Names what interrupted creates of this resource left behind and this one does not take up, as the program asks for
     /// something else now.
     async fn warn_of_others(&self, unfinished: &Unfinished) -> Result<(), Failure> {
-        let images = self.client.account.images(self.client, self.context).await?;
+        let images = self.client.account.images(self.context).await?;
         for other in images {
             let left_behind = unfinished.is_of_resource(&other.name) && other.name != unfinished.name;
-            if !left_behind || self.image.is_held(&other.id) {
+            if !left_behind || self.memory.is_held(&other.id) {
                 continue;
             }
-            let seen = describe(self.client, self.context, &other.id).await?;
+            let seen = self.client.looks.describe(self.context, &other.id).await?;
             if seen.and_then(|seen| seen.image_name).as_ref() == Some(&other.name) {
                 self.context.warn(&format!(
                     "image {} ({}) is unfinished, and no image that the program asks for now. An earlier `pulumi up` of this \
@@ -162,26 +178,25 @@ impl Attempt<'_> {
     }
 
     /// For engines that do not say whose the state is.
-    async fn make_at_once(&self, request: &CreateImageRequest) -> Result<Made, Failure> {
+    async fn make_at_once(&self, name: Option<&str>) -> Result<Made, Failure> {
         let token = format!("pulumi-{}", uuid::Uuid::new_v4().simple());
-        let name = request.image_name.as_deref().unwrap_or_default();
         let wait = Wait::begin(self.client, self.context);
         loop {
-            let error = match self.send(request, &token).await? {
+            let error = match self.send(name, &token).await? {
                 Answer::Id(id) => return Ok(Made { id, unfinished: None, seen: None }),
                 Answer::NameTaken(error) => error,
             };
-            let owner = owner_of(self.client, self.context, name).await?;
-            if owner.is_some() || wait.elapsed() >= NAME_FREED {
-                let text = name_taken(self.context, name, owner.as_ref().map(|owner| owner.id.as_str()));
-                return Err(Failure::Refused(format!("{}\n{text}", failure::text(&error))));
+            let name = name.unwrap_or_default();
+            match holder_of(self.client, self.context, name, &wait).await? {
+                Holder::Leaving => wait.pause(None).await?,
+                Holder::Nobody => return Err(refused_name(self.context, name, None, &error)),
+                Holder::Image(owner) => return Err(refused_name(self.context, name, Some(&owner), &error)),
             }
-            wait.pause(None).await?;
         }
     }
 
-    async fn claim(&self, request: &CreateImageRequest, unfinished: &Unfinished) -> Result<Made, Failure> {
-        let account = self.client.account.images(self.client, self.context).await?;
+    async fn make_unfinished(&self, unfinished: &Unfinished) -> Result<Made, Failure> {
+        let account = self.client.account.images(self.context).await?;
         let listed = account.iter().find(|image| image.name == unfinished.name);
         if let Some(made) = self.take_up(listed, unfinished).await? {
             return Ok(made);
@@ -190,11 +205,11 @@ impl Attempt<'_> {
         // An image that the cloud has answered with and does not show: gone, or not visible yet.
         let mut unseen: Option<String> = None;
         for _ in 0..MOST_HOPS {
-            let answer = self.send(request, &token).await;
+            let answer = self.send(Some(&unfinished.name), &token).await;
             let id = match (answer, unseen.clone()) {
                 (Ok(Answer::Id(id)), _) => id,
                 (Ok(Answer::NameTaken(error)), unseen) => {
-                    let found = self.find_by_name(request, unfinished, &token, unseen.clone(), error).await;
+                    let found = self.find_by_name(unfinished, &token, unseen.clone(), error).await;
                     return match (found, unseen) {
                         // The wait that follows says that the time is up, and what to do.
                         (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {
@@ -257,11 +272,11 @@ impl Attempt<'_> {
         unfinished: &Unfinished,
     ) -> Result<Option<Made>, Failure> {
         let Some(owned) = listed else { return Ok(None) };
-        let Some(seen) = describe(self.client, self.context, &owned.id).await? else { return Ok(None) };
+        let Some(seen) = self.client.looks.describe(self.context, &owned.id).await? else { return Ok(None) };
         if seen.image_name.as_deref() != Some(&unfinished.name) {
             return Ok(None);
         }
-        if let Some(other) = self.image.other_holder(&owned.id, self.context.urn()) {
+        if let Some(other) = self.memory.other_holder(&owned.id, self.context.urn()) {
             return Err(Failure::Refused(format!(
                 "image {} ({}) was left unfinished by an earlier `pulumi up` of this resource, and the entry of {other} in the \
                  state holds it since. Give that one another imageName, and run `pulumi up` again",
@@ -283,16 +298,15 @@ impl Attempt<'_> {
         self.context.info(&format!(
             "image {id}, which an earlier `pulumi up` of this resource left in CreateFailed, is deleted and made anew"
         ));
-        let state = state_of(seen, self.args, self.client.api.region(), Kept::default());
-        let old = Old { args: self.args.clone(), state };
-        delete(self.client, self.context, id, &old, Spare::Sources).await
+        let entry = Entry::seen(seen, self.args, self.client.api.region(), Kept::default());
+        let deletion = Deletion::of(id, &entry, self.args).sparing_sources(self.args);
+        deletion.carry_out(self.client, self.context).await
     }
 
     /// The unfinished name is taken, and only an image of this very resource can have it: one that the list does not show
     /// yet, or one that has just been deleted and whose name is not free yet.
     async fn find_by_name(
         &self,
-        request: &CreateImageRequest,
         unfinished: &Unfinished,
         token: &str,
         unseen: Option<String>,
@@ -305,12 +319,12 @@ impl Attempt<'_> {
         let wait = Wait::begin(self.client, self.context);
         loop {
             if let Some(id) = &unseen {
-                let seen = describe(self.client, self.context, id).await.map_err(kept)?;
+                let seen = self.client.looks.describe(self.context, id).await.map_err(kept)?;
                 if seen.as_ref().is_some_and(|seen| seen.image_name.as_ref() == Some(&unfinished.name)) {
                     return Ok(self.found(id.clone(), unfinished, seen));
                 }
             }
-            let owner = owner_of(self.client, self.context, &unfinished.name).await.map_err(kept)?;
+            let owner = self.client.account.owner_of(self.context, &unfinished.name).await.map_err(kept)?;
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
                 return Ok(made);
             }
@@ -326,7 +340,7 @@ impl Attempt<'_> {
                 )));
             }
             wait.pause(None).await.map_err(kept)?;
-            if let Answer::Id(id) = self.send(request, token).await.map_err(kept)? {
+            if let Answer::Id(id) = self.send(Some(&unfinished.name), token).await.map_err(kept)? {
                 return Ok(self.found(id, unfinished, None));
             }
         }
@@ -337,7 +351,7 @@ impl Attempt<'_> {
     }
 
     fn warn_of_finished(&self, id: &str, name: &str) {
-        if self.image.is_held(id) {
+        if self.memory.is_held(id) {
             return;
         }
         self.context.warn(&format!(
@@ -348,9 +362,8 @@ impl Attempt<'_> {
         ));
     }
 
-    async fn send(&self, request: &CreateImageRequest, token: &str) -> Result<Answer, Failure> {
-        let request = CreateImageRequest { client_token: Some(token.to_owned()), ..request.clone() };
-        let call = self.client.api.create_image(&request, self.context.deadline());
+    async fn send(&self, name: Option<&str>, token: &str) -> Result<Answer, Failure> {
+        let call = self.making.send(self.client, name, token, self.context.deadline());
         let interrupted = async {
             self.context.cancelled().await;
             tokio::time::sleep(LAST_WORD).await;
@@ -358,15 +371,15 @@ impl Attempt<'_> {
         let answer = tokio::select! {
             answer = call => answer,
             () = interrupted => {
-                return Err(Failure::Cancelled(
-                    "interrupted while CreateImage was under way, so the image may or may not have been made; \
-                     the next `pulumi up` of this program finds out and makes no second one"
-                        .to_owned(),
-                ));
+                return Err(Failure::Cancelled(format!(
+                    "interrupted while {} was under way, so the image may or may not have been made; the next `pulumi up` of \
+                     this program finds out and makes no second one",
+                    M::ACTION
+                )));
             }
         };
         match answer {
-            Ok(response) => Ok(Answer::Id(response.image_id)),
+            Ok(id) => Ok(Answer::Id(id)),
             Err(error) if error.code() == Some(NAME_TAKEN) => Ok(Answer::NameTaken(error)),
             Err(error) if error.code().is_some_and(|code| TOKEN_OF_ANOTHER_REQUEST.contains(&code)) => {
                 Err(Failure::Refused(format!(
@@ -385,9 +398,9 @@ impl Attempt<'_> {
         loop {
             wait.pause_within(patience).await?;
             if wait.elapsed() >= patience {
-                return describe(self.client, self.context, id).await;
+                return self.client.looks.describe(self.context, id).await;
             }
-            if let Some(seen) = glance(self.client, self.context, id).await? {
+            if let Some(seen) = self.client.looks.glance(self.context, id).await? {
                 return Ok(Some(seen));
             }
         }
@@ -400,65 +413,7 @@ impl Attempt<'_> {
             unfinished: Some(unfinished.name.clone()),
             ..Kept::default()
         };
-        let state = unseen_state(self.args, self.client.api.region(), kept);
-        in_state(id, &state, late_attributes(self.args, true), failure)
-    }
-}
-
-/// What to do about a name that somebody has.
-pub(crate) fn name_taken(context: &Context, name: &str, owner: Option<&str>) -> String {
-    match owner {
-        Some(id) => format!(
-            "imageName: image {id} has the name {name:?} already, and names are unique in an account and region. If the stack \
-             holds that image (--replace), set the resource option deleteBeforeReplace, or give another imageName. If it does \
-             not, give another imageName or leave it out, delete that image, or take it into the stack: {}",
-            import(context, id)
-        ),
-        None => format!("imageName: the name {name:?} is taken; give another one, or leave it out"),
-    }
-}
-
-/// What takes an image into the stack. An entry that a broken-off replacement has left must go first.
-fn import(context: &Context, id: &str) -> String {
-    format!(
-        "pulumi import {} {} {id} (if that says that the resource exists already: pulumi state delete '{}' first)",
-        <Image as pulumi::Resource<Client>>::TOKEN,
-        context.name(),
-        context.urn()
-    )
-}
-
-fn request_of(args: &ImageArgs) -> CreateImageRequest {
-    CreateImageRequest {
-        client_token: None,
-        instance_id: known(&args.instance_id).cloned(),
-        snapshot_id: known(&args.snapshot_id).cloned(),
-        disk_device_mappings: known(&args.disk_device_mappings)
-            .into_iter()
-            .flatten()
-            .filter_map(Input::known)
-            .map(|mapping| DiskDeviceMapping {
-                device: known(&mapping.device).cloned(),
-                disk_type: known(&mapping.disk_type).cloned(),
-                size: known(&mapping.size).copied(),
-                snapshot_id: known(&mapping.snapshot_id).cloned(),
-            })
-            .collect(),
-        image_name: known(&args.image_name).cloned(),
-        image_family: known(&args.image_family).cloned(),
-        image_version: known(&args.image_version).cloned(),
-        description: known(&args.description).cloned(),
-        architecture: known(&args.architecture).cloned(),
-        platform: known(&args.platform).cloned(),
-        boot_mode: known(&args.boot_mode).cloned(),
-        features_imds_support: known(&args.features)
-            .and_then(|features| known(&features.imds_support).cloned()),
-        detection_strategy: known(&args.detection_strategy).cloned(),
-        resource_group_id: known(&args.resource_group_id).cloned(),
-        tags: known(&args.tags)
-            .into_iter()
-            .flatten()
-            .filter_map(|(key, value)| value.known().map(|value| Tag::new(key, value)))
-            .collect(),
+        let entry = Entry::unseen(self.args, self.client.api.region(), kept);
+        in_state(id, &entry, late_properties(self.args, true), failure)
     }
 }

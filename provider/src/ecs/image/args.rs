@@ -1,0 +1,331 @@
+//! What a program says of an image, with the users' documentation, and what the shared steps need to know of it.
+
+use std::collections::BTreeMap;
+
+use aliyun::ecs::Image as Described;
+use pulumi::{Input, known};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ecs::images::attributes::Attributes;
+use crate::ecs::images::inputs::{Inputs, Options};
+
+/// What a program says of an image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ImageArgs {
+    /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+    /// snapshot becomes the system disk. A change replaces the image.
+    #[schemars(extend("enum" = ["i386", "x86_64", "arm64"], "default" = "x86_64", "x-replace" = true))]
+    pub(crate) architecture: Option<Input<String>>,
+
+    /// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
+    /// instances use the image. Once set it cannot be cleared, only changed.
+    #[schemars(extend("enum" = ["BIOS", "UEFI", "UEFI-Preferred"], "x-always-reported" = true))]
+    pub(crate) boot_mode: Option<Input<String>>,
+
+    /// Whether deleting the image also deletes the snapshots that its disk device mappings name. Takes effect at deletion
+    /// only; snapshots that could not be deleted are reported. Default: `false`.
+    #[schemars(extend("x-unreported" = true))]
+    pub(crate) delete_auto_snapshot: Option<Input<bool>>,
+
+    /// What the image is for, in 2 to 256 characters that do not start with `http://` or `https://`.
+    #[schemars(length(min = 2, max = 256))]
+    pub(crate) description: Option<Input<String>>,
+
+    /// Checks the new image against the cloud's requirements: `Standard`. Takes effect at creation only, so a later
+    /// change is recorded and does nothing. Without it there is no check.
+    #[schemars(extend("enum" = ["Standard"], "x-unreported" = true))]
+    pub(crate) detection_strategy: Option<Input<String>>,
+
+    /// The disks of the image, 1 to 17 of them, at most one of which is the system disk: one of the three sources of an
+    /// image, beside `instanceId` and `snapshotId`. A change replaces the image.
+    #[schemars(length(min = 1, max = 17), extend("x-replace" = true, "x-always-reported" = true))]
+    pub(crate) disk_device_mappings: Option<Input<Vec<Input<ImageDiskDeviceMapping>>>>,
+
+    /// What instances made from the image can do.
+    #[schemars(extend("x-always-reported" = true))]
+    pub(crate) features: Option<Input<ImageFeatures>>,
+
+    /// Deletes the image also while instances use it. Takes effect at deletion only. Default: `false`.
+    #[schemars(extend("x-unreported" = true))]
+    pub(crate) force: Option<Input<bool>>,
+
+    /// The image family that the image belongs to: 2 to 128 characters, the first a letter, the others letters, digits,
+    /// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
+    #[schemars(length(min = 2, max = 128))]
+    pub(crate) image_family: Option<Input<String>>,
+
+    /// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
+    /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+    /// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
+    #[schemars(length(min = 2, max = 128), extend("x-always-reported" = true))]
+    pub(crate) image_name: Option<Input<String>>,
+
+    /// The version of the image, 1 to 40 characters. A change replaces the image.
+    #[schemars(length(min = 1, max = 40), extend("x-replace" = true))]
+    pub(crate) image_version: Option<Input<String>>,
+
+    /// The instance whose disks become the image; it must be running or stopped. One of the three sources of an image,
+    /// beside `snapshotId` and `diskDeviceMappings`. A change replaces the image.
+    #[schemars(length(min = 1), extend("x-replace" = true, "x-unreported" = true))]
+    pub(crate) instance_id: Option<Input<String>>,
+
+    /// How the operating system is licensed: `Auto`, `Aliyun` or `BYOL`. Once set it cannot be cleared, only changed.
+    #[schemars(extend("enum" = ["Auto", "Aliyun", "BYOL"]))]
+    pub(crate) license_type: Option<Input<String>>,
+
+    /// The old name of `imageName`.
+    #[schemars(extend(
+        "x-alias-of" = "imageName",
+        "x-deprecated" = "Field `name` has been deprecated since version 1.69.0 of the Terraform provider. Use `imageName` instead.",
+        "x-always-reported" = true
+    ))]
+    pub(crate) name: Option<Input<String>>,
+
+    /// The operating system's distribution. Known today: `Aliyun`, `Anolis`, `CentOS`, `Ubuntu`, `CoreOS`, `SUSE`,
+    /// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
+    /// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
+    /// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
+    /// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+    #[schemars(extend(
+        "x-known-values" = [
+            "Aliyun", "Anolis", "CentOS", "Ubuntu", "CoreOS", "SUSE", "Debian", "OpenSUSE", "FreeBSD", "RedHat", "Kylin",
+            "UOS", "Fedora", "Fedora CoreOS", "CentOS Stream", "AlmaLinux", "Rocky Linux", "Gentoo", "Customized Linux",
+            "Others Linux", "Windows Server 2022", "Windows Server 2019", "Windows Server 2016", "Windows Server 2012",
+            "Windows Server 2008", "Windows Server 2003", "Other Windows"
+        ],
+        "x-replace" = true,
+        "x-always-reported" = true
+    ))]
+    #[schemars(length(min = 1))]
+    pub(crate) platform: Option<Input<String>>,
+
+    /// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
+    #[schemars(length(min = 1), extend("x-always-reported" = true))]
+    pub(crate) resource_group_id: Option<Input<String>>,
+
+    /// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
+    /// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
+    #[schemars(length(min = 1), extend("x-replace" = true, "x-unreported" = true))]
+    pub(crate) snapshot_id: Option<Input<String>>,
+
+    /// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
+    /// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
+    #[schemars(extend("maxProperties" = 20, "x-scalars-as-text" = true))]
+    pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
+
+    /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
+    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) filled_in: Option<Vec<String>>,
+}
+
+/// One disk of an image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-token" = "alicloud:ecs/ImageDiskDeviceMapping:ImageDiskDeviceMapping"))]
+pub(crate) struct ImageDiskDeviceMapping {
+    /// The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
+    pub(crate) device: Option<Input<String>>,
+
+    /// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+    /// disk.
+    #[schemars(extend("enum" = ["system", "data"]))]
+    pub(crate) disk_type: Option<Input<String>>,
+
+    /// The disk's format, reported by the cloud.
+    #[schemars(extend("x-output-only" = true))]
+    pub(crate) format: Option<Input<String>>,
+
+    /// The OSS bucket from which the disk was imported, reported by the cloud.
+    #[schemars(extend("x-output-only" = true))]
+    pub(crate) import_oss_bucket: Option<Input<String>>,
+
+    /// The OSS object from which the disk was imported, reported by the cloud.
+    #[schemars(extend("x-output-only" = true))]
+    pub(crate) import_oss_object: Option<Input<String>>,
+
+    /// How much of the disk has been copied, such as `45%`, reported by the cloud.
+    #[schemars(extend("x-output-only" = true))]
+    pub(crate) progress: Option<Input<String>>,
+
+    /// How long copying the disk will still take, in seconds, reported by the cloud.
+    #[schemars(extend("x-output-only" = true))]
+    pub(crate) remain_time: Option<Input<i64>>,
+
+    /// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+    #[schemars(range(min = 5, max = 32768))]
+    pub(crate) size: Option<Input<i64>>,
+
+    /// The snapshot that the disk is made from. A data disk without one is blank.
+    #[schemars(extend("x-absence-says" = true))]
+    pub(crate) snapshot_id: Option<Input<String>>,
+}
+
+/// What instances made from an image can do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-token" = "alicloud:ecs/ImageFeatures:ImageFeatures"))]
+pub(crate) struct ImageFeatures {
+    /// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+    /// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+    #[schemars(extend("enum" = ["v1", "v2"]))]
+    pub(crate) imds_support: Option<Input<String>>,
+
+    /// Whether instances can use NVMe disks: `supported` or `unsupported`.
+    #[schemars(extend("enum" = ["supported", "unsupported"]))]
+    pub(crate) nvme_support: Option<Input<String>>,
+}
+
+impl ImageArgs {
+    /// The attributes; `unknown` stands for those that are given and not known yet.
+    pub(crate) fn attributes_with(&self, unknown: Option<&str>) -> Attributes {
+        let text = |value: &Option<Input<String>>| match value {
+            Some(Input::Known(text)) => Some(text.clone()),
+            Some(Input::Unknown) => unknown.map(str::to_owned),
+            None => None,
+        };
+        let feature = |of: fn(&ImageFeatures) -> &Option<Input<String>>| match &self.features {
+            Some(Input::Known(features)) => text(of(features)),
+            Some(Input::Unknown) => unknown.map(str::to_owned),
+            None => None,
+        };
+        Attributes {
+            name: text(&self.image_name),
+            family: text(&self.image_family),
+            description: text(&self.description),
+            boot_mode: text(&self.boot_mode),
+            license_type: text(&self.license_type),
+            imds: feature(|features| &features.imds_support),
+            nvme: feature(|features| &features.nvme_support),
+            resource_group: text(&self.resource_group_id),
+            tags: known(&self.tags).map(|tags| {
+                tags.iter().filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect()
+            }),
+        }
+    }
+}
+
+impl Inputs for ImageArgs {
+    const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport"];
+
+    fn attributes(&self) -> Attributes {
+        self.attributes_with(None)
+    }
+
+    fn set_attributes(&mut self, attributes: Attributes) {
+        let Attributes {
+            name,
+            family,
+            description,
+            boot_mode,
+            license_type,
+            imds,
+            nvme,
+            resource_group,
+            tags,
+        } = attributes;
+        let text = |value: Option<String>| value.map(Input::Known);
+        let has_features = imds.is_some() || nvme.is_some() || matches!(self.features, Some(Input::Known(_)));
+        self.image_name = text(name);
+        self.image_family = text(family);
+        self.description = text(description);
+        self.boot_mode = text(boot_mode);
+        self.license_type = text(license_type);
+        self.features = has_features
+            .then(|| Input::Known(ImageFeatures { imds_support: text(imds), nvme_support: text(nvme) }));
+        self.resource_group_id = text(resource_group);
+        self.tags = tags.map(|tags| {
+            Input::Known(tags.into_iter().map(|(key, value)| (key, Input::Known(value))).collect())
+        });
+    }
+
+    fn is_filled_in(&self, property: &str) -> bool {
+        self.filled_in.iter().flatten().any(|name| name == property)
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            force: known(&self.force).copied(),
+            delete_auto_snapshot: known(&self.delete_auto_snapshot).copied(),
+        }
+    }
+
+    fn sources(&self) -> Vec<String> {
+        self.snapshots().into_iter().chain(known(&self.snapshot_id).cloned()).collect()
+    }
+
+    fn snapshots(&self) -> Vec<String> {
+        let mappings = known(&self.disk_device_mappings).into_iter().flatten().filter_map(Input::known);
+        mappings.filter_map(|mapping| known(&mapping.snapshot_id)).cloned().collect()
+    }
+
+    fn record(&mut self, given: &Self) {
+        self.delete_auto_snapshot = given.delete_auto_snapshot.clone();
+        self.detection_strategy = given.detection_strategy.clone();
+        self.force = given.force.clone();
+    }
+
+    fn reported(seen: &Described, given: &Self) -> Self {
+        let text = |value: &Option<String>| value.clone().map(Input::Known);
+        let mappings = seen.disk_device_mappings.iter().map(|mapping| {
+            Input::Known(ImageDiskDeviceMapping {
+                device: text(&mapping.device),
+                disk_type: text(&mapping.disk_type),
+                format: text(&mapping.format),
+                import_oss_bucket: text(&mapping.import_oss_bucket),
+                import_oss_object: text(&mapping.import_oss_object),
+                progress: text(&mapping.progress),
+                remain_time: mapping.remain_time.map(Input::Known),
+                size: mapping.size.map(Input::Known),
+                snapshot_id: text(&mapping.snapshot_id),
+            })
+        });
+        let mut reported = ImageArgs {
+            architecture: text(&seen.architecture),
+            disk_device_mappings: Some(Input::Known(mappings.collect())),
+            features: seen.features.as_ref().map(|_| Input::Known(ImageFeatures::default())),
+            image_version: text(&seen.image_version),
+            instance_id: given.instance_id.clone(),
+            platform: text(&seen.platform),
+            snapshot_id: given.snapshot_id.clone(),
+            ..ImageArgs::default()
+        };
+        reported.record(given);
+        reported.set_attributes(Attributes::seen(seen));
+        reported
+    }
+
+    fn of_unseen(&self) -> Self {
+        ImageArgs { filled_in: None, ..self.clone() }
+    }
+
+    fn imported(reported: &Self) -> Self {
+        let given = |value: &Option<Input<String>>| {
+            value.clone().filter(|value| value.known().is_some_and(|text| !text.is_empty()))
+        };
+        let mappings = known(&reported.disk_device_mappings).map(|mappings| {
+            let inputs = mappings.iter().filter_map(Input::known).map(|mapping| {
+                Input::Known(ImageDiskDeviceMapping {
+                    device: given(&mapping.device),
+                    disk_type: given(&mapping.disk_type),
+                    size: mapping.size.clone(),
+                    snapshot_id: given(&mapping.snapshot_id),
+                    ..ImageDiskDeviceMapping::default()
+                })
+            });
+            Input::Known(inputs.collect())
+        });
+        let mut imported = ImageArgs {
+            architecture: given(&reported.architecture),
+            disk_device_mappings: mappings,
+            features: reported.features.clone(),
+            image_version: given(&reported.image_version),
+            platform: given(&reported.platform),
+            ..ImageArgs::default()
+        };
+        imported.set_attributes(reported.attributes().imported());
+        imported
+    }
+}

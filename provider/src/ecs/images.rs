@@ -1,0 +1,18 @@
+//! What resources that are images share, however an image is made: it knows no resource's own types.
+
+pub(crate) mod account;
+pub(crate) mod attributes;
+pub(crate) mod change;
+pub(crate) mod claim;
+pub(crate) mod delete;
+pub(crate) mod entry;
+pub(crate) mod inputs;
+pub(crate) mod looks;
+pub(crate) mod memory;
+pub(crate) mod names;
+pub(crate) mod partial;
+pub(crate) mod tags;
+pub(crate) mod taken;
+pub(crate) mod unfinished;
+pub(crate) mod verbs;
+pub(crate) mod wait;

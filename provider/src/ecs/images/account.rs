@@ -1,0 +1,90 @@
+//! The images that the account had when this process made its first one.
+//!
+//! What an earlier process left behind, and who has a name already, is asked for once, and not for each image: a hundred
+//! creates would be a hundred calls. The list may be out of date, so nothing that it says of an image counts before a look
+//! at that image has confirmed it. A name that is taken meanwhile is refused by the cloud when it is given.
+
+use std::sync::Arc;
+
+use aliyun::ecs::{DescribeImagesRequest, Status};
+use pulumi::{Context, Failure};
+use tokio::sync::OnceCell;
+
+use crate::failure;
+
+/// The most that one page holds.
+const PAGE: u32 = 100;
+/// A cloud that never comes to a last page is not followed for ever.
+const MOST_PAGES: u32 = 1_000;
+
+/// An image of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// The account's images in one region. Clones share the list.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    api: aliyun::Client,
+    listed: Arc<OnceCell<Vec<Owned>>>,
+}
+
+impl Account {
+    /// Asks through `api`.
+    pub(crate) fn new(api: aliyun::Client) -> Account {
+        Account { api, listed: Arc::default() }
+    }
+
+    /// The images that there were when this was first asked.
+    ///
+    /// # Errors
+    /// What the cloud answers instead. Nothing is made by somebody who cannot look.
+    pub(crate) async fn images(&self, context: &Context) -> Result<&[Owned], Failure> {
+        let images = self.listed.get_or_try_init(|| self.read(context, None));
+        Ok(context.unless_cancelled(images).await??)
+    }
+
+    /// The image that has a name now.
+    ///
+    /// # Errors
+    /// What the cloud answers instead.
+    pub(crate) async fn owner_of(&self, context: &Context, name: &str) -> Result<Option<Owned>, Failure> {
+        let found = self.read(context, Some(name)).await?;
+        Ok(found.into_iter().find(|image| image.name == name))
+    }
+
+    /// The images whose name contains `part`, but for those of other accounts that are shared with this one.
+    async fn read(&self, context: &Context, part: Option<&str>) -> Result<Vec<Owned>, Failure> {
+        let (mut images, mut count) = (Vec::new(), 0);
+        for page in 1..=MOST_PAGES {
+            let query = DescribeImagesRequest {
+                image_name: part.map(ToOwned::to_owned),
+                image_owner_alias: Some("self".to_owned()),
+                status: Status::Every,
+                page_number: Some(page),
+                page_size: Some(PAGE),
+                ..DescribeImagesRequest::default()
+            };
+            let call = self.api.describe_images(&query, context.deadline());
+            let answer = context.unless_cancelled(call).await?.map_err(failure::cloud)?;
+            let found = answer.images;
+            count += found.len();
+            // A page may be shorter than was asked for.
+            let is_last = match answer.total_count.and_then(|total| usize::try_from(total).ok()) {
+                Some(total) => count >= total || found.is_empty(),
+                None => found.len() < PAGE as usize,
+            };
+            images.extend(found.into_iter().filter_map(|image| {
+                let owner = image.image_owner_alias.as_deref();
+                let own = owner.is_none_or(|owner| owner == "self");
+                Some(Owned { id: image.image_id?, name: image.image_name? }).filter(|_| own)
+            }));
+            if is_last {
+                break;
+            }
+        }
+        Ok(images)
+    }
+}

@@ -1,0 +1,306 @@
+//! What can be changed of an image that exists: one table, by which create, update, refresh, Check, Diff and the question
+//! whether a change is in effect all go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aliyun::ecs::{Image as Described, ModifyImageAttributeRequest};
+use pulumi::Failure;
+
+use crate::ecs::images::tags;
+
+/// The license type that any other one satisfies.
+pub(crate) const ANY_LICENSE: &str = "Auto";
+/// The property that holds the tags, the one attribute that is no text.
+pub(crate) const TAGS: &str = "tags";
+/// The property that the last call of a create sets.
+pub(crate) const NAME: &str = "imageName";
+
+/// The attributes of an image, as a program wants them, a state holds them or the cloud reports them. `None` is said by
+/// nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) name: Option<String>,
+    pub(crate) family: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) boot_mode: Option<String>,
+    pub(crate) license_type: Option<String>,
+    pub(crate) imds: Option<String>,
+    pub(crate) nvme: Option<String>,
+    pub(crate) resource_group: Option<String>,
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+}
+
+/// The call that sets an attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Call {
+    /// ModifyImageAttribute, in this field.
+    Modify(fn(&mut ModifyImageAttributeRequest) -> &mut Option<String>),
+    /// JoinResourceGroup.
+    Join,
+}
+
+/// One attribute that is a text.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    /// The property's path in the inputs.
+    pub(crate) property: &'static str,
+    /// Where it stands.
+    pub(crate) of: fn(&Attributes) -> &Option<String>,
+    /// Where it stands, to be changed.
+    of_mut: fn(&mut Attributes) -> &mut Option<String>,
+    /// Which call sets it.
+    pub(crate) call: Call,
+    /// Whether an empty text clears it in the cloud, so that a program that leaves it out asks for that. Of the others the
+    /// image keeps what it has.
+    pub(crate) clears: bool,
+    /// Whether the cloud may say nothing of it: before it has been set, or on a stack that does not know it.
+    may_be_silent: bool,
+    /// What a program says that is content with whatever the cloud makes of it.
+    any: Option<&'static str>,
+    /// Whether the cloud reports it just as it was sent.
+    echoes: bool,
+}
+
+/// Every attribute that is a text. Tags are the one that is not.
+pub(crate) const ATTRIBUTES: [Attribute; 8] = [
+    Attribute {
+        property: NAME,
+        of: |attributes| &attributes.name,
+        of_mut: |attributes| &mut attributes.name,
+        call: Call::Modify(|request| &mut request.image_name),
+        clears: false,
+        may_be_silent: false,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "imageFamily",
+        of: |attributes| &attributes.family,
+        of_mut: |attributes| &mut attributes.family,
+        call: Call::Modify(|request| &mut request.image_family),
+        clears: true,
+        may_be_silent: true,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "description",
+        of: |attributes| &attributes.description,
+        of_mut: |attributes| &mut attributes.description,
+        call: Call::Modify(|request| &mut request.description),
+        clears: true,
+        may_be_silent: false,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "bootMode",
+        of: |attributes| &attributes.boot_mode,
+        of_mut: |attributes| &mut attributes.boot_mode,
+        call: Call::Modify(|request| &mut request.boot_mode),
+        clears: false,
+        may_be_silent: true,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "licenseType",
+        of: |attributes| &attributes.license_type,
+        of_mut: |attributes| &mut attributes.license_type,
+        call: Call::Modify(|request| &mut request.license_type),
+        clears: false,
+        may_be_silent: true,
+        any: Some(ANY_LICENSE),
+        echoes: false,
+    },
+    Attribute {
+        property: "features.imdsSupport",
+        of: |attributes| &attributes.imds,
+        of_mut: |attributes| &mut attributes.imds,
+        call: Call::Modify(|request| &mut request.features_imds_support),
+        clears: false,
+        may_be_silent: true,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "features.nvmeSupport",
+        of: |attributes| &attributes.nvme,
+        of_mut: |attributes| &mut attributes.nvme,
+        call: Call::Modify(|request| &mut request.features_nvme_support),
+        clears: false,
+        may_be_silent: true,
+        any: None,
+        echoes: true,
+    },
+    Attribute {
+        property: "resourceGroupId",
+        of: |attributes| &attributes.resource_group,
+        of_mut: |attributes| &mut attributes.resource_group,
+        call: Call::Join,
+        clears: false,
+        may_be_silent: false,
+        any: None,
+        echoes: true,
+    },
+];
+
+/// What the cloud reports of a property, compared with what the program says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The same.
+    Shown,
+    /// Something else.
+    Missing,
+    /// Nothing at all: a property may be reported only once it has been set, or never.
+    Silent,
+}
+
+impl Attribute {
+    /// The property of the inputs in which the attribute is, and by which the engine's differences go.
+    pub(crate) fn top(&self) -> &'static str {
+        self.property.split('.').next().unwrap_or(self.property)
+    }
+
+    /// Whether it is one of several in its property, so that a difference in the property may be another's.
+    fn is_nested(&self) -> bool {
+        self.property.contains('.')
+    }
+
+    /// Whether the program asks for a certain value.
+    pub(crate) fn is_asked_for(&self, wanted: &Attributes) -> bool {
+        (self.of)(wanted).as_deref().is_some_and(|wanted| self.any != Some(wanted))
+    }
+
+    /// What brings the attribute to what the program wants, if its property is known to differ; `None` if nothing is to be
+    /// sent. `doubtful` says that an earlier call may have set what `now` does not show.
+    pub(crate) fn to_send(&self, wanted: &Attributes, now: &Attributes, doubtful: bool) -> Option<String> {
+        match ((self.of)(wanted), (self.of)(now)) {
+            (Some(wanted), now) => {
+                let differs = !self.is_nested() || doubtful || now.as_ref() != Some(wanted);
+                differs.then(|| wanted.clone())
+            }
+            (None, now) => {
+                let something = doubtful || now.as_ref().is_some_and(|now| !now.is_empty());
+                (self.clears && something).then(String::new)
+            }
+        }
+    }
+
+    /// How the cloud shows what the program wants.
+    pub(crate) fn effect(&self, wanted: &Attributes, now: &Attributes) -> Effect {
+        match ((self.of)(wanted), (self.of)(now)) {
+            (_, None) if self.may_be_silent => Effect::Silent,
+            (Some(wanted), _) if self.any == Some(wanted) => Effect::Shown,
+            (Some(wanted), Some(now)) if wanted == now => Effect::Shown,
+            (Some(wanted), None) if wanted.is_empty() => Effect::Shown,
+            (Some(_), _) => Effect::Missing,
+            (None, Some(now)) if self.clears && !now.is_empty() => Effect::Missing,
+            (None, _) => Effect::Shown,
+        }
+    }
+
+    /// Notes in `now` what the cloud will report, if that is known without a look; otherwise `None`.
+    pub(crate) fn foretell(&self, wanted: &Attributes, now: &mut Attributes) -> Option<()> {
+        let now = (self.of_mut)(now);
+        match (self.of)(wanted) {
+            _ if !self.echoes => None,
+            Some(wanted) => {
+                now.as_mut()?.clone_from(wanted);
+                Some(())
+            }
+            // Whether a cleared text is reported as empty or not at all differs.
+            None => (!self.clears).then_some(()),
+        }
+    }
+
+    /// The attribute of inputs that a refresh brings up to date: what is gone in the cloud stays as an empty text, so that
+    /// the program's wish for it is remembered.
+    fn refreshed(&self, given: &str, now: Option<&String>) -> String {
+        match now {
+            _ if self.any == Some(given) => given.to_owned(),
+            None if self.clears && !self.may_be_silent => String::new(),
+            Some(now) if self.clears || !now.is_empty() => now.clone(),
+            None | Some(_) => given.to_owned(),
+        }
+    }
+}
+
+impl Attributes {
+    /// Of an image as DescribeImages shows it, without the tags that are the cloud's own.
+    pub(crate) fn seen(seen: &Described) -> Attributes {
+        let feature = |of: fn(&aliyun::ecs::ImageFeatures) -> &Option<String>| {
+            seen.features.as_ref().and_then(|features| of(features).clone())
+        };
+        Attributes {
+            name: seen.image_name.clone(),
+            family: seen.image_family.clone(),
+            description: seen.description.clone(),
+            boot_mode: seen.boot_mode.clone(),
+            license_type: seen.license_type.clone(),
+            imds: feature(|features| &features.imds_support),
+            nvme: feature(|features| &features.nvme_support),
+            resource_group: seen.resource_group_id.clone(),
+            tags: Some(tags::of_program(&seen.tags)),
+        }
+    }
+
+    /// How the cloud shows all of a property. `given` are the keys of the tags that the program has given so far.
+    pub(crate) fn effect(&self, property: &str, now: &Attributes, given: &BTreeSet<String>) -> Effect {
+        if property == TAGS {
+            let shown = tags::are_shown(self.tags.as_ref(), now.tags.as_ref(), given);
+            return if shown { Effect::Shown } else { Effect::Missing };
+        }
+        let effects: Vec<Effect> = ATTRIBUTES
+            .iter()
+            .filter(|attribute| attribute.top() == property)
+            .filter(|attribute| !attribute.is_nested() || (attribute.of)(self).is_some())
+            .map(|attribute| attribute.effect(self, now))
+            .collect();
+        [Effect::Missing, Effect::Silent]
+            .into_iter()
+            .find(|effect| effects.contains(effect))
+            .unwrap_or(Effect::Shown)
+    }
+
+    /// The attributes of inputs after a refresh. What the program does not give is not invented.
+    pub(crate) fn refreshed(&self, now: &Attributes) -> Attributes {
+        let mut refreshed = Attributes {
+            tags: self.tags.as_ref().map(|_| now.tags.clone().unwrap_or_default()),
+            ..Attributes::default()
+        };
+        for attribute in &ATTRIBUTES {
+            let given = (attribute.of)(self).as_ref();
+            *(attribute.of_mut)(&mut refreshed) =
+                given.map(|given| attribute.refreshed(given, (attribute.of)(now).as_ref()));
+        }
+        refreshed
+    }
+
+    /// The attributes of inputs that an import writes: only what a program may say.
+    pub(crate) fn imported(&self) -> Attributes {
+        let mut imported =
+            Attributes { tags: self.tags.clone().filter(|tags| !tags.is_empty()), ..Attributes::default() };
+        for attribute in &ATTRIBUTES {
+            *(attribute.of_mut)(&mut imported) = (attribute.of)(self).clone().filter(|text| !text.is_empty());
+        }
+        imported
+    }
+}
+
+/// What is wrong with going back to an older access mode of the metadata service.
+pub(crate) const OLDER_IMDS: &str =
+    "the cloud refuses to go from \"v2\" back to \"v1\"; keep \"v2\", or replace the image";
+
+/// The cloud never goes back from `v2` to `v1`, whoever has set it.
+pub(crate) fn goes_back_in_imds(now: &Attributes, wanted: &Attributes) -> bool {
+    (now.imds.as_deref(), wanted.imds.as_deref()) == (Some("v2"), Some("v1"))
+}
+
+/// As [`goes_back_in_imds`], as a failure.
+pub(crate) fn refuse_older_imds(now: &Attributes, wanted: &Attributes) -> Result<(), Failure> {
+    match goes_back_in_imds(now, wanted) {
+        true => Err(Failure::Refused(format!("features.imdsSupport: {OLDER_IMDS}"))),
+        false => Ok(()),
+    }
+}

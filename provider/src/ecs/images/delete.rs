@@ -1,0 +1,213 @@
+//! Deleting an image, and with it the snapshots that it names.
+
+use std::time::Duration;
+
+use aliyun::ErrorKind;
+use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status};
+use pulumi::{Context, Failure};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::ecs::images::entry::Entry;
+use crate::ecs::images::inputs::Inputs;
+use crate::ecs::images::wait::wait_until_gone;
+use crate::failure;
+
+/// For how long a snapshot is taken to be still in use by the image that has just been deleted.
+const STILL_IN_USE: Duration = Duration::from_secs(5);
+
+/// An image that is to go, and what of it goes with it.
+#[derive(Debug)]
+pub(crate) struct Deletion<'a> {
+    pub(crate) id: &'a str,
+    /// The region that the state names.
+    pub(crate) region: Option<&'a str>,
+    /// Whether it goes even if instances use it.
+    pub(crate) force: bool,
+    /// The snapshots of its disks, if they go with it.
+    pub(crate) snapshots: Option<Snapshots>,
+}
+
+/// The snapshots of an image's disks.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    /// Those that the state knows.
+    recorded: Vec<String>,
+    /// Whether those are all: the state of an image that was not finished knows none, and older providers do not record those
+    /// of an instance.
+    complete: bool,
+    /// Those that stay.
+    spared: Vec<String>,
+}
+
+impl<'a> Deletion<'a> {
+    /// Of an image that the state holds, as `args` or else the state say.
+    pub(crate) fn of<A: Inputs>(id: &'a str, entry: &'a Entry<A>, args: &A) -> Self {
+        let options = entry.args.options().or(args.options());
+        let recorded = entry.args.snapshots();
+        let complete = entry.report.is_settled() && !recorded.is_empty();
+        let snapshots = Snapshots { recorded, complete, spared: Vec::new() };
+        Deletion {
+            id,
+            region: entry.report.region_id.as_deref(),
+            force: options.force.unwrap_or(false),
+            snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
+        }
+    }
+
+    /// The same, but the snapshots that the program names as the image's source stay: an image that could not be made is made
+    /// of them again.
+    #[must_use]
+    pub(crate) fn sparing_sources<A: Inputs>(mut self, args: &A) -> Self {
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.spared = args.sources();
+        }
+        self
+    }
+
+    /// Deletes the image, waits until it is gone, then deletes its snapshots.
+    ///
+    /// # Errors
+    /// If the image or a snapshot stays.
+    pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
+        let id = self.id;
+        let snapshots = self.snapshots(client, context).await?;
+        let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
+        let call = client.api.delete_image(&request, context.deadline());
+        match context.unless_cancelled(call).await? {
+            Ok(_) => wait_until_gone(client, context, id).await?,
+            Err(error) if error.is_not_found() => client.prove_absence(id, self.region)?,
+            Err(error) => return Err(refused_deletion(id, error)),
+        }
+        delete_snapshots(client, context, id, snapshots).await
+    }
+
+    /// The snapshots to delete: those that the state knows, and those that the image itself tells while it is there.
+    async fn snapshots(&self, client: &Client, context: &Context) -> Result<Vec<String>, Failure> {
+        let Some(Snapshots { recorded, complete, spared }) = &self.snapshots else { return Ok(Vec::new()) };
+        let mut snapshots = recorded.clone();
+        if !complete {
+            match client.looks.describe(context, self.id).await? {
+                Some(seen) => {
+                    let disks = seen.disk_device_mappings.into_iter();
+                    snapshots.extend(disks.filter_map(|disk| disk.snapshot_id));
+                }
+                None if snapshots.is_empty() => context.warn(&format!(
+                    "image {} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes \
+                     none",
+                    self.id
+                )),
+                None => {}
+            }
+        }
+        snapshots.retain(|snapshot| !spared.contains(snapshot));
+        Ok(without_repeats(snapshots))
+    }
+}
+
+/// Whether an image that the state calls unfinished may have been finished under another entry, as it bears another name:
+/// `pulumi up --replace` of an image whose create was late takes that image up again, and the entry before then has no image
+/// any more. `own_name` is a name that no other entry can give.
+pub(crate) async fn was_taken_up(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    unfinished: Option<&str>,
+    own_name: Option<&str>,
+) -> Result<bool, Failure> {
+    let Some(unfinished) = unfinished else { return Ok(false) };
+    let Some(seen) = client.looks.describe(context, id).await? else { return Ok(false) };
+    let name = seen.image_name.unwrap_or_default();
+    Ok(name != unfinished && own_name != Some(&name))
+}
+
+fn without_repeats(snapshots: Vec<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for snapshot in snapshots.into_iter().filter(|snapshot| !snapshot.is_empty()) {
+        if !found.contains(&snapshot) {
+            found.push(snapshot);
+        }
+    }
+    found
+}
+
+fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
+    let advice = match error.code() {
+        Some("ImageUsingByInstance") => {
+            "set force: true and run `pulumi up` before deleting, to delete it all the same"
+        }
+        Some("ImageUseShared") => "stop sharing it with other accounts first",
+        Some("OperationDenied.ImageCopying") => "wait until copying has ended, or cancel it",
+        Some("ImageIsPublic") => "withdraw it from the community images first",
+        _ => return failure::cloud(error),
+    };
+    let text = failure::text(&error);
+    Failure::Refused(format!("{text}\nimage {id}: {advice}"))
+}
+
+/// The snapshots cannot go before their image. One that is gone already is as wanted, and one from which another image is
+/// made is that image's.
+async fn delete_snapshots(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    snapshots: Vec<String>,
+) -> Result<(), Failure> {
+    let mut failed = Vec::new();
+    for snapshot in snapshots {
+        context.status(&format!("image {id}: deleting snapshot {snapshot}"));
+        let request = DeleteSnapshotRequest { snapshot_id: snapshot.clone(), force: Some(true) };
+        let soon = (Instant::now() + STILL_IN_USE).min(context.deadline());
+        let mut outcome =
+            context.unless_cancelled(client.api.delete_snapshot(&request, soon)).await?.map(drop);
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
+            let user = match image_made_from(client, context, &snapshot, id).await {
+                Ok(user) => user,
+                Err(Failure::Cloud(error)) => {
+                    failed.push(format!("{snapshot}: {}", pulumi::chain(&*error)));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if let Some(user) = user {
+                context.warn(&format!(
+                    "snapshot {snapshot} of image {id} is kept, as image {user} is made from it (deleteAutoSnapshot)"
+                ));
+                continue;
+            }
+            let call = client.api.delete_snapshot(&request, context.deadline());
+            outcome = context.unless_cancelled(call).await?.map(drop);
+        }
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => failed.push(format!("{snapshot}: {}", failure::text(&error))),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!(
+        "image {id} is deleted, but of its snapshots (deleteAutoSnapshot) these are not; run the command again to try once \
+         more, or delete them by hand and then run it again:\n{}",
+        failed.join("\n")
+    )))
+}
+
+/// An image other than `deleted` that is made from a snapshot, if there is one and that can be found out. What is deleted may
+/// be listed for a while.
+async fn image_made_from(
+    client: &Client,
+    context: &Context,
+    snapshot: &str,
+    deleted: &str,
+) -> Result<Option<String>, Failure> {
+    let query = DescribeImagesRequest {
+        snapshot_id: Some(snapshot.to_owned()),
+        status: Status::Every,
+        ..DescribeImagesRequest::default()
+    };
+    let call = client.api.describe_images(&query, context.deadline());
+    let found = context.unless_cancelled(call).await?.map_err(failure::cloud)?.images;
+    Ok(found.into_iter().filter_map(|image| image.image_id).find(|id| id != deleted))
+}

@@ -1,0 +1,62 @@
+//! What the steps that images share need to know of a resource's inputs.
+
+use aliyun::ecs::Image as Described;
+use serde::Serialize;
+
+use crate::ecs::images::attributes::Attributes;
+
+/// The inputs of a resource that is an image. A state holds the same type, with what the cloud reports.
+pub(crate) trait Inputs: Clone + Default + Serialize + Send + Sync {
+    /// The paths of the attributes that the call which makes the image cannot set.
+    const LATE: &'static [&'static str];
+
+    /// The attributes that are known.
+    fn attributes(&self) -> Attributes;
+
+    /// Takes over attributes; what is `None` there becomes absent.
+    fn set_attributes(&mut self, attributes: Attributes);
+
+    /// Whether the program does not give this input, and Check has filled it in.
+    fn is_filled_in(&self, property: &str) -> bool;
+
+    /// What takes effect at deletion.
+    fn options(&self) -> Options;
+
+    /// The snapshots that the image is made of, as far as the program names them.
+    fn sources(&self) -> Vec<String>;
+
+    /// The snapshots of the image's disks.
+    fn snapshots(&self) -> Vec<String>;
+
+    /// Takes over what no cloud reports.
+    fn record(&mut self, given: &Self);
+
+    /// What the cloud reports of the inputs, and of `given` what it never does.
+    fn reported(seen: &Described, given: &Self) -> Self;
+
+    /// What stands in the state for the inputs of an image that no look has shown.
+    fn of_unseen(&self) -> Self;
+
+    /// The inputs of an image that no program has described yet: of what is reported, what a program may say.
+    fn imported(reported: &Self) -> Self;
+}
+
+/// What a program says of an image's deletion. `None` is said by nobody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Deletes it also while instances use it.
+    pub(crate) force: Option<bool>,
+    /// Deletes the snapshots of its disks after it.
+    pub(crate) delete_auto_snapshot: Option<bool>,
+}
+
+impl Options {
+    /// These, and where they are silent the others.
+    #[must_use]
+    pub(crate) fn or(self, other: Options) -> Options {
+        Options {
+            force: self.force.or(other.force),
+            delete_auto_snapshot: self.delete_auto_snapshot.or(other.delete_auto_snapshot),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What this process has been told or has done with images. None of it is needed to be right after a restart: it only keeps
+//! the process from making the same mistake or saying the same thing twice.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The memory that all image-like resources of one process share. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The entries that states hold, by the image's id: the mark of each, and its URN. An import and an older version's entry
+    /// have no mark.
+    marks: HashMap<String, HashMap<Option<String>, String>>,
+    /// Which resource has a name, or is about to.
+    names: HashMap<String, String>,
+}
+
+impl Memory {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a state is known to hold the image.
+    pub(crate) fn is_held(&self, id: &str) -> bool {
+        self.known().marks.contains_key(id)
+    }
+
+    /// Notes that a resource makes an image of this name; the resource that has it already, if that is another one.
+    pub(crate) fn claim_name(&self, name: &str, urn: &str) -> Option<String> {
+        let mut known = self.known();
+        let owner = known.names.entry(name.to_owned()).or_insert_with(|| urn.to_owned());
+        (owner != urn).then(|| owner.clone())
+    }
+
+    /// Notes that a resource has no image any more.
+    pub(crate) fn release_names(&self, urn: &str) {
+        self.known().names.retain(|_, owner| owner != urn);
+    }
+
+    /// Another resource that is known to hold the image: one that has imported it, or that the entry was renamed to.
+    pub(crate) fn other_holder(&self, id: &str, urn: &str) -> Option<String> {
+        let known = self.known();
+        known.marks.get(id)?.values().find(|holder| *holder != urn).cloned()
+    }
+
+    /// Notes that an entry of a state holds the image.
+    pub(crate) fn hold(&self, urn: &str, id: &str, mark: Option<String>) {
+        self.known().marks.entry(id.to_owned()).or_default().insert(mark, urn.to_owned());
+    }
+
+    /// Notes that an entry is gone from the state. Whether another one is known to hold the same image.
+    pub(crate) fn let_go(&self, id: &str, mark: &Option<String>) -> bool {
+        let mut known = self.known();
+        let Some(marks) = known.marks.get_mut(id) else { return false };
+        marks.remove(mark);
+        // What a create has made or taken up has a mark; without one, an import may hold what another entry holds as well.
+        let others = marks.keys().any(Option::is_some);
+        if !others {
+            known.marks.remove(id);
+        }
+        others
+    }
+}

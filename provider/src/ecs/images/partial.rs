@@ -1,0 +1,36 @@
+//! Failures that keep an image in the state.
+
+use pulumi::Failure;
+use serde::Serialize;
+
+use crate::ecs::images::attributes::{ATTRIBUTES, NAME};
+use crate::ecs::images::inputs::Inputs;
+
+/// The image exists with this state, and something about it is not as wanted.
+pub(crate) fn in_state(
+    id: &str,
+    state: &impl Serialize,
+    unapplied: Vec<String>,
+    failure: Failure,
+) -> Failure {
+    let reason = match failure {
+        Failure::Cloud(error) => pulumi::chain(&*error),
+        Failure::Cancelled(_) => {
+            format!("interrupted. Image {id} is in the state, and the next `pulumi up` goes on from there")
+        }
+        other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
+    };
+    let reason = if reason.contains(id) { reason } else { format!("image {id}: {reason}") };
+    Failure::partial(id, state, unapplied, reason)
+}
+
+/// The properties that are set after the call which makes the image: those that it cannot set, and the name of an image that
+/// is made under another.
+pub(crate) fn late_properties<A: Inputs>(args: &A, unfinished: bool) -> Vec<String> {
+    let wanted = args.attributes();
+    let late = ATTRIBUTES
+        .iter()
+        .filter(|attribute| A::LATE.contains(&attribute.property) && attribute.is_asked_for(&wanted))
+        .map(|attribute| attribute.top());
+    late.chain(unfinished.then_some(NAME)).map(str::to_owned).collect()
+}

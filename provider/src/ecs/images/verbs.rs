@@ -1,0 +1,359 @@
+//! The life of an image, the same for every resource that is one: from an image that exists to one that is as wanted, and
+//! what reading, changing and deleting it come to.
+
+use std::collections::{BTreeSet, HashSet};
+
+use aliyun::ecs::Image as Described;
+use pulumi::{Context, Failure, Old, Read, Update};
+
+use crate::client::Client;
+use crate::ecs::images::attributes::{Attributes, Effect, NAME, TAGS, refuse_older_imds};
+use crate::ecs::images::change::{Change, Changed, Halt, Unnamed, give_name};
+use crate::ecs::images::claim::{Made, Making, claim};
+use crate::ecs::images::delete::{Deletion, was_taken_up};
+use crate::ecs::images::entry::{Entry, Kept};
+use crate::ecs::images::inputs::Inputs;
+use crate::ecs::images::memory::Memory;
+use crate::ecs::images::partial::{in_state, late_properties};
+use crate::ecs::images::unfinished::is_unfinished;
+use crate::ecs::images::wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
+
+/// What every verb works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Verbs<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) context: &'a Context,
+    pub(crate) memory: &'a Memory,
+}
+
+impl Verbs<'_> {
+    /// Makes an image and brings it to what the program wants. Its id, and its entry of the state.
+    ///
+    /// # Errors
+    /// Plain, if no image is left behind; otherwise partial.
+    pub(crate) async fn create<A: Inputs>(
+        &self,
+        args: &A,
+        making: &impl Making,
+    ) -> Result<(String, Entry<A>), Failure> {
+        let mark = uuid::Uuid::new_v4().simple().to_string();
+        let made = async {
+            let made = claim(self.client, self.context, self.memory, args, making, &mark).await?;
+            let id = made.id.clone();
+            self.memory.hold(self.context.urn(), &id, Some(mark.clone()));
+            Ok((id, self.settle(made, args, mark.clone()).await?))
+        };
+        let made = made.await;
+        if matches!(&made, Err(failure) if !matches!(failure, Failure::Partial { .. })) {
+            self.memory.release_names(self.context.urn());
+        }
+        made
+    }
+
+    /// From an image that exists to one that is as wanted: usable, with what its making cannot set, and last with its own name.
+    async fn settle<A: Inputs>(&self, made: Made, args: &A, mark: String) -> Result<Entry<A>, Failure> {
+        let Verbs { client, context, .. } = *self;
+        let Made { id, unfinished, seen } = made;
+        let kept = Kept { mark: Some(mark), unfinished, ..Kept::default() };
+        let seen = match wait_until_usable(client, context, &id, seen, "create").await {
+            Ok(seen) => seen,
+            Err(Unusable::Failed { message, seen }) => {
+                let entry = self.seen(&seen, args, kept);
+                return Err(Box::pin(self.give_up(&id, &entry, args, message)).await);
+            }
+            Err(Unusable::Stopped { failure, seen }) => {
+                let unapplied = late_properties(args, kept.unfinished.is_some());
+                let entry = match seen {
+                    Some(seen) => self.seen(&seen, args, kept),
+                    None => Entry::unseen(args, client.api.region(), kept),
+                };
+                return Err(in_state(&id, &entry, unapplied, failure));
+            }
+        };
+        let entry = self.seen(&seen, args, kept);
+        let (wanted, now) = (args.attributes(), entry.args.attributes());
+        let given = BTreeSet::new();
+        let mut changed: HashSet<String> = late_properties(args, false).into_iter().collect();
+        // What is not reported may not be set either, so it is sent all the same.
+        changed.retain(|property| wanted.effect(property, &now, &given) != Effect::Shown);
+        let entry = match Box::pin(self.change(&id, args, entry, &given, &changed, false)).await {
+            Ok(entry) => entry,
+            Err(halted) => return Err(halted.partial(&id)),
+        };
+        self.finish(&id, args, entry).await
+    }
+
+    /// An image in CreateFailed is of no use and no update mends it, so it is deleted; only once it is gone, the failure is a
+    /// plain one.
+    async fn give_up<A: Inputs>(&self, id: &str, entry: &Entry<A>, args: &A, message: String) -> Failure {
+        let deletion = Deletion::of(id, entry, args).sparing_sources(args);
+        match deletion.carry_out(self.client, self.context).await {
+            Ok(()) => Failure::Refused(format!("{message}. It has been deleted; nothing is left behind")),
+            Err(failure) => {
+                let text = format!("{message}. Deleting it failed as well: {failure}");
+                in_state(id, entry, Vec::new(), Failure::Refused(text))
+            }
+        }
+    }
+
+    /// Reads an image for a refresh, an import or a look-up. One that is not usable, or never will be, is told as unwell, with
+    /// its state: so a refresh after a create that was late does not report success.
+    ///
+    /// # Errors
+    /// If the image cannot be seen, and it is not proven that there is none.
+    pub(crate) async fn read<A: Inputs>(
+        &self,
+        id: &str,
+        old: Option<Old<A, Entry<A>>>,
+    ) -> Result<Option<Read<A, Entry<A>>>, Failure> {
+        let Verbs { client, context, .. } = *self;
+        let Some(seen) = self.look(id, old.as_ref().map(|old| &old.state)).await? else {
+            return match &old {
+                Some(old) => client.prove_absence(id, old.state.report.region_id.as_deref()).map(|()| None),
+                None => Ok(None),
+            };
+        };
+        let name = seen.image_name.as_deref();
+        let (args, state) = match old {
+            None => {
+                if name.is_some_and(is_unfinished) {
+                    context.warn(&format!(
+                        "image {id} was left unfinished by a `pulumi up` that was interrupted, and the next one of its own \
+                         resource takes it up. Give it another imageName to keep it here"
+                    ));
+                }
+                let kept = Kept { imported: Some(true), ..Kept::default() };
+                let state = self.seen(&seen, &A::default(), kept);
+                (A::imported(&state.args), state)
+            }
+            Some(old) if old.state.is_of_another(old.args.attributes().name.as_deref(), name) => {
+                context.warn(&format!(
+                    "image {id} is called {}, so it is not the one that the create of this resource left unfinished. The entry \
+                     is taken out of the state, and the image is not touched",
+                    name.unwrap_or_default()
+                ));
+                return Ok(None);
+            }
+            Some(old) => {
+                let state = self.seen(&seen, &old.args, old.state.kept.once_seen(name));
+                let mut now = state.args.attributes();
+                // The name of an image that is not finished is nobody's drift, nor one that the cloud has not forgotten yet.
+                now.name = now.name.filter(|name| !is_unfinished(name));
+                let mut args = old.args;
+                args.set_attributes(args.attributes().refreshed(&now));
+                (args, state)
+            }
+        };
+        let status = progress(&seen);
+        let unwell = match seen.status.as_deref() {
+            _ if is_usable(&seen) => return Ok(Some(Read { args, state })),
+            Some("CreateFailed") => format!(
+                "image {id} is broken: the cloud could not make it, its status is {status}. {}",
+                replace_it(context.urn(), &state.kept)
+            ),
+            _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
+        };
+        Err(Failure::partial(id, &state, Vec::new(), unwell).with_inputs(&args))
+    }
+
+    /// Looks at an image that a state holds, or that none holds yet, until the answer can be relied on.
+    async fn look<A>(&self, id: &str, entry: Option<&Entry<A>>) -> Result<Option<Described>, Failure> {
+        let Verbs { client, context, .. } = *self;
+        let Some(entry) = entry else { return client.looks.describe(context, id).await };
+        if entry.kept.unfinished.is_some() && entry.report.status.is_none() {
+            // Nobody has seen it yet, so that it is not shown may only mean that it is new.
+            return wait_until_visible(client, context, id).await;
+        }
+        if let Some(seen) = client.looks.describe(context, id).await? {
+            return Ok(Some(seen));
+        }
+        // One answer may lag behind; two in a row do so less.
+        Wait::begin(client, context).pause(None).await?;
+        client.looks.describe(context, id).await
+    }
+
+    /// Brings an image from what the state holds to what the program wants.
+    ///
+    /// # Errors
+    /// Plain, if nothing was carried out; otherwise partial.
+    pub(crate) async fn update<A: Inputs>(&self, update: Update<A, Entry<A>>) -> Result<Entry<A>, Failure> {
+        let Update { id, old, args, mut changed, unapplied } = update;
+        let mut entry = old.state;
+        refuse_older_imds(&entry.args.attributes(), &args.attributes())?;
+        if !entry.report.is_settled() {
+            // An earlier operation ended before the image did.
+            entry = self.settled(&id, entry, &args, &changed).await?;
+        }
+        entry.report.region_id = Some(self.client.api.region().to_owned());
+        entry.args.record(&args);
+        // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
+        let mut given: BTreeSet<String> =
+            old.args.attributes().tags.unwrap_or_default().into_keys().collect();
+        given.extend(entry.kept.given_tags.take().unwrap_or_default());
+        if entry.kept.unfinished.is_some() {
+            // The name comes last.
+            changed.remove(NAME);
+        }
+        let changing = self.change(&id, &args, entry, &given, &changed, !unapplied.is_empty());
+        match changing.await {
+            Ok(entry) => self.finish(&id, &args, entry).await,
+            // Before anything was carried out the old state is the true one.
+            Err(Halted { untouched: true, failure, .. }) => Err(failure),
+            Err(halted) => Err(halted.partial(&id)),
+        }
+    }
+
+    /// The entry of an image that was not usable when it was last seen, once it is.
+    async fn settled<A: Inputs>(
+        &self,
+        id: &str,
+        entry: Entry<A>,
+        args: &A,
+        changed: &HashSet<String>,
+    ) -> Result<Entry<A>, Failure> {
+        let pending = || changed.iter().cloned().collect();
+        match wait_until_usable(self.client, self.context, id, None, "update").await {
+            Ok(seen) => {
+                let name = seen.image_name.as_deref();
+                if entry.is_of_another(args.attributes().name.as_deref(), name) {
+                    return Err(Failure::Refused(format!(
+                        "image {id} is called {}, so it is not the one that the create of this resource left unfinished; nothing \
+                         is changed. Take this entry out of the state (pulumi refresh, or pulumi state delete '{}'), and \
+                         `pulumi up` makes the image",
+                        name.unwrap_or_default(),
+                        self.context.urn()
+                    )));
+                }
+                Ok(self.seen(&seen, args, entry.kept.once_seen(name)))
+            }
+            Err(Unusable::Failed { message, seen }) => {
+                let entry = self.seen(&seen, args, entry.kept);
+                let text = format!("{message}. {}", replace_it(self.context.urn(), &entry.kept));
+                Err(in_state(id, &entry, pending(), Failure::Refused(text)))
+            }
+            Err(Unusable::Stopped { failure, seen }) => {
+                let entry = match seen {
+                    Some(seen) => self.seen(&seen, args, entry.kept),
+                    None => entry,
+                };
+                Err(in_state(id, &entry, pending(), failure))
+            }
+        }
+    }
+
+    /// Sends what differs.
+    async fn change<A: Inputs>(
+        &self,
+        id: &str,
+        args: &A,
+        mut entry: Entry<A>,
+        given: &BTreeSet<String>,
+        changed: &HashSet<String>,
+        doubtful: bool,
+    ) -> Result<Entry<A>, Halted<A>> {
+        let change = Change {
+            client: self.client,
+            context: self.context,
+            id,
+            wanted: args.attributes(),
+            now: entry.args.attributes(),
+            foreseeable: entry.report.usable == Some(true),
+            given,
+            changed,
+            doubtful,
+        };
+        match change.apply().await {
+            Ok(Changed::Nothing) => Ok(entry),
+            Ok(Changed::Foretold(attributes)) => {
+                entry.args.set_attributes(*attributes);
+                Ok(entry)
+            }
+            Ok(Changed::Seen(seen)) => Ok(self.seen(&seen, args, entry.kept)),
+            Err(Halt { failure, mut pending, untouched, seen }) => {
+                if let Some(seen) = seen {
+                    entry = self.seen(&seen, args, entry.kept);
+                }
+                if pending.iter().any(|property| property == TAGS) {
+                    let wanted = change.wanted.tags.unwrap_or_default().into_keys();
+                    entry.kept.given_tags = Some(given.iter().cloned().chain(wanted).collect());
+                }
+                if entry.kept.unfinished.is_some() {
+                    pending.push(NAME.to_owned());
+                }
+                Err(Halted { entry: Box::new(entry), pending, untouched, failure })
+            }
+        }
+    }
+
+    /// Gives an image its own name, if it bears the unfinished one still.
+    async fn finish<A: Inputs>(&self, id: &str, args: &A, mut entry: Entry<A>) -> Result<Entry<A>, Failure> {
+        let (Some(unfinished), Some(name)) = (&entry.kept.unfinished, args.attributes().name) else {
+            return Ok(entry);
+        };
+        match give_name(self.client, self.context, id, unfinished, &name).await {
+            Ok(()) => {
+                entry.kept.unfinished = None;
+                entry.args.set_attributes(Attributes { name: Some(name), ..entry.args.attributes() });
+                Ok(entry)
+            }
+            Err(Unnamed { failure, bears }) => {
+                entry.kept.unfinished = bears;
+                Err(in_state(id, &entry, vec![NAME.to_owned()], failure))
+            }
+        }
+    }
+
+    /// Deletes an image, and its snapshots if the program wants that. One that is gone already is deleted.
+    ///
+    /// A state may hold one image twice: `pulumi up --replace` of an image whose create was late takes it up again. Deleting
+    /// the older entry must not delete the newer one's image. Within a process the marks tell the two apart; in any process
+    /// the older entry says that the image is unfinished, and the image bears another name.
+    ///
+    /// # Errors
+    /// If the image or a snapshot stays.
+    pub(crate) async fn delete<A: Inputs>(&self, id: &str, old: &Old<A, Entry<A>>) -> Result<(), Failure> {
+        let Verbs { client, context, memory } = *self;
+        let kept = &old.state.kept;
+        let automatic = old.args.is_filled_in(NAME).then(|| old.args.attributes().name).flatten();
+        let taken_up = memory.let_go(id, &kept.mark)
+            || was_taken_up(client, context, id, kept.unfinished.as_deref(), automatic.as_deref()).await?;
+        if taken_up {
+            context.warn(&format!(
+                "image {id} stays: another entry of the state holds it, or may have taken it up, as this one left it under \
+                 another name. If no entry holds it, delete it in the cloud"
+            ));
+            return Ok(());
+        }
+        Deletion::of(id, &old.state, &old.args).carry_out(client, context).await?;
+        memory.release_names(context.urn());
+        Ok(())
+    }
+
+    fn seen<A: Inputs>(&self, seen: &Described, args: &A, kept: Kept) -> Entry<A> {
+        Entry::seen(seen, args, self.client.api.region(), kept)
+    }
+}
+
+/// A change that is not complete, and the entry as far as it is known.
+struct Halted<A> {
+    entry: Box<Entry<A>>,
+    pending: Vec<String>,
+    /// Whether nothing was carried out.
+    untouched: bool,
+    failure: Failure,
+}
+
+impl<A: Inputs> Halted<A> {
+    fn partial(self, id: &str) -> Failure {
+        in_state(id, &self.entry, self.pending, self.failure)
+    }
+}
+
+/// What to do about an image that is broken. One that bears its own name keeps it from its replacement.
+fn replace_it(urn: &str, kept: &Kept) -> String {
+    let option = match kept.unfinished {
+        Some(_) => "",
+        None => ", with the resource option deleteBeforeReplace if the program gives imageName",
+    };
+    format!("Replace it: pulumi up --replace '{urn}'{option}")
+}

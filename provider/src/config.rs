@@ -1,13 +1,9 @@
-//! The provider's settings: what they are and what makes them wrong. How they become a client is in `connect.rs`.
+//! The provider's settings: what they are. What makes them wrong and how they become a client is in `client_settings.rs`.
 
-use aliyun::Environment;
-use pulumi::path::Path;
-use pulumi::value::quote;
-use pulumi::{Findings, Input, known};
+use aliyun::{Environment, Flavour};
+use pulumi::{Input, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::connect;
 
 // No `Debug` on types that hold secrets.
 
@@ -297,188 +293,46 @@ pub(crate) struct ProviderSignVersion {
     pub(crate) sls: Option<Input<String>>,
 }
 
-/// Notes what the types do not say and [`connect::configure`] refuses. Of settings that are not known yet nothing is said.
-pub(crate) fn check(config: &Config, environment: &Environment, findings: &mut Findings) {
-    for (path, reason) in refusals(config, environment) {
-        findings.fail(path, reason);
-    }
-    // Configure names it among the settings that are missing.
-    let unknown_cloud = matches!(config.cloud, Some(Input::Unknown));
-    if let Some((given, missing)) = connect::half_key(config, environment).filter(|_| !unknown_cloud) {
-        findings.fail(Path::property(missing), format!("is required if {given} is given"));
+/// The private cloud that the settings name, if any.
+pub(crate) fn flavour(config: &Config) -> Option<Flavour> {
+    match text(&config.cloud)?.as_str() {
+        "apsarastack" => Some(Flavour::ApsaraStack),
+        "alibabacloudstack" => Some(Flavour::AlibabaCloudStack),
+        _ => None,
     }
 }
 
-/// What is wrong, setting by setting, in this environment.
-pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path, String)> {
-    let config = &connect::with_stack_variables(config, environment);
-    let mut refusals = Vec::new();
-    if let Some(protocol) = connect::text(&config.protocol)
-        && connect::parse_protocol(&protocol).is_none()
-    {
-        let reason = format!("must be \"HTTP\" or \"HTTPS\", got {}", quote(&protocol));
-        refusals.push((Path::property("protocol"), reason));
+/// What the variables of a private cloud begin with.
+pub(crate) fn stack_prefix(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::ApsaraStack => "APSARASTACK",
+        Flavour::AlibabaCloudStack => "ALIBABACLOUDSTACK",
     }
-    let undecided = matches!(config.cloud, Some(Input::Unknown))
-        || matches!(config.skip_region_validation, Some(Input::Unknown));
-    if let Some(region) = connect::text(&config.region)
-        && !undecided
-        && !connect::skips_region_validation(config, environment)
-        && let Err(error) = aliyun::endpoint::validate_region(&region)
-    {
-        refusals.push((Path::property("region"), pulumi::chain(&error)));
-    }
-    for (index, endpoint) in known(&config.endpoints).into_iter().flatten().enumerate() {
-        let Some(endpoint) = endpoint.known() else { continue };
-        for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
-            if let Some(host) = connect::text(host)
-                && let Err(error) = aliyun::endpoint::validate_endpoint(&host)
-            {
-                let path = Path::property("endpoints").index(index).key(product);
-                refusals.push((path, pulumi::chain(&error)));
-            }
-        }
-    }
-    if let Some(proxy) = connect::text(&config.proxy)
-        && let Err(error) = aliyun::Proxy::Url(proxy).validate()
-    {
-        refusals.push((Path::property("proxy"), pulumi::chain(&error)));
-    }
-    if connect::lacks_oidc_token(config, environment) {
-        refusals.push((
-            Path::property("assumeRoleWithOidc").key("oidcToken"),
-            "give oidcToken or oidcTokenFile, or set ALIBABA_CLOUD_OIDC_TOKEN or ALIBABA_CLOUD_OIDC_TOKEN_FILE"
-                .to_owned(),
-        ));
-    }
-    refusals
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value as Json, json};
+/// A setting's text without the blanks around it; an empty one is absent.
+pub(crate) fn text(setting: &Option<Input<String>>) -> Option<String> {
+    known(setting).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
 
-    use super::*;
-
-    fn findings(settings: &Json, environment: &Environment) -> Vec<String> {
-        let mut findings = Findings::default();
-        check(&serde_json::from_value(settings.clone()).unwrap(), environment, &mut findings);
-        findings.failures.iter().map(|failure| format!("{}: {}", failure.path, failure.reason)).collect()
+/// Whether a setting is there, be it not known yet. An empty text is not.
+pub(crate) fn is_given(setting: &Option<Input<String>>) -> bool {
+    match setting {
+        None => false,
+        Some(Input::Unknown) => true,
+        Some(Input::Known(text)) => !text.trim().is_empty(),
     }
+}
 
-    fn environments() -> Vec<Environment> {
-        let none = Environment::default();
-        let key = none
-            .clone()
-            .with_variable("ALICLOUD_ACCESS_KEY", "id")
-            .with_variable("ALICLOUD_SECRET_KEY", "secret");
-        vec![
-            none.clone(),
-            key.clone(),
-            key.with_variable("ALICLOUD_SKIP_REGION_VALIDATION", "true"),
-            none.clone()
-                .with_variable("APSARASTACK_SECRET_KEY", "secret")
-                .with_variable("APSARASTACK_DOMAIN", "stack.local"),
-            none.clone()
-                .with_variable("APSARASTACK_PROTOCOL", "gopher")
-                .with_variable("ECS_ENDPOINT", "e.local"),
-            none.clone().with_variable("ALIBABA_CLOUD_OIDC_TOKEN", "token"),
-            none.with_variable("ALICLOUD_ECS_ROLE_NAME", "role"),
-        ]
-    }
+/// What the first of these variables that is set says.
+pub(crate) fn variable(environment: &Environment, names: &[&'static str]) -> Option<String> {
+    environment.first(names).map(|(_, value)| value.to_owned())
+}
 
-    #[test]
-    fn configure_refuses_whatever_check_config_refuses() {
-        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
-        let settings = [
-            json!({}),
-            json!({ "region": " cn-hangzhou\n" }),
-            json!({ "region": "cn-nowhere-1" }),
-            json!({ "region": "cn-nowhere-1", "skipRegionValidation": true }),
-            json!({ "protocol": "" }),
-            json!({ "protocol": " http " }),
-            json!({ "protocol": "gopher" }),
-            json!({ "proxy": " " }),
-            json!({ "proxy": "gopher://proxy" }),
-            json!({ "endpoints": [{ "ecs": " " }] }),
-            json!({ "endpoints": [{ "ecs": "a b" }, { "ecs": "ecs.local" }] }),
-            json!({ "endpoints": [{ "ascm": "a b" }] }),
-            json!({ "endpoints": [{ "sts": "a b" }] }),
-            json!({ "accessKey": "a" }),
-            json!({ "accessKey": "a", "secretKey": "" }),
-            json!({ "accessKey": "", "secretKey": "s" }),
-            json!({ "accessKey": "a", "secretKey": "s" }),
-            json!({ "assumeRoleWithOidc": oidc }),
-            json!({ "assumeRoleWithOidc": oidc, "accessKey": "a", "secretKey": "s" }),
-        ];
-        let mut refused = 0;
-        for settings in settings {
-            for cloud in ["alibabacloud", "apsarastack", "alibabacloudstack"] {
-                for environment in environments() {
-                    let mut settings = settings.clone();
-                    settings["cloud"] = cloud.into();
-                    if settings.get("region").is_none() {
-                        settings["region"] = "cn-hangzhou".into();
-                    }
-                    let findings = findings(&settings, &environment);
-                    let config: Config = serde_json::from_value(settings.clone()).unwrap();
-                    let configured = connect::configure(&config, environment.clone());
-                    if !findings.is_empty() {
-                        refused += 1;
-                        assert!(configured.is_err(), "{settings} in {environment:?}: {findings:?}");
-                    }
-                }
-            }
-        }
-        assert!(refused > 50, "{refused}");
-    }
-
-    #[track_caller]
-    fn check_fine(settings: Json, variables: &[(&str, &str)]) {
-        let environment = variables
-            .iter()
-            .fold(Environment::default(), |all, (name, value)| all.with_variable(*name, *value));
-        assert_eq!(findings(&settings, &environment), [""; 0], "{settings}");
-    }
-
-    #[test]
-    fn check_config_takes_what_configure_takes() {
-        check_fine(json!({ "region": " cn-hangzhou " }), &[]);
-        check_fine(json!({ "region": "cn-nowhere-1" }), &[("ALICLOUD_SKIP_REGION_VALIDATION", "1")]);
-        check_fine(json!({ "protocol": "" }), &[]);
-        check_fine(json!({ "accessKey": "a", "cloud": "apsarastack" }), &[("APSARASTACK_SECRET_KEY", "s")]);
-        check_fine(json!({ "accessKey": "a" }), &[("ALIBABACLOUD_ACCESS_KEY_SECRET", "s")]);
-        check_fine(json!({ "accessKey": "", "secretKey": " " }), &[]);
-        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
-        check_fine(json!({ "assumeRoleWithOidc": oidc, "profile": "p" }), &[]);
-        check_fine(json!({ "assumeRoleWithOidc": oidc }), &[("ALICLOUD_ECS_ROLE_NAME", "role")]);
-    }
-
-    #[test]
-    fn a_stacks_variables_count_only_on_that_stack() {
-        let environment = Environment::default()
-            .with_variable("APSARASTACK_SECRET_KEY", "s")
-            .with_variable("APSARASTACK_PROTOCOL", "gopher");
-        let found = findings(&json!({ "accessKey": "a" }), &environment);
-        assert_eq!(found, ["secretKey: is required if accessKey is given"]);
-        let found = findings(&json!({ "accessKey": "a", "cloud": "apsarastack" }), &environment);
-        assert_eq!(found, ["protocol: must be \"HTTP\" or \"HTTPS\", got \"gopher\""]);
-    }
-
-    #[test]
-    fn of_settings_that_are_not_known_yet_nothing_is_said() {
-        let unknown = || Some(Input::Unknown);
-        let known = |text: &str| Some(Input::Known(text.to_owned()));
-        let region = known("cn-nowhere-1");
-        for config in [
-            Config { cloud: unknown(), region: region.clone(), access_key: known("a"), ..Config::default() },
-            Config { skip_region_validation: Some(Input::Unknown), region, ..Config::default() },
-            Config { access_key: unknown(), ..Config::default() },
-            Config { access_key: known("a"), secret_key: unknown(), ..Config::default() },
-        ] {
-            let mut findings = Findings::default();
-            check(&config, &Environment::default(), &mut findings);
-            assert!(findings.failures.is_empty(), "{:?}", findings.failures);
-        }
+/// A number that a setting or a variable gives.
+pub(crate) fn number(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<u64> {
+    match known(setting) {
+        Some(number) => u64::try_from(*number).ok(),
+        None => environment.variable(variable).and_then(|text| text.parse().ok()),
     }
 }

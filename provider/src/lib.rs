@@ -1,10 +1,11 @@
 //! The provider, as the plugin's process and the tools that measure it see it.
 
 mod client;
+mod client_settings;
 mod config;
-mod connect;
 mod ecs;
 mod failure;
+mod key_source;
 mod mapping;
 mod package;
 

@@ -3,18 +3,50 @@
 //! The text for Terraform has the shape that Pulumi's converter reads: of each resource the upstream schema, with types
 //! by number, and the token and names here.
 
+use pulumi::AnyResource;
 use pulumi::model::{Kind, ObjectType};
 use serde_json::{Map, Value as Json, json};
 
-use crate::ecs::image::Image;
-use crate::ecs::image::args::ImageArgs;
+use crate::client::Client;
 
-/// The ecosystems' keys, their providers, and what those call an image.
-const NAMES: [(&[&str], &str, &[&str]); 4] = [
-    (&["terraform", "tf"], "alicloud", &["alicloud_image"]),
-    (&["terraform", "tf"], "apsarastack", &["apsarastack_image"]),
-    (&["terraform", "tf"], "alibabacloudstack", &["alibabacloudstack_ecs_image", "alibabacloudstack_image"]),
-    (&["ros"], "ALIYUN", &["ALIYUN::ECS::CustomImage"]),
+/// A provider of another ecosystem.
+struct Upstream {
+    /// The ecosystem's keys.
+    keys: &'static [&'static str],
+    provider: &'static str,
+    /// The names of its types, and our token for each.
+    types: &'static [(&'static str, &'static str)],
+    /// How it writes the names of properties.
+    rename: fn(&str) -> String,
+}
+
+const IMAGE: &str = "alicloud:ecs/image:Image";
+
+const UPSTREAM: [Upstream; 4] = [
+    Upstream {
+        keys: &["terraform", "tf"],
+        provider: "alicloud",
+        types: &[("alicloud_image", IMAGE)],
+        rename: snake_case,
+    },
+    Upstream {
+        keys: &["terraform", "tf"],
+        provider: "apsarastack",
+        types: &[("apsarastack_image", IMAGE)],
+        rename: snake_case,
+    },
+    Upstream {
+        keys: &["terraform", "tf"],
+        provider: "alibabacloudstack",
+        types: &[("alibabacloudstack_ecs_image", IMAGE), ("alibabacloudstack_image", IMAGE)],
+        rename: snake_case,
+    },
+    Upstream {
+        keys: &["ros"],
+        provider: "ALIYUN",
+        types: &[("ALIYUN::ECS::CustomImage", IMAGE)],
+        rename: pascal_case,
+    },
 ];
 
 /// Numbers of types in Terraform's schema.
@@ -27,30 +59,35 @@ mod value_type {
 }
 
 /// The provider's name in the ecosystem, and the mapping's text. Without a provider, the ecosystem's first.
-pub(crate) fn mapping(key: &str, provider: &str) -> Option<(String, Vec<u8>)> {
-    let (_, name, types) = NAMES
-        .iter()
-        .find(|(keys, name, _)| keys.contains(&key) && (provider.is_empty() || *name == provider))?;
-    let image = ObjectType::of::<ImageArgs>().ok()?;
-    // ROS has names in Pascal case, Terraform in snake case.
-    let rename: fn(&str) -> String = if key == "ros" { pascal_case } else { snake_case };
-    let upstream = schemas(&image, rename);
-    let fields = fields(&image, rename);
-    let of_each = |value: Json| -> Map<String, Json> {
-        types.iter().map(|name| ((*name).to_owned(), value.clone())).collect()
-    };
+pub(crate) fn mapping(
+    resources: &[Box<dyn AnyResource<Client>>],
+    key: &str,
+    provider: &str,
+) -> Option<(String, Vec<u8>)> {
+    let upstream = UPSTREAM.iter().find(|upstream| {
+        upstream.keys.contains(&key) && (provider.is_empty() || upstream.provider == provider)
+    })?;
+    let (mut schemas_of, mut tokens) = (Map::new(), Map::new());
+    for (name, token) in upstream.types {
+        let resource = resources.iter().find(|resource| resource.token() == *token)?;
+        let inputs = &resource.types().ok()?.args;
+        schemas_of.insert((*name).to_owned(), schemas(inputs, upstream.rename));
+        let fields = fields(inputs, upstream.rename);
+        tokens.insert((*name).to_owned(), json!({ "tok": token, "fields": fields }));
+    }
     let data = json!({
-        "name": name,
+        "name": upstream.provider,
         "version": env!("CARGO_PKG_VERSION"),
-        "provider": { "resources": of_each(upstream) },
-        "resources": of_each(json!({ "tok": <Image as ::pulumi::Resource<crate::client::Client>>::TOKEN, "fields": fields })),
+        "provider": { "resources": schemas_of },
+        "resources": tokens,
     });
-    Some(((*name).to_owned(), data.to_string().into_bytes()))
+    Some((upstream.provider.to_owned(), data.to_string().into_bytes()))
 }
 
 /// The providers of an ecosystem that have a mapping.
 pub(crate) fn mappings(key: &str) -> Vec<String> {
-    NAMES.iter().filter(|(keys, _, _)| keys.contains(&key)).map(|(_, name, _)| (*name).to_owned()).collect()
+    let of_key = UPSTREAM.iter().filter(|upstream| upstream.keys.contains(&key));
+    of_key.map(|upstream| upstream.provider.to_owned()).collect()
 }
 
 fn schemas(object: &ObjectType, rename: fn(&str) -> String) -> Json {
@@ -145,9 +182,15 @@ fn pascal_case(name: &str) -> String {
 mod tests {
     use super::*;
 
+    use crate::ecs::image::Image;
+
+    fn resources() -> Vec<Box<dyn AnyResource<Client>>> {
+        vec![pulumi::resource(Image::new(Default::default()))]
+    }
+
     #[track_caller]
     fn read(key: &str, provider: &str) -> Json {
-        let (name, data) = mapping(key, provider).unwrap();
+        let (name, data) = mapping(&resources(), key, provider).unwrap();
         let data: Json = serde_json::from_slice(&data).unwrap();
         assert_eq!(data["name"], name);
         data
@@ -186,8 +229,8 @@ mod tests {
 
     #[test]
     fn other_ecosystems_have_no_mapping() {
-        assert!(mapping("cloudformation", "").is_none());
-        assert!(mapping("terraform", "aws").is_none());
+        assert!(mapping(&resources(), "cloudformation", "").is_none());
+        assert!(mapping(&resources(), "terraform", "aws").is_none());
         assert_eq!(mappings("terraform"), ["alicloud", "apsarastack", "alibabacloudstack"]);
     }
 }

@@ -5,8 +5,8 @@ use pulumi::{AnyResource, ConfigureError, Failure, Findings, Provider, resource}
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
-use crate::config::{self, Config};
-use crate::connect;
+use crate::client_settings;
+use crate::config::Config;
 use crate::ecs::image::Image;
 use crate::ecs::images::memory::Memory;
 use crate::mapping;
@@ -82,11 +82,11 @@ impl Provider for Alicloud {
     }
 
     fn check_config(&self, config: &Config, findings: &mut Findings) {
-        config::check(config, &Environment::from_process(), findings);
+        client_settings::check(config, &Environment::from_process(), findings);
     }
 
     fn configure(&self, config: Config, id: Option<&str>) -> Result<Client, ConfigureError> {
-        let client = connect::configure(&config, Environment::from_process())?;
+        let client = client_settings::configure(&config, Environment::from_process())?;
         tracing::debug!(
             region = client.api.region(),
             origin = client.region_origin,
@@ -97,7 +97,7 @@ impl Provider for Alicloud {
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {
-        mapping::mapping(key, provider)
+        mapping::mapping(&self.resources, key, provider)
     }
 
     fn mappings(&self, key: &str) -> Vec<String> {
@@ -195,6 +195,23 @@ mod tests {
         assert!(
             image["inputProperties"]["name"]["deprecationMessage"].as_str().unwrap().contains("imageName")
         );
+    }
+
+    /// A type without a mapping is found by nobody who comes from another ecosystem.
+    #[test]
+    fn every_resource_has_a_mapping_for_terraform() {
+        let package = Alicloud::new();
+        let (_, data) = package.mapping("terraform", "alicloud").unwrap();
+        let data: Json = serde_json::from_slice(&data).unwrap();
+        let mapped: Vec<&str> = data["resources"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|resource| resource["tok"].as_str().unwrap())
+            .collect();
+        for resource in package.resources() {
+            assert!(mapped.contains(&resource.token()), "{}", resource.token());
+        }
     }
 
     #[test]

@@ -123,3 +123,51 @@ impl Resource<Client> for Image {
         self.verbs(client, context).delete(id, &old).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pulumi::model::ObjectType;
+
+    use super::*;
+    use crate::ecs::images::attributes::{ATTRIBUTES, Attributes, TAGS};
+    use crate::ecs::images::claim::Making as _;
+
+    /// Inputs that take effect when the image is made or deleted: an update records them and sends nothing.
+    const RECORDED: [&str; 3] = ["deleteAutoSnapshot", "detectionStrategy", "force"];
+
+    #[test]
+    fn every_property_that_can_be_updated_is_an_attribute_or_is_recorded() {
+        let args = ObjectType::of::<ImageArgs>().unwrap();
+        let updated: Vec<&String> = args
+            .properties
+            .iter()
+            .filter(|(_, property)| !property.replace && property.alias_of.is_none())
+            .map(|(name, _)| name)
+            .collect();
+        assert!(updated.len() > 8, "{updated:?}");
+        for name in updated {
+            let is_attribute = name == TAGS || ATTRIBUTES.iter().any(|attribute| attribute.top() == name);
+            let is_recorded = RECORDED.contains(&name.as_str());
+            assert!(is_attribute != is_recorded, "{name}: attribute {is_attribute}, recorded {is_recorded}");
+        }
+    }
+
+    #[test]
+    fn every_attribute_is_an_input_and_is_sent_by_the_call_that_makes_the_image_or_after_it() {
+        let args = ObjectType::of::<ImageArgs>().unwrap();
+        for (index, attribute) in ATTRIBUTES.iter().enumerate() {
+            assert!(args.properties.contains_key(attribute.top()), "{}", attribute.property);
+            let text = format!("text-{index}");
+            let mut attributes = Attributes::default();
+            *(attribute.of_mut)(&mut attributes) = Some(text.clone());
+            let mut given = ImageArgs { snapshot_id: Some("s-1".to_owned().into()), ..ImageArgs::default() };
+            given.set_attributes(attributes.clone());
+            assert_eq!(given.attributes(), attributes, "{}", attribute.property);
+            let sent = CreateImage::of(&given).unwrap().parameters();
+            let is_sent = sent.iter().any(|(_, value)| *value == text);
+            // The name is given when the call is sent.
+            let is_late = ImageArgs::LATE.contains(&attribute.property) || attribute.property == NAME;
+            assert!(is_sent != is_late, "{}: sent {is_sent}, late {is_late}", attribute.property);
+        }
+    }
+}

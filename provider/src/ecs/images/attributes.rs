@@ -47,7 +47,7 @@ pub(crate) struct Attribute {
     /// Where it stands.
     pub(crate) of: fn(&Attributes) -> &Option<String>,
     /// Where it stands, to be changed.
-    of_mut: fn(&mut Attributes) -> &mut Option<String>,
+    pub(crate) of_mut: fn(&mut Attributes) -> &mut Option<String>,
     /// Which call sets it.
     pub(crate) call: Call,
     /// Whether an empty text clears it in the cloud, so that a program that leaves it out asks for that. Of the others the
@@ -302,5 +302,148 @@ pub(crate) fn refuse_older_imds(now: &Attributes, wanted: &Attributes) -> Result
     match goes_back_in_imds(now, wanted) {
         true => Err(Failure::Refused(format!("features.imdsSupport: {OLDER_IMDS}"))),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(property: &str) -> &'static Attribute {
+        static TABLE: [Attribute; 8] = ATTRIBUTES;
+        TABLE.iter().find(|attribute| attribute.property == property).unwrap()
+    }
+
+    fn with(property: &str, text: Option<&str>) -> Attributes {
+        let mut attributes = Attributes::default();
+        *(attribute(property).of_mut)(&mut attributes) = text.map(str::to_owned);
+        attributes
+    }
+
+    fn tags(tags: &[(&str, &str)]) -> Attributes {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Attributes { tags: Some(tags), ..Attributes::default() }
+    }
+
+    /// What is sent, and how the cloud shows it, for each pair of what is wanted and what is there.
+    #[test]
+    fn what_is_sent_and_what_counts_as_shown() {
+        use Effect::{Missing, Shown, Silent};
+        for (property, wanted, now, sent, effect) in [
+            ("description", Some("a"), None, Some("a"), Missing),
+            ("description", Some("a"), Some("b"), Some("a"), Missing),
+            ("description", Some("a"), Some("a"), Some("a"), Shown),
+            ("description", None, Some("b"), Some(""), Missing),
+            ("description", None, Some(""), None, Shown),
+            ("description", None, None, None, Shown),
+            ("description", Some(""), None, Some(""), Shown),
+            ("imageFamily", None, Some("b"), Some(""), Missing),
+            ("imageFamily", Some("a"), None, Some("a"), Silent),
+            ("imageName", Some("a"), None, Some("a"), Missing),
+            ("imageName", None, Some("b"), None, Shown),
+            ("bootMode", Some("UEFI"), None, Some("UEFI"), Silent),
+            ("bootMode", Some("UEFI"), Some("BIOS"), Some("UEFI"), Missing),
+            ("bootMode", None, Some("BIOS"), None, Shown),
+            ("licenseType", Some("Auto"), Some("Aliyun"), Some("Auto"), Shown),
+            ("licenseType", Some("BYOL"), Some("Aliyun"), Some("BYOL"), Missing),
+            ("licenseType", Some("BYOL"), None, Some("BYOL"), Silent),
+            ("resourceGroupId", Some("rg-1"), None, Some("rg-1"), Missing),
+            ("resourceGroupId", None, Some("rg-1"), None, Shown),
+            ("features.imdsSupport", Some("v2"), Some("v2"), None, Shown),
+            ("features.imdsSupport", Some("v2"), Some("v1"), Some("v2"), Missing),
+            ("features.nvmeSupport", Some("supported"), None, Some("supported"), Silent),
+        ] {
+            let (wanted, now) = (with(property, wanted), with(property, now));
+            let attribute = attribute(property);
+            assert_eq!(
+                attribute.to_send(&wanted, &now, false).as_deref(),
+                sent,
+                "{property} {wanted:?} {now:?}"
+            );
+            let shown = wanted.effect(attribute.top(), &now, &BTreeSet::new());
+            assert_eq!(shown, effect, "{property} {wanted:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn in_doubt_everything_that_may_be_there_is_sent() {
+        let nothing = Attributes::default();
+        for (property, wanted, sent) in [
+            ("description", None, Some("")),
+            ("imageFamily", None, Some("")),
+            ("bootMode", None, None),
+            ("features.imdsSupport", Some("v2"), Some("v2")),
+        ] {
+            let wanted = with(property, wanted);
+            let now = if property.contains("imds") { wanted.clone() } else { nothing.clone() };
+            assert_eq!(attribute(property).to_send(&wanted, &now, true).as_deref(), sent, "{property}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_takes_over_what_the_program_gives() {
+        for (property, given, now, expected) in [
+            ("description", Some("a"), None, Some("")),
+            ("description", Some("a"), Some("b"), Some("b")),
+            ("description", None, Some("b"), None),
+            ("imageFamily", Some("a"), None, Some("a")),
+            ("imageFamily", Some("a"), Some(""), Some("")),
+            ("bootMode", Some("UEFI"), Some(""), Some("UEFI")),
+            ("bootMode", Some("UEFI"), Some("BIOS"), Some("BIOS")),
+            ("licenseType", Some("Auto"), Some("Aliyun"), Some("Auto")),
+            ("licenseType", Some("BYOL"), Some("Aliyun"), Some("Aliyun")),
+            ("imageName", Some("a"), Some("b"), Some("b")),
+        ] {
+            let refreshed = with(property, given).refreshed(&with(property, now));
+            assert_eq!(
+                (attribute(property).of)(&refreshed).as_deref(),
+                expected,
+                "{property} {given:?} {now:?}"
+            );
+        }
+        assert_eq!(tags(&[("a", "1")]).refreshed(&tags(&[("b", "2")])).tags, tags(&[("b", "2")]).tags);
+        assert_eq!(tags(&[("a", "1")]).refreshed(&Attributes::default()).tags, tags(&[]).tags);
+        assert_eq!(Attributes::default().refreshed(&tags(&[("b", "2")])).tags, None);
+    }
+
+    #[test]
+    fn tags_of_others_are_none_of_the_programs_business() {
+        let given = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<String>>();
+        let now = tags(&[("a", "1"), ("of others", "x")]);
+        let effect = |wanted: &Attributes, keys: &[&str]| wanted.effect(TAGS, &now, &given(keys));
+        assert_eq!(effect(&tags(&[("a", "1")]), &["a"]), Effect::Shown);
+        assert_eq!(effect(&tags(&[("a", "2")]), &["a"]), Effect::Missing);
+        assert_eq!(effect(&Attributes::default(), &["a"]), Effect::Missing);
+        assert_eq!(effect(&Attributes::default(), &["gone"]), Effect::Shown);
+    }
+
+    #[test]
+    fn what_the_cloud_reports_is_foretold_only_if_it_was_reported_before() {
+        for (property, wanted, now, foretold) in [
+            ("imageName", Some("a"), Some("b"), Some("a")),
+            ("bootMode", Some("UEFI"), None, None),
+            ("description", Some("a"), Some("b"), Some("a")),
+            // Whether a cleared text is reported as empty or not at all differs.
+            ("description", None, Some("b"), None),
+            // The cloud makes something of its own of it.
+            ("licenseType", Some("BYOL"), Some("Aliyun"), None),
+        ] {
+            let mut then = with(property, now);
+            let known = attribute(property).foretell(&with(property, wanted), &mut then);
+            assert_eq!(
+                known.and_then(|()| (attribute(property).of)(&then).as_deref()),
+                foretold,
+                "{property}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_metadata_service_never_goes_back() {
+        let imds = |version| with("features.imdsSupport", version);
+        assert!(refuse_older_imds(&imds(Some("v2")), &imds(Some("v1"))).is_err());
+        for (now, wanted) in [(Some("v1"), Some("v2")), (Some("v2"), None), (None, Some("v1"))] {
+            assert!(refuse_older_imds(&imds(now), &imds(wanted)).is_ok(), "{now:?} {wanted:?}");
+        }
     }
 }

@@ -1,0 +1,521 @@
+//! From settings to a client: what makes them wrong, which region, which endpoints, which cloud. Reads variables and files,
+//! reaches no network.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aliyun::credential::{Profile, Provide as _};
+use aliyun::{Environment, Protocol, Proxy, Settings, SignVersion, StackSettings};
+use pulumi::path::Path;
+use pulumi::value::quote;
+use pulumi::{ConfigureError, Failure, Findings, Input, MissingKey, known};
+
+use crate::client::{Client, Pace};
+use crate::config::{Config, ProviderEndpoint, flavour, is_given, number, stack_prefix, text, variable};
+use crate::ecs::images::account::Account;
+use crate::ecs::images::looks::Looks;
+use crate::failure;
+use crate::key_source::{self, assume_role, credentials, missing_key, profile};
+
+const REGION_VARIABLES: [&str; 2] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"];
+/// Says how often a waiting plugin looks, in milliseconds; for tests.
+const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
+/// And no longer than this apart.
+const LONGEST_PACE: Duration = Duration::from_secs(3_600);
+
+/// Notes what the types do not say and [`configure`] refuses. Of settings that are not known yet nothing is said.
+pub(crate) fn check(config: &Config, environment: &Environment, findings: &mut Findings) {
+    for (path, reason) in refusals(config, environment) {
+        findings.fail(path, reason);
+    }
+    // Configure names it among the settings that are missing.
+    let unknown_cloud = matches!(config.cloud, Some(Input::Unknown));
+    if let Some((given, missing)) = key_source::half_key(config, environment).filter(|_| !unknown_cloud) {
+        findings.fail(Path::property(missing), format!("is required if {given} is given"));
+    }
+}
+
+/// What is wrong, setting by setting, in this environment.
+pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path, String)> {
+    let config = &with_stack_variables(config, environment);
+    let mut refusals = Vec::new();
+    if let Some(protocol) = text(&config.protocol)
+        && parse_protocol(&protocol).is_none()
+    {
+        let reason = format!("must be \"HTTP\" or \"HTTPS\", got {}", quote(&protocol));
+        refusals.push((Path::property("protocol"), reason));
+    }
+    let undecided = matches!(config.cloud, Some(Input::Unknown))
+        || matches!(config.skip_region_validation, Some(Input::Unknown));
+    if let Some(region) = text(&config.region)
+        && !undecided
+        && !skips_region_validation(config, environment)
+        && let Err(error) = aliyun::endpoint::validate_region(&region)
+    {
+        refusals.push((Path::property("region"), pulumi::chain(&error)));
+    }
+    for (index, endpoint) in known(&config.endpoints).into_iter().flatten().enumerate() {
+        let Some(endpoint) = endpoint.known() else { continue };
+        for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
+            if let Some(host) = text(host)
+                && let Err(error) = aliyun::endpoint::validate_endpoint(&host)
+            {
+                let path = Path::property("endpoints").index(index).key(product);
+                refusals.push((path, pulumi::chain(&error)));
+            }
+        }
+    }
+    if let Some(proxy) = text(&config.proxy)
+        && let Err(error) = aliyun::Proxy::Url(proxy).validate()
+    {
+        refusals.push((Path::property("proxy"), pulumi::chain(&error)));
+    }
+    if key_source::lacks_oidc_token(config, environment) {
+        refusals.push((
+            Path::property("assumeRoleWithOidc").key("oidcToken"),
+            "give oidcToken or oidcTokenFile, or set ALIBABA_CLOUD_OIDC_TOKEN or ALIBABA_CLOUD_OIDC_TOKEN_FILE"
+                .to_owned(),
+        ));
+    }
+    refusals
+}
+
+/// The client for these settings in this environment.
+pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Client, ConfigureError> {
+    let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
+    let refusals = refusals(given, &environment);
+    if !refusals.is_empty() {
+        let lines: Vec<String> =
+            refusals.iter().map(|(path, reason)| format!("alicloud:{path}: {reason}")).collect();
+        return Err(ConfigureError::Failed(Failure::Refused(lines.join("\n"))));
+    }
+    let config = &with_stack_variables(given, &environment);
+    let profile = profile(config, &environment);
+    let region = region(config, &environment, profile.as_ref()).map_err(failed)?;
+    let credentials = credentials(config, &environment, profile);
+    let mut missing = Vec::new();
+    if region.is_none() {
+        missing.push(missing_region());
+    }
+    if credentials.is_none() {
+        missing.extend(missing_key(config, &environment));
+    }
+    let (Some(region), Some(credentials)) = (region, credentials) else {
+        return Err(ConfigureError::Missing(missing));
+    };
+
+    let flavour = flavour(config);
+    if !skips_region_validation(config, &environment) {
+        aliyun::endpoint::validate_region(&region.name).map_err(|error| {
+            let reason = format!("{}: {}", region.origin, pulumi::chain(&error));
+            ConfigureError::Failed(Failure::Refused(reason))
+        })?;
+    }
+
+    let mut settings = Settings::new(region.name, assume_role(config, &environment, credentials));
+    let mut ascm_endpoint = None;
+    for endpoint in known(&config.endpoints).into_iter().flatten().filter_map(Input::known) {
+        let ProviderEndpoint { ascm, ecs, sts } = endpoint;
+        settings.endpoint = text(ecs).or(settings.endpoint);
+        settings.sts_endpoint = text(sts).or(settings.sts_endpoint);
+        ascm_endpoint = text(ascm).or(ascm_endpoint);
+    }
+    settings.protocol = match text(&config.protocol).as_deref().and_then(parse_protocol) {
+        Some(protocol) => protocol,
+        None if flavour.is_some() => Protocol::Http,
+        None => Protocol::Https,
+    };
+    settings.vpc = known(&config.vpc_endpoints)
+        .copied()
+        .unwrap_or_else(|| environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"));
+    settings.connect_timeout =
+        milliseconds(&config.client_connect_timeout, &environment, "CLIENT_CONNECT_TIMEOUT");
+    settings.read_timeout = milliseconds(&config.client_read_timeout, &environment, "CLIENT_READ_TIMEOUT");
+    settings.max_retry_timeout = number(&config.max_retry_timeout, &environment, "MAX_RETRY_TIMEOUT")
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs);
+    settings.user_agent =
+        text(&config.configuration_source).or_else(|| variable(&environment, &["TF_APPEND_USER_AGENT"]));
+    settings.source_ip = text(&config.source_ip)
+        .or_else(|| variable(&environment, &["ALICLOUD_SOURCE_IP", "ALIBABA_CLOUD_SOURCE_IP"]));
+    settings.secure_transport =
+        text(&config.secure_transport).or_else(|| text(&config.security_transport)).or_else(|| {
+            variable(
+                &environment,
+                &[
+                    "ALICLOUD_SECURE_TRANSPORT",
+                    "ALIBABA_CLOUD_SECURE_TRANSPORT",
+                    "ALICLOUD_SECURITY_TRANSPORT",
+                    "ALIBABA_CLOUD_SECURITY_TRANSPORT",
+                ],
+            )
+        });
+    if let Some(proxy) = text(&config.proxy) {
+        settings.proxy = Proxy::Url(proxy);
+    }
+    settings.ca_file = text(&config.ca_file).map(PathBuf::from);
+    if known(&config.sign_version)
+        .and_then(|versions| known(&versions.ecs))
+        .is_some_and(|version| version == "v1")
+    {
+        settings.sign_version = SignVersion::V1;
+    }
+    if let Some(flavour) = flavour {
+        settings.insecure = known(&config.insecure).copied().unwrap_or(false);
+        settings.stack = Some(StackSettings {
+            department: text(&config.department),
+            resource_group: text(&config.resource_group),
+            resource_group_set: text(&config.resource_group_set_name),
+            organization_id: text(&config.organization_id),
+            ascm_endpoint,
+            domain: text(&config.domain),
+            popgw_domain: text(&config.popgw_domain),
+            center_region: known(&config.is_center_region).copied().unwrap_or(true),
+            force_asapi: known(&config.force_use_asapi).copied().unwrap_or(false),
+            send_secret: known(&config.send_access_key_secret).copied().unwrap_or(false),
+            ..StackSettings::new(flavour)
+        });
+    }
+    let pace = pace(&environment);
+    settings.environment = environment;
+    let api = aliyun::Client::new(settings).map_err(failed)?;
+
+    Ok(Client {
+        pace,
+        looks: Looks::new(api.clone()),
+        region_named: region.named,
+        region_origin: region.origin,
+        account: Account::new(api.clone()),
+        provider_id: None,
+        api,
+    })
+}
+
+/// The region, and who says so.
+struct Region {
+    name: String,
+    /// By the setting of that name.
+    named: bool,
+    origin: String,
+}
+
+/// The region that the setting, a variable or the profile names.
+fn region(
+    config: &Config,
+    environment: &Environment,
+    profile: Option<&Profile>,
+) -> Result<Option<Region>, aliyun::Error> {
+    if let Some(name) = text(&config.region) {
+        return Ok(Some(Region { name, named: true, origin: "the setting alicloud:region".to_owned() }));
+    }
+    let of_stack = flavour(config).map(|flavour| format!("{}_REGION", stack_prefix(flavour)));
+    for variable in of_stack.as_deref().into_iter().chain(REGION_VARIABLES) {
+        if let Some(name) = environment.variable(variable) {
+            let origin = format!("the variable {variable}");
+            return Ok(Some(Region { name: name.to_owned(), named: false, origin }));
+        }
+    }
+    let Some(profile) = profile else { return Ok(None) };
+    let name = profile.region(environment)?;
+    Ok(name.map(|name| Region { name, named: false, origin: profile.name() }))
+}
+
+/// Whether a region is taken that this version does not know.
+pub(crate) fn skips_region_validation(config: &Config, environment: &Environment) -> bool {
+    known(&config.skip_region_validation)
+        .copied()
+        .unwrap_or_else(|| flavour(config).is_some() || environment.flag("ALICLOUD_SKIP_REGION_VALIDATION"))
+}
+
+/// The same settings, with what the variables of a private cloud say of those that are not given, but for the key and the
+/// region.
+pub(crate) fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
+    let mut config = config.clone();
+    let Some(flavour) = flavour(&config) else { return config };
+    let variable = |name: &str| {
+        environment.variable(&format!("{}_{name}", stack_prefix(flavour))).map(ToOwned::to_owned)
+    };
+    for (setting, name) in [
+        (&mut config.ecs_role_name, "ECS_ROLE_NAME"),
+        (&mut config.profile, "PROFILE"),
+        (&mut config.shared_credentials_file, "SHARED_CREDENTIALS_FILE"),
+        (&mut config.protocol, "PROTOCOL"),
+        (&mut config.proxy, "PROXY"),
+        (&mut config.domain, "DOMAIN"),
+        (&mut config.popgw_domain, "POPGW_DOMAIN"),
+        (&mut config.department, "DEPARTMENT"),
+        (&mut config.resource_group, "RESOURCE_GROUP"),
+        (&mut config.resource_group_set_name, "RESOURCE_GROUP_SET"),
+        (&mut config.source_ip, "SOURCE_IP"),
+        (&mut config.secure_transport, "SECURE_TRANSPORT"),
+    ] {
+        if !is_given(setting) {
+            *setting = variable(name).map(Input::Known);
+        }
+    }
+    for (setting, name) in
+        [(&mut config.insecure, "INSECURE"), (&mut config.is_center_region, "CENTER_REGION")]
+    {
+        if setting.is_none() {
+            *setting =
+                variable(name).map(|text| Input::Known(text.eq_ignore_ascii_case("true") || text == "1"));
+        }
+    }
+    config
+}
+
+fn missing_region() -> MissingKey {
+    MissingKey {
+        name: "alicloud:region".to_owned(),
+        description: format!(
+            "the region, such as cn-hangzhou; set it with `pulumi config set alicloud:region cn-hangzhou` or one of the \
+             environment variables {}",
+            REGION_VARIABLES.join(", ")
+        ),
+    }
+}
+
+pub(crate) fn parse_protocol(text: &str) -> Option<Protocol> {
+    match text.trim().to_ascii_uppercase().as_str() {
+        "HTTP" => Some(Protocol::Http),
+        "HTTPS" => Some(Protocol::Https),
+        _ => None,
+    }
+}
+
+fn milliseconds(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<Duration> {
+    number(setting, environment, variable).filter(|ms| *ms > 0).map(Duration::from_millis)
+}
+
+fn pace(environment: &Environment) -> Pace {
+    match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
+        None => Pace::cloud(),
+        Some(milliseconds) => {
+            let interval = Duration::from_millis(milliseconds).min(LONGEST_PACE);
+            Pace { first: interval, most: interval, invisible: interval * 150, ..Pace::cloud() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn config(settings: serde_json::Value) -> Config {
+        serde_json::from_value(settings).unwrap()
+    }
+
+    fn environment(variables: &[(&'static str, &str)]) -> Environment {
+        variables.iter().fold(Environment::default().with_home("/nowhere"), |all, (name, value)| {
+            all.with_variable(*name, *value)
+        })
+    }
+
+    const KEY: [(&str, &str); 2] = [("ALICLOUD_ACCESS_KEY", "id"), ("ALICLOUD_SECRET_KEY", "secret")];
+
+    #[test]
+    fn the_region_says_where_it_comes_from() {
+        let profile = r#"{"profiles":[{"name":"p","mode":"AK","access_key_id":"a","access_key_secret":"b",
+            "region_id":"cn-shanghai"}]}"#;
+        let with_profile =
+            || environment(&KEY).with_home("/h").with_file("/h/.aliyun/config.json", profile, 0o600);
+        let stack = json!({ "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
+        let public = [("ALIBABA_CLOUD_REGION", "cn-beijing")];
+        for (settings, variables, named, origin) in [
+            (json!({ "region": " cn-hangzhou " }), &public, true, "the setting alicloud:region"),
+            (json!({}), &public, false, "the variable ALIBABA_CLOUD_REGION"),
+            (stack.clone(), &[("APSARASTACK_REGION", "x")], false, "the variable APSARASTACK_REGION"),
+            (stack, &public, false, "the variable ALIBABA_CLOUD_REGION"),
+            (json!({ "profile": "p" }), &[("X", "")], false, "the profile \"p\""),
+        ] {
+            let environment =
+                variables.iter().fold(with_profile(), |all, (name, value)| all.with_variable(*name, *value));
+            let client = configure(&config(settings), environment).unwrap();
+            assert_eq!(client.region_named, named, "{origin}");
+            assert!(client.region_origin.starts_with(origin), "{}", client.region_origin);
+        }
+    }
+
+    #[test]
+    fn an_unknown_region_is_refused_with_its_origin() {
+        let environment = environment(&KEY).with_variable("ALICLOUD_REGION", "cn-nowhere-1");
+        let error = format!("{:?}", configure(&Config::default(), environment).unwrap_err());
+        assert!(error.contains("the variable ALICLOUD_REGION"), "{error}");
+    }
+
+    #[test]
+    fn the_region_is_the_settings_then_the_variables_then_the_profiles() {
+        let profile = r#"{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"a","access_key_secret":"b",
+            "region_id":"cn-shanghai"}]}"#;
+        let environment = || {
+            Environment::default().with_home("/home").with_file("/home/.aliyun/config.json", profile, 0o600)
+        };
+        let region = |settings, environment| {
+            configure(&config(settings), environment).unwrap().api.region().to_owned()
+        };
+        assert_eq!(region(json!({ "profile": "p" }), environment()), "cn-shanghai");
+        let variable = environment().with_variable("ALIBABA_CLOUD_REGION", "cn-beijing");
+        assert_eq!(region(json!({ "profile": "p" }), variable.clone()), "cn-beijing");
+        assert_eq!(region(json!({ "profile": "p", "region": "cn-hangzhou" }), variable), "cn-hangzhou");
+    }
+
+    #[test]
+    fn a_region_that_is_not_known_is_refused_unless_told_otherwise() {
+        let connect = |settings| configure(&config(settings), environment(&KEY));
+        assert!(matches!(connect(json!({ "region": "cn-nowhere-1" })), Err(ConfigureError::Failed(_))));
+        assert!(connect(json!({ "region": "cn-nowhere-1", "skipRegionValidation": true })).is_ok());
+        let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
+        let client = connect(stack).unwrap();
+        assert!(client.api.endpoint().starts_with("http://ecs.stack.local"), "{}", client.api.endpoint());
+    }
+
+    #[test]
+    fn a_private_clouds_variables_come_before_the_public_ones() {
+        let environment = environment(&KEY)
+            .with_variable("ALIBABACLOUDSTACK_ACCESS_KEY", "stack-id")
+            .with_variable("ALIBABACLOUDSTACK_SECRET_KEY", "stack-secret")
+            .with_variable("ALIBABACLOUDSTACK_REGION", "cn-private-1")
+            .with_variable("ALIBABACLOUDSTACK_POPGW_DOMAIN", "stack.local")
+            .with_variable("ALIBABACLOUDSTACK_CENTER_REGION", "false");
+        let client = configure(&config(json!({ "cloud": "alibabacloudstack" })), environment).unwrap();
+        assert_eq!(client.api.region(), "cn-private-1");
+        assert!(
+            client.api.endpoint().contains("ecs-internal.cn-private-1.stack.local"),
+            "{}",
+            client.api.endpoint()
+        );
+    }
+
+    #[test]
+    fn debug_of_a_client_shows_no_secret() {
+        let settings =
+            json!({ "region": "cn-hangzhou", "accessKey": "LTAIvery-known", "secretKey": "very-secret" });
+        let client = configure(&config(settings), environment(&[])).unwrap();
+        let shown = format!("{client:?}");
+        assert!(!shown.contains("very-secret") && !shown.contains("very-known"), "{shown}");
+    }
+
+    fn findings(settings: &Json, environment: &Environment) -> Vec<String> {
+        let mut findings = Findings::default();
+        check(&serde_json::from_value(settings.clone()).unwrap(), environment, &mut findings);
+        findings.failures.iter().map(|failure| format!("{}: {}", failure.path, failure.reason)).collect()
+    }
+
+    fn environments() -> Vec<Environment> {
+        let none = Environment::default();
+        let key = none
+            .clone()
+            .with_variable("ALICLOUD_ACCESS_KEY", "id")
+            .with_variable("ALICLOUD_SECRET_KEY", "secret");
+        vec![
+            none.clone(),
+            key.clone(),
+            key.with_variable("ALICLOUD_SKIP_REGION_VALIDATION", "true"),
+            none.clone()
+                .with_variable("APSARASTACK_SECRET_KEY", "secret")
+                .with_variable("APSARASTACK_DOMAIN", "stack.local"),
+            none.clone()
+                .with_variable("APSARASTACK_PROTOCOL", "gopher")
+                .with_variable("ECS_ENDPOINT", "e.local"),
+            none.clone().with_variable("ALIBABA_CLOUD_OIDC_TOKEN", "token"),
+            none.with_variable("ALICLOUD_ECS_ROLE_NAME", "role"),
+        ]
+    }
+
+    #[test]
+    fn configure_refuses_whatever_check_config_refuses() {
+        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
+        let settings = [
+            json!({}),
+            json!({ "region": " cn-hangzhou\n" }),
+            json!({ "region": "cn-nowhere-1" }),
+            json!({ "region": "cn-nowhere-1", "skipRegionValidation": true }),
+            json!({ "protocol": "" }),
+            json!({ "protocol": " http " }),
+            json!({ "protocol": "gopher" }),
+            json!({ "proxy": " " }),
+            json!({ "proxy": "gopher://proxy" }),
+            json!({ "endpoints": [{ "ecs": " " }] }),
+            json!({ "endpoints": [{ "ecs": "a b" }, { "ecs": "ecs.local" }] }),
+            json!({ "endpoints": [{ "ascm": "a b" }] }),
+            json!({ "endpoints": [{ "sts": "a b" }] }),
+            json!({ "accessKey": "a" }),
+            json!({ "accessKey": "a", "secretKey": "" }),
+            json!({ "accessKey": "", "secretKey": "s" }),
+            json!({ "accessKey": "a", "secretKey": "s" }),
+            json!({ "assumeRoleWithOidc": oidc }),
+            json!({ "assumeRoleWithOidc": oidc, "accessKey": "a", "secretKey": "s" }),
+        ];
+        let mut refused = 0;
+        for settings in settings {
+            for cloud in ["alibabacloud", "apsarastack", "alibabacloudstack"] {
+                for environment in environments() {
+                    let mut settings = settings.clone();
+                    settings["cloud"] = cloud.into();
+                    if settings.get("region").is_none() {
+                        settings["region"] = "cn-hangzhou".into();
+                    }
+                    let findings = findings(&settings, &environment);
+                    let config: Config = serde_json::from_value(settings.clone()).unwrap();
+                    let configured = configure(&config, environment.clone());
+                    if !findings.is_empty() {
+                        refused += 1;
+                        assert!(configured.is_err(), "{settings} in {environment:?}: {findings:?}");
+                    }
+                }
+            }
+        }
+        assert!(refused > 50, "{refused}");
+    }
+
+    #[track_caller]
+    fn check_fine(settings: Json, variables: &[(&str, &str)]) {
+        let environment = variables
+            .iter()
+            .fold(Environment::default(), |all, (name, value)| all.with_variable(*name, *value));
+        assert_eq!(findings(&settings, &environment), [""; 0], "{settings}");
+    }
+
+    #[test]
+    fn check_config_takes_what_configure_takes() {
+        check_fine(json!({ "region": " cn-hangzhou " }), &[]);
+        check_fine(json!({ "region": "cn-nowhere-1" }), &[("ALICLOUD_SKIP_REGION_VALIDATION", "1")]);
+        check_fine(json!({ "protocol": "" }), &[]);
+        check_fine(json!({ "accessKey": "a", "cloud": "apsarastack" }), &[("APSARASTACK_SECRET_KEY", "s")]);
+        check_fine(json!({ "accessKey": "a" }), &[("ALIBABACLOUD_ACCESS_KEY_SECRET", "s")]);
+        check_fine(json!({ "accessKey": "", "secretKey": " " }), &[]);
+        let oidc = json!({ "roleArn": "acs:ram::1:role/r", "oidcProviderArn": "acs:ram::1:oidc-provider/p" });
+        check_fine(json!({ "assumeRoleWithOidc": oidc, "profile": "p" }), &[]);
+        check_fine(json!({ "assumeRoleWithOidc": oidc }), &[("ALICLOUD_ECS_ROLE_NAME", "role")]);
+    }
+
+    #[test]
+    fn a_stacks_variables_count_only_on_that_stack() {
+        let environment = Environment::default()
+            .with_variable("APSARASTACK_SECRET_KEY", "s")
+            .with_variable("APSARASTACK_PROTOCOL", "gopher");
+        let found = findings(&json!({ "accessKey": "a" }), &environment);
+        assert_eq!(found, ["secretKey: is required if accessKey is given"]);
+        let found = findings(&json!({ "accessKey": "a", "cloud": "apsarastack" }), &environment);
+        assert_eq!(found, ["protocol: must be \"HTTP\" or \"HTTPS\", got \"gopher\""]);
+    }
+
+    #[test]
+    fn of_settings_that_are_not_known_yet_nothing_is_said() {
+        let unknown = || Some(Input::Unknown);
+        let known = |text: &str| Some(Input::Known(text.to_owned()));
+        let region = known("cn-nowhere-1");
+        for config in [
+            Config { cloud: unknown(), region: region.clone(), access_key: known("a"), ..Config::default() },
+            Config { skip_region_validation: Some(Input::Unknown), region, ..Config::default() },
+            Config { access_key: unknown(), ..Config::default() },
+            Config { access_key: known("a"), secret_key: unknown(), ..Config::default() },
+        ] {
+            let mut findings = Findings::default();
+            check(&config, &Environment::default(), &mut findings);
+            assert!(findings.failures.is_empty(), "{:?}", findings.failures);
+        }
+    }
+}

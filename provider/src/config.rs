@@ -103,7 +103,7 @@ pub(crate) struct Config {
     #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
     pub(crate) mns_endpoint: Option<Input<String>>,
 
-    /// On a stack, the organization's id where it differs from the department.
+    /// On a stack, the organization's id, if it differs from the department.
     pub(crate) organization_id: Option<Input<String>>,
 
     /// Accepted, and not needed for images.
@@ -135,7 +135,7 @@ pub(crate) struct Config {
     /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
     pub(crate) resource_group: Option<Input<String>>,
 
-    /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
+    /// On a stack, the name of the resource group, by which its id and the department are looked up if they are not
     /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
     pub(crate) resource_group_set_name: Option<Input<String>>,
 

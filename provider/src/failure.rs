@@ -5,7 +5,7 @@ use pulumi::Failure;
 
 /// What to do about any call whose time ran out.
 const MORE_TIME: &str = "Run the command again to go on from there. customTimeouts allows more time, as does \
-                         maxRetryTimeout where it is set.";
+                         maxRetryTimeout if it is set.";
 
 /// A call failed, and nothing is lost by saying just that.
 pub(crate) fn cloud(error: aliyun::Error) -> Failure {

@@ -14,12 +14,12 @@ const CREDENTIALS_URI_VARIABLES: [&str; 2] = ["ALICLOUD_CREDENTIALS_URI", "ALIBA
 const ECS_ROLE_VARIABLES: [&str; 2] = ["ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA"];
 const OIDC_TOKEN_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN";
 const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
-/// The name of sessions where the program gives none.
+/// The name of sessions if the program gives none.
 const SESSION_NAME: &str = "pulumi";
 
 /// The order of the published provider: a key pair, a profile, a credentials URI, the instance's role, OIDC; then what the
-/// official libraries find in files and variables. The metadata server is asked only where a role is named: elsewhere
-/// nothing answers at its address.
+/// official libraries find in files and variables. The metadata server is asked only if a role is named: not
+/// every machine has one, and a missing one answers nothing.
 pub(crate) fn credentials(
     config: &Config,
     environment: &Environment,
@@ -104,13 +104,13 @@ fn key_variables(config: &Config) -> credential::EnvironmentVariables {
     flavour(config).map_or_else(Default::default, credential::EnvironmentVariables::on_stack)
 }
 
-/// Whether there is a configuration file of the CLI where one is looked for.
+/// Whether the CLI's configuration file is in one of its usual places.
 fn has_cli_file(environment: &Environment) -> bool {
     environment.variable("ALIBABA_CLOUD_CONFIG_FILE").is_some()
         || has_file(environment, &[".aliyun/config.json"])
 }
 
-/// Whether there is a credentials ini where one is looked for.
+/// Whether the credentials ini is in one of its usual places.
 fn has_ini_file(environment: &Environment) -> bool {
     environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE").is_some()
         || has_file(environment, &[".alibabacloud/credentials", ".alibabacloud/credentials.ini"])

@@ -17,7 +17,7 @@ use crate::package::Alicloud;
 /// Serves the provider to the engine at that address until the engine goes away or `shutdown` ends.
 ///
 /// # Errors
-/// Where no port can be had, or serving fails.
+/// If no port can be had, or serving fails.
 pub async fn serve(engine: Option<&str>, shutdown: impl Future<Output = ()>) -> Result<(), BoxError> {
     pulumi::serve(Alicloud::new(), engine, shutdown).await
 }
@@ -30,7 +30,7 @@ pub fn service() -> impl ResourceProvider {
 /// schema.json, as it is committed.
 ///
 /// # Errors
-/// Where a Rust type uses a construct that the schema has no word for.
+/// If a Rust type uses a construct that the schema has no word for.
 pub fn schema_text() -> Result<String, Failure> {
     Alicloud::new().schema_text()
 }

@@ -64,7 +64,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// Threads at most, also where there are more processors: each holds memory, and one engine keeps no more of them busy.
+/// The most threads, however many processors there are: each holds memory, and one engine keeps no more of them busy.
 const WORKERS: usize = 4;
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -14,7 +14,7 @@ use crate::ecs::images::inputs::{Inputs, Options};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ImageArgs {
-    /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+    /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
     /// snapshot becomes the system disk. A change replaces the image.
     #[schemars(extend("enum" = ["i386", "x86_64", "arm64"], "default" = "x86_64", "x-replace" = true))]
     pub(crate) architecture: Option<Input<String>>,
@@ -57,7 +57,7 @@ pub(crate) struct ImageArgs {
     pub(crate) image_family: Option<Input<String>>,
 
     /// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-    /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+    /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
     /// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
     #[schemars(length(min = 2, max = 128), extend("x-always-reported" = true))]
     pub(crate) image_name: Option<Input<String>>,
@@ -87,7 +87,7 @@ pub(crate) struct ImageArgs {
     /// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
     /// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
     /// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-    /// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+    /// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
     #[schemars(extend(
         "x-known-values" = [
             "Aliyun", "Anolis", "CentOS", "Ubuntu", "CoreOS", "SUSE", "Debian", "OpenSUSE", "FreeBSD", "RedHat", "Kylin",
@@ -129,7 +129,7 @@ pub(crate) struct ImageDiskDeviceMapping {
     /// The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
     pub(crate) device: Option<Input<String>>,
 
-    /// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+    /// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
     /// disk.
     #[schemars(extend("enum" = ["system", "data"]))]
     pub(crate) disk_type: Option<Input<String>>,
@@ -154,7 +154,7 @@ pub(crate) struct ImageDiskDeviceMapping {
     #[schemars(extend("x-output-only" = true))]
     pub(crate) remain_time: Option<Input<i64>>,
 
-    /// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+    /// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
     #[schemars(range(min = 5, max = 32768))]
     pub(crate) size: Option<Input<i64>>,
 

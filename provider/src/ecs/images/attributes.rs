@@ -44,9 +44,9 @@ pub(crate) enum Call {
 pub(crate) struct Attribute {
     /// The property's path in the inputs.
     pub(crate) property: &'static str,
-    /// Where it stands.
+    /// The field that holds it.
     pub(crate) of: fn(&Attributes) -> &Option<String>,
-    /// Where it stands, to be changed.
+    /// The same field, to be changed.
     pub(crate) of_mut: fn(&mut Attributes) -> &mut Option<String>,
     /// Which call sets it.
     pub(crate) call: Call,

@@ -233,7 +233,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 unseen = None;
                 continue;
             }
-            // After an answer that led nowhere the next one is most likely new, and only not visible yet.
+            // After an answer that led to no image the next one is most likely new, and only not visible yet.
             let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
             let seen = match self.look(&id, patience).await {
                 Ok(seen) => seen,

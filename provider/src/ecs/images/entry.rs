@@ -52,7 +52,7 @@ pub(crate) struct Report {
     #[schemars(extend("x-always-reported" = true))]
     pub(crate) region_id: Option<String>,
 
-    /// The size in GiB; of the system disk alone where there are data disks.
+    /// The size in GiB; of the system disk alone if there are data disks.
     pub(crate) size: Option<i64>,
 
     /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.

@@ -51,7 +51,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// These, and where they are silent the others.
+    /// These options; those of `other` for what they do not say.
     #[must_use]
     pub(crate) fn or(self, other: Options) -> Options {
         Options {

@@ -1,8 +1,8 @@
 //! Looks at images: all looks that are wanted within a few milliseconds go out as one DescribeImages.
 //!
 //! That `ImageId` takes several ids is documented by an older help page only. So nothing is concluded from an image's
-//! absence from such an answer: that image is asked for alone. Where the cloud refuses lists, or answers about one id of
-//! a list only, every image is asked for alone from then on.
+//! absence from such an answer: that image is asked for alone. If the cloud refuses lists, or answers about one id of a
+//! list only, every image is asked for alone from then on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};

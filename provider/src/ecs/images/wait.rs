@@ -31,7 +31,7 @@ impl Wait<'_> {
         self.pause_until(self.next(left)).await
     }
 
-    /// As [`pause`](Self::pause), where the last look is due after so long a wait.
+    /// As [`pause`](Self::pause), but no longer than until the wait has lasted for `patience`.
     pub(crate) async fn pause_within(&self, patience: Duration) -> Result<(), Failure> {
         self.pause_until(self.next(None).min(self.began + patience)).await
     }

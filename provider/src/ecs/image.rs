@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pulumi::diff::Change;
-use pulumi::value::{Properties, Value};
 use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -253,6 +252,17 @@ pub(crate) struct ImageState {
     pub(crate) kept: Kept,
 }
 
+/// By what an entry of a state is known again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Identity {
+    /// Of this state alone; absent in an import and in an older version's entry.
+    #[serde(rename = "__mark")]
+    mark: Option<String>,
+    /// The region that the image is in.
+    region_id: Option<String>,
+}
+
 /// The resource. What it remembers is only of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Image {
@@ -318,16 +328,24 @@ impl Image {
 impl Resource<Client> for Image {
     type Args = ImageArgs;
     type State = ImageState;
+    type Identity = Identity;
 
     const TOKEN: &'static str = "alicloud:ecs/image:Image";
     const DESCRIPTION: &'static str = include_str!("image.md");
 
-    fn check(&self, args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
-        image_rules::check(args, context, findings);
-        match &args.image_name {
-            Some(_) => Properties::new(),
-            None => image_rules::autoname(context, findings),
-        }
+    fn check(
+        &self,
+        args: &ImageArgs,
+        olds: Option<&ImageArgs>,
+        context: &CheckContext<'_>,
+        findings: &mut Findings,
+    ) -> ImageArgs {
+        image_rules::check(args, olds, context, findings);
+        let image_name = match &args.image_name {
+            Some(_) => None,
+            None => image_rules::autoname(olds, context, findings),
+        };
+        ImageArgs { image_name, ..ImageArgs::default() }
     }
 
     fn check_update(&self, olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
@@ -336,9 +354,9 @@ impl Resource<Client> for Image {
 
     fn reconsider(
         &self,
-        state: &Properties,
-        olds: &Properties,
-        news: &Properties,
+        state: &ImageState,
+        olds: &ImageArgs,
+        news: &ImageArgs,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         image_diff::reconsider(state, olds, news, changes)
@@ -353,13 +371,13 @@ impl Resource<Client> for Image {
         }
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.hold(urn, id, state.get("__mark").and_then(Value::as_str).map(str::to_owned));
+    fn observe(&self, urn: &str, id: &str, identity: &Identity) {
+        self.hold(urn, id, identity.mark.clone());
     }
 
     /// An image is in one region, and not to be found in another.
-    fn admit(&self, client: &Client, id: &str, state: &Properties) -> Result<(), Failure> {
-        client.check_region(id, state.get("regionId").and_then(Value::as_str))
+    fn admit(&self, client: &Client, id: &str, identity: &Identity) -> Result<(), Failure> {
+        client.check_region(id, identity.region_id.as_deref())
     }
 
     async fn create(

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use pulumi::path::Path;
-use pulumi::value::{Properties, Value, quote};
+use pulumi::value::quote;
 use pulumi::{Autonaming, CheckContext, Failure, Findings, Input, known};
 use sha2::{Digest, Sha256};
 
@@ -19,8 +19,13 @@ const WEB_PREFIXES: [&str; 2] = ["http://", "https://"];
 pub(crate) const RESERVED_PREFIXES: [&str; 2] = ["aliyun", "acs:"];
 
 /// Checks everything that is known.
-pub(crate) fn check(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
-    check_source(args, context, findings);
+pub(crate) fn check(
+    args: &ImageArgs,
+    olds: Option<&ImageArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) {
+    check_source(args, olds, context, findings);
     for (property, value) in [("imageName", &args.image_name), ("imageFamily", &args.image_family)] {
         if let Some(name) = known(value)
             && let Some(reason) = name_mistake(name)
@@ -75,7 +80,7 @@ pub(crate) fn refuse_older_imds(
 pub(crate) const OLDER_IMDS: &str =
     "the cloud refuses to go from \"v2\" back to \"v1\"; keep \"v2\", or replace the image";
 
-fn imds(features: &Option<Input<ImageFeatures>>) -> Option<&str> {
+pub(crate) fn imds(features: &Option<Input<ImageFeatures>>) -> Option<&str> {
     known(features).and_then(|features| known(&features.imds_support)).map(String::as_str)
 }
 
@@ -111,16 +116,17 @@ pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Fi
 }
 
 /// The name of an image whose program gives none: the one it has, or a new one.
-pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
-    if context.is_empty && context.olds.is_none() {
-        return Properties::new();
-    }
-    if let Some(olds) = context.olds {
+pub(crate) fn autoname(
+    olds: Option<&ImageArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) -> Option<Input<String>> {
+    if let Some(olds) = olds {
         // An image that exists keeps its name, whoever gave it; one that an older provider left nameless stays so.
-        return olds
-            .get("imageName")
-            .map(|name| Properties::from([("imageName".to_owned(), name.clone())]))
-            .unwrap_or_default();
+        return olds.image_name.clone();
+    }
+    if context.is_empty {
+        return None;
     }
     let name = match context.autonaming {
         Autonaming::Default => random_name(context),
@@ -137,10 +143,10 @@ pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> P
                 Path::property("imageName"),
                 "is required: automatic naming is disabled for this resource",
             );
-            return Properties::new();
+            return None;
         }
     };
-    Properties::from([("imageName".to_owned(), Value::String(name))])
+    Some(Input::Known(name))
 }
 
 /// What the automatic names of a resource start with.
@@ -168,7 +174,12 @@ fn fitting(name: &str, most: usize) -> String {
     fitted.chars().take(most).collect()
 }
 
-fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
+fn check_source(
+    args: &ImageArgs,
+    olds: Option<&ImageArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) {
     let given: Vec<(&str, bool)> = [
         ("instanceId", args.instance_id.as_ref().map(|value| value.known().is_some())),
         ("snapshotId", args.snapshot_id.as_ref().map(|value| value.known().is_some())),
@@ -179,10 +190,8 @@ fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Fin
     .collect();
     // An image that exists has been made of something. And some C# SDKs register an image that is only looked up without a
     // single input, while its id is not known yet; the create itself refuses such a one.
-    let made_of_disks = context
-        .olds
-        .is_some_and(|olds| !["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source)));
-    let only_looked_up = context.is_empty && context.olds.is_none();
+    let made_of_disks = olds.is_some_and(|olds| olds.instance_id.is_none() && olds.snapshot_id.is_none());
+    let only_looked_up = context.is_empty && olds.is_none();
     if given.is_empty() && (made_of_disks || only_looked_up) {
         return;
     }

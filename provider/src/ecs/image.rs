@@ -7,16 +7,16 @@ mod making;
 mod rules;
 
 use pulumi::diff::Change;
-use pulumi::value::{Properties, Value};
-use pulumi::{CheckContext, Context, Failure, Findings, Old, Read, Resource, Update};
+use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
 use crate::ecs::image::making::CreateImage;
 use crate::ecs::images::attributes::NAME;
-use crate::ecs::images::entry::Entry;
+use crate::ecs::images::entry::{Entry, Identity};
 use crate::ecs::images::inputs::Inputs as _;
 use crate::ecs::images::memory::Memory;
+use crate::ecs::images::names;
 use crate::ecs::images::verbs::Verbs;
 
 /// What the state holds of an image.
@@ -42,16 +42,27 @@ impl Image {
 impl Resource<Client> for Image {
     type Args = ImageArgs;
     type State = ImageState;
+    type Identity = Identity;
 
     const TOKEN: &'static str = "alicloud:ecs/image:Image";
     const DESCRIPTION: &'static str = include_str!("image.md");
 
-    fn check(&self, args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
-        rules::check(args, context, findings);
-        match &args.image_name {
-            Some(_) => Properties::new(),
-            None => rules::autoname(context, findings),
-        }
+    fn check(
+        &self,
+        args: &ImageArgs,
+        olds: Option<&ImageArgs>,
+        context: &CheckContext<'_>,
+        findings: &mut Findings,
+    ) -> ImageArgs {
+        rules::check(args, olds, context, findings);
+        let image_name = match (&args.image_name, olds) {
+            (Some(_), _) => None,
+            // An image that exists keeps its name, whoever gave it; one that an older provider left nameless stays so.
+            (None, Some(olds)) => olds.image_name.clone(),
+            (None, None) if context.is_empty => None,
+            (None, None) => names::automatic(context, findings).map(Input::Known),
+        };
+        ImageArgs { image_name, ..ImageArgs::default() }
     }
 
     fn check_update(&self, olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
@@ -60,9 +71,9 @@ impl Resource<Client> for Image {
 
     fn reconsider(
         &self,
-        state: &Properties,
-        olds: &Properties,
-        news: &Properties,
+        state: &ImageState,
+        olds: &ImageArgs,
+        news: &ImageArgs,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         diff::reconsider(state, olds, news, changes)
@@ -75,13 +86,13 @@ impl Resource<Client> for Image {
         name.is_some() && name == olds.attributes().name && !news.is_filled_in(NAME)
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.memory.hold(urn, id, state.get("__mark").and_then(Value::as_str).map(str::to_owned));
+    fn observe(&self, urn: &str, id: &str, identity: &Identity) {
+        self.memory.hold(urn, id, identity.mark.clone());
     }
 
     /// An image is in one region, and not to be found in another.
-    fn admit(&self, client: &Client, id: &str, state: &Properties) -> Result<(), Failure> {
-        client.check_region(id, state.get("regionId").and_then(Value::as_str))
+    fn admit(&self, client: &Client, id: &str, identity: &Identity) -> Result<(), Failure> {
+        client.check_region(id, identity.region_id.as_deref())
     }
 
     async fn create(

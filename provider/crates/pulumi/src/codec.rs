@@ -22,12 +22,13 @@ pub fn decode<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure
 ///
 /// # Errors
 /// [`Failure::Bug`], where the type does not take absent fields.
-pub(crate) fn decode_old<T: DeserializeOwned>(mut properties: Properties) -> Result<T, Failure> {
-    if let Ok(decoded) = decode(&properties) {
+pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure> {
+    if let Ok(decoded) = decode(properties) {
         return Ok(decoded);
     }
-    properties.retain(|key, value| decode::<T>(&Properties::from([(key.clone(), value.clone())])).is_ok());
-    decode(&properties)
+    let mut fitting = properties.clone();
+    fitting.retain(|key, value| decode::<T>(&Properties::from([(key.clone(), value.clone())])).is_ok());
+    decode(&fitting)
 }
 
 /// Writes a Rust type as properties; what is `None` is absent.
@@ -229,7 +230,7 @@ mod tests {
             let mut given = full();
             given.insert("size".to_owned(), wrong);
             assert!(decode::<State>(&given).is_err());
-            let state: State = decode_old(given).unwrap();
+            let state: State = decode_old(&given).unwrap();
             assert_eq!((state.size, state.args.force), (None, Some(true.into())));
         }
     }

@@ -31,7 +31,8 @@ pub use input::{Input, known};
 pub use operations::{urn_name, urn_type};
 pub use plugin::serve;
 pub use provider::{
-    AnyResource, AnyUpdate, BoxFuture, ConfigureError, Provider, Types, package_schema, resource,
+    AnyResource, AnyUpdate, BoxFuture, ConfigureError, OldInputs, Provider, Reconsidered, Types,
+    package_schema, resource,
 };
 pub use redact::Redactor;
 pub use resource::{Autonaming, CheckContext, Context, Old, Read, ReadResult, Resource, Update};

@@ -17,7 +17,7 @@ use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
 use crate::model::{ObjectType, Property};
 use crate::path::Path;
-use crate::provider::{AnyResource, AnyUpdate, ConfigureError, Provider, Types};
+use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Context};
 use crate::state::{
@@ -160,21 +160,17 @@ impl<P: Provider> Operations<P> {
         let context = CheckContext {
             urn: &request.urn,
             name: name_or_urn_s(&request.name, &request.urn),
-            olds: olds.as_ref(),
             is_empty: checked.keys().all(|key| is_internal(key)),
             random_seed: &request.random_seed,
             autonaming: autonaming(request.autonaming.as_ref()),
         };
-        let filled = resource.check(&canonical, &context, &mut rules)?;
-        if let Some(olds) = olds {
-            let olds = without_defaults(olds, &canonical);
-            // A replacement starts anew, so what an update may not do does not bind it.
-            let state = Properties::new();
-            if !changes(&types.args, &state, &olds, &canonical).effective.iter().any(|change| change.replace)
-            {
-                resource.check_update(olds, &canonical, &mut rules)?;
-            }
-        }
+        // A replacement starts anew, so what an update may not do does not bind it.
+        let updated = olds.as_ref().map(|olds| without_defaults(olds.clone(), &canonical)).filter(|olds| {
+            let changes = changes(&types.args, &Properties::new(), olds, &canonical).effective;
+            !changes.iter().any(|change| change.replace)
+        });
+        let olds = OldInputs { held: olds.as_ref(), updated: updated.as_ref() };
+        let filled = resource.check(&canonical, olds, &context, &mut rules)?;
         // The rules know the present names only; the user is told the name that the program uses.
         let shown = |path: &Path, found: &CheckFailure| {
             let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
@@ -267,7 +263,8 @@ impl<P: Provider> Operations<P> {
         let olds = without_defaults(alias::canonical(object, olds), &news);
 
         let mut changes = changes(object, &old_state, &olds, &news);
-        for text in resource.reconsider(&old_state, &olds, &news, &mut changes.effective)? {
+        let reconsidered = resource.reconsider(&old_state, &olds, &news, &mut changes.effective)?;
+        for text in reconsidered.lines {
             self.say_once(LogSeverity::Info, &request.urn, redactor.redact(&text));
         }
         let mut changes = changes.shown();
@@ -279,13 +276,10 @@ impl<P: Provider> Operations<P> {
                 changes.push(Change { path, kind: ChangeKind::Update, replace: false });
             }
         }
-        let replaces = changes.iter().any(|change| change.replace);
-        let delete_before_replace = replaces && resource.delete_before_replace(olds, &news)?;
-
         for change in &mut changes {
             change.path = writing.path(&change.path);
         }
-        Ok(diff_response(&changes, delete_before_replace))
+        Ok(diff_response(&changes, reconsidered.delete_before_replace))
     }
 
     pub(crate) fn check_config(

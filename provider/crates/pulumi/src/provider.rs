@@ -103,30 +103,29 @@ pub trait AnyResource<C>: Send + Sync {
     fn types(&self) -> Result<&Types, Failure>;
     /// How long an operation may take where the program says nothing.
     fn timeout(&self) -> Duration;
-    /// See [`Resource::check`].
+    /// See [`Resource::check`] and, with the old inputs of an update, [`Resource::check_update`]. What comes back is what the
+    /// resource fills in.
+    ///
+    /// # Errors
+    /// [`Failure::Bug`], if inputs that passed the declaration's check do not fit their type.
     fn check(
         &self,
         args: &Properties,
+        olds: OldInputs<'_>,
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> Result<Properties, Failure>;
-    /// See [`Resource::check_update`].
-    fn check_update(
-        &self,
-        olds: Properties,
-        news: &Properties,
-        findings: &mut Findings,
-    ) -> Result<(), Failure>;
-    /// See [`Resource::reconsider`].
+    /// See [`Resource::reconsider`] and [`Resource::delete_before_replace`].
+    ///
+    /// # Errors
+    /// If the change is known to be refused.
     fn reconsider(
         &self,
         state: &Properties,
         olds: &Properties,
         news: &Properties,
         changes: &mut Vec<Change>,
-    ) -> Result<Vec<String>, Failure>;
-    /// See [`Resource::delete_before_replace`].
-    fn delete_before_replace(&self, olds: Properties, news: &Properties) -> Result<bool, Failure>;
+    ) -> Result<Reconsidered, Failure>;
     /// See [`Resource::observe`].
     fn observe(&self, urn: &str, id: &str, state: &Properties);
     /// See [`Resource::admit`].
@@ -161,6 +160,24 @@ pub trait AnyResource<C>: Send + Sync {
         id: &'a str,
         old: (Properties, Properties),
     ) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// The old inputs of a check, without secret wrappings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OldInputs<'a> {
+    /// As the state has them; `None` for a new resource.
+    pub held: Option<&'a Properties>,
+    /// The same without what an older provider filled in; `None` unless the resource is to be updated.
+    pub updated: Option<&'a Properties>,
+}
+
+/// What a resource says of the differences that it has been shown.
+#[derive(Debug, Default)]
+pub struct Reconsidered {
+    /// What the user is told.
+    pub lines: Vec<String>,
+    /// Whether a replacement must delete before it creates. Never set if there is none.
+    pub delete_before_replace: bool,
 }
 
 /// An update in properties.
@@ -224,20 +241,17 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
     fn check(
         &self,
         args: &Properties,
+        olds: OldInputs<'_>,
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> Result<Properties, Failure> {
-        Ok(self.resource.check(&decode(args)?, context, findings))
-    }
-
-    fn check_update(
-        &self,
-        olds: Properties,
-        news: &Properties,
-        findings: &mut Findings,
-    ) -> Result<(), Failure> {
-        self.resource.check_update(&decode_old(olds)?, &decode(news)?, findings);
-        Ok(())
+        let args: R::Args = decode(args)?;
+        let held = olds.held.map(decode_old).transpose()?;
+        let filled = self.resource.check(&args, held.as_ref(), context, findings);
+        if let Some(updated) = olds.updated {
+            self.resource.check_update(&decode_old(updated)?, &args, findings);
+        }
+        encode(&filled)
     }
 
     fn reconsider(
@@ -246,20 +260,20 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         olds: &Properties,
         news: &Properties,
         changes: &mut Vec<Change>,
-    ) -> Result<Vec<String>, Failure> {
-        self.resource.reconsider(state, olds, news, changes)
-    }
-
-    fn delete_before_replace(&self, olds: Properties, news: &Properties) -> Result<bool, Failure> {
-        Ok(self.resource.delete_before_replace(&decode_old(olds)?, &decode_old(news.clone())?))
+    ) -> Result<Reconsidered, Failure> {
+        let (state, olds, news) = (decode_old(state)?, decode_old(olds)?, decode_old(news)?);
+        let lines = self.resource.reconsider(&state, &olds, &news, changes)?;
+        let replaces = changes.iter().any(|change| change.replace);
+        let delete_before_replace = replaces && self.resource.delete_before_replace(&olds, &news);
+        Ok(Reconsidered { lines, delete_before_replace })
     }
 
     fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.resource.observe(urn, id, state);
+        self.resource.observe(urn, id, &decode_old(state).unwrap_or_default());
     }
 
     fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure> {
-        self.resource.admit(client, id, state)
+        self.resource.admit(client, id, &decode_old(state).unwrap_or_default())
     }
 
     fn create<'a>(
@@ -290,7 +304,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         Box::pin(async move {
             let old = match old {
                 None => None,
-                Some((args, state)) => Some(Old { args: decode_old(args)?, state: decode_old(state)? }),
+                Some((args, state)) => Some(Old { args: decode_old(&args)?, state: decode_old(&state)? }),
             };
             match self.resource.read(client, context, id, old).await? {
                 None => Ok(None),
@@ -317,7 +331,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         (args, state): (Properties, Properties),
     ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let old = Old { args: decode_old(args)?, state: decode_old(state)? };
+            let old = Old { args: decode_old(&args)?, state: decode_old(&state)? };
             self.resource.delete(client, context, id, old).await
         })
     }
@@ -342,9 +356,9 @@ impl<R> Typed<R> {
 fn typed<A: DeserializeOwned, S: DeserializeOwned>(update: AnyUpdate) -> Result<Update<A, S>, Failure> {
     Ok(Update {
         id: update.id,
-        old: Old { args: decode_old(update.old_args)?, state: decode_old(update.old_state)? },
+        old: Old { args: decode_old(&update.old_args)?, state: decode_old(&update.old_state)? },
         // What the state held already was not judged again, so it may not fit.
-        args: decode_old(update.args)?,
+        args: decode_old(&update.args)?,
         changed: update.changed,
         unapplied: update.unapplied,
     })

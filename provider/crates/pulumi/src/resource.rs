@@ -15,7 +15,6 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::generated::pulumirpc::LogSeverity;
 use crate::redact::Redactor;
-use crate::value::Properties;
 
 /// A resource type: its args, its state and its verbs. `C` is the configured client that the verbs work with.
 ///
@@ -25,6 +24,9 @@ pub trait Resource<C>: Send + Sync + 'static {
     type Args: JsonSchema + DeserializeOwned + Serialize + Default + Send + Sync;
     /// The outputs, which embed the inputs.
     type State: JsonSchema + DeserializeOwned + Serialize + Send + Sync;
+    /// The few fields of a state by which the resource knows its entries again. They are read before each verb, from every
+    /// state whatever else it holds; what does not fit is absent.
+    type Identity: DeserializeOwned + Default + Send;
 
     /// The type token: `package:module/name:Name`.
     const TOKEN: &'static str;
@@ -33,9 +35,16 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// How long a create, an update or a delete may take where the program gives no `customTimeouts`.
     const TIMEOUT: Duration = Duration::from_secs(600);
 
-    /// The rules that the declaration cannot express, and the inputs that the resource fills in, which come back.
-    /// No I/O. Values that are wrong already are unknown here.
-    fn check(&self, args: &Self::Args, context: &CheckContext<'_>, findings: &mut Findings) -> Properties;
+    /// Checks the rules that the declaration cannot express. Returns the inputs that the resource fills in, all others
+    /// absent. `olds` are the inputs in the state, `None` for a new resource. Values that are wrong already are unknown.
+    /// No I/O.
+    fn check(
+        &self,
+        args: &Self::Args,
+        olds: Option<&Self::Args>,
+        context: &CheckContext<'_>,
+        findings: &mut Findings,
+    ) -> Self::Args;
 
     /// What an update may not do, though its new inputs are good in themselves. No I/O.
     fn check_update(&self, _olds: &Self::Args, _news: &Self::Args, _findings: &mut Findings) {}
@@ -47,9 +56,9 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// If the change is known to be refused.
     fn reconsider(
         &self,
-        _state: &Properties,
-        _olds: &Properties,
-        _news: &Properties,
+        _state: &Self::State,
+        _olds: &Self::Args,
+        _news: &Self::Args,
         _changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
@@ -60,14 +69,14 @@ pub trait Resource<C>: Send + Sync + 'static {
         false
     }
 
-    /// Hears of a resource that the state holds, before a diff, a read and an update. The state is as it was stored.
-    fn observe(&self, _urn: &str, _id: &str, _state: &Properties) {}
+    /// Hears of an entry that the state holds, before a diff, a read and an update.
+    fn observe(&self, _urn: &str, _id: &str, _identity: &Self::Identity) {}
 
     /// Refuses every verb on a resource that the state holds and this client cannot reach. No I/O.
     ///
     /// # Errors
     /// What stands against it, and what to do.
-    fn admit(&self, _client: &C, _id: &str, _state: &Properties) -> Result<(), Failure> {
+    fn admit(&self, _client: &C, _id: &str, _identity: &Self::Identity) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -149,8 +158,6 @@ pub struct CheckContext<'a> {
     pub urn: &'a str,
     /// The resource's name in the program.
     pub name: &'a str,
-    /// The inputs in the state, without secret wrappings; `None` for a new resource.
-    pub olds: Option<&'a Properties>,
     /// Whether the program gives no input at all.
     pub is_empty: bool,
     /// From which random parts of names come.

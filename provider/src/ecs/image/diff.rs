@@ -1,73 +1,64 @@
 //! What the declaration cannot tell of a difference between an image's old and new inputs. Nothing here does I/O.
 
-use pulumi::Failure;
 use pulumi::diff::{Change, ChangeKind};
-use pulumi::value::{Properties, Value, quote};
+use pulumi::value::quote;
+use pulumi::{Failure, Input, known};
 
-use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, OLDER_IMDS};
+use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
+use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, refuse_older_imds};
+use crate::ecs::images::entry::Entry;
+use crate::ecs::images::inputs::Inputs as _;
 
 /// Inputs that the cloud does not report, so that an import cannot fill them in.
 const UNREPORTED: [&str; 3] = ["deleteAutoSnapshot", "detectionStrategy", "force"];
+
 /// Takes out what is no difference, and returns what the user is told of that.
 ///
 /// # Errors
 /// If the cloud is known to refuse the change.
 pub(crate) fn reconsider(
-    state: &Properties,
-    olds: &Properties,
-    news: &Properties,
+    state: &Entry<ImageArgs>,
+    olds: &ImageArgs,
+    news: &ImageArgs,
     changes: &mut Vec<Change>,
 ) -> Result<Vec<String>, Failure> {
     changes.retain(|change| !is_satisfied_by_any(change, state, news));
     let mut lines = Vec::new();
-    if matches!(state.get("__imported"), Some(Value::Bool(true))) {
+    if state.kept.imported == Some(true) {
         changes.retain(|change| !is_believed(change, state, olds, news, &mut lines));
     }
-    let replaces = changes.iter().any(|change| change.replace);
-    if !replaces && imds(state) == Some("v2") && imds(news) == Some("v1") {
-        return Err(Failure::Refused(format!("features.imdsSupport: {OLDER_IMDS}")));
+    if !changes.iter().any(|change| change.replace) {
+        refuse_older_imds(&state.args.attributes(), &news.attributes())?;
     }
     Ok(lines)
 }
 
-fn imds(properties: &Properties) -> Option<&str> {
-    match properties.get("features").map(Value::plain) {
-        Some(Value::Object(features)) => features.get("imdsSupport").and_then(Value::as_str),
-        _ => None,
-    }
-}
-
 /// A program that begins to leave the license to the cloud is content with what the cloud has made of it.
-fn is_satisfied_by_any(change: &Change, state: &Properties, news: &Properties) -> bool {
-    let text =
-        |properties: &Properties| properties.get("licenseType").and_then(Value::as_str).map(str::to_owned);
+fn is_satisfied_by_any(change: &Change, state: &Entry<ImageArgs>, news: &ImageArgs) -> bool {
     change.path.first_key() == Some("licenseType")
         && change.kind == ChangeKind::Add
-        && text(news).as_deref() == Some(ANY_LICENSE)
-        && text(state).is_some()
+        && known(&news.license_type).is_some_and(|license| license == ANY_LICENSE)
+        && known(&state.args.license_type).is_some()
 }
 
 /// Whether a change only says of an imported image what its import could not know: the cloud does not report what it was made
 /// of. What contradicts the image is a change.
 fn is_believed(
     change: &Change,
-    state: &Properties,
-    olds: &Properties,
-    news: &Properties,
+    state: &Entry<ImageArgs>,
+    olds: &ImageArgs,
+    news: &ImageArgs,
     lines: &mut Vec<String>,
 ) -> bool {
     let Some(key) = change.path.first_key() else { return false };
     match change.kind {
         ChangeKind::Add if UNREPORTED.contains(&key) => true,
         // Leaving out what the cloud cannot clear asks for nothing.
-        ChangeKind::Delete
-            if ATTRIBUTES.iter().any(|attribute| attribute.top() == key && !attribute.clears) =>
-        {
-            true
-        }
+        ChangeKind::Delete => ATTRIBUTES.iter().any(|attribute| attribute.top() == key && !attribute.clears),
         ChangeKind::Add if key == "instanceId" || key == "snapshotId" => {
-            let source_known = ["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source));
-            let Some(source) = news.get(key).and_then(Value::as_str) else { return false };
+            let source_known = olds.instance_id.is_some() || olds.snapshot_id.is_some();
+            let source = if key == "instanceId" { &news.instance_id } else { &news.snapshot_id };
+            let Some(source) = known(source) else { return false };
             let contradicted =
                 key == "snapshotId" && system_snapshot(state).is_some_and(|system| system != source);
             if source_known || contradicted {
@@ -80,22 +71,17 @@ fn is_believed(
             ));
             true
         }
-        ChangeKind::Add | ChangeKind::Delete | ChangeKind::Update => false,
+        ChangeKind::Add | ChangeKind::Update => false,
     }
 }
 
 /// The snapshot of the image's system disk, if the cloud reports one.
-fn system_snapshot(state: &Properties) -> Option<&str> {
-    let Some(Value::Array(mappings)) = state.get("diskDeviceMappings").map(Value::plain) else { return None };
-    let text = |mapping: &'_ Value, key: &str| match mapping.plain() {
-        Value::Object(mapping) => mapping.get(key).and_then(Value::as_str).map(str::to_owned),
-        _ => None,
+fn system_snapshot(state: &Entry<ImageArgs>) -> Option<&str> {
+    let is_system = |mapping: &&ImageDiskDeviceMapping| match known(&mapping.disk_type) {
+        Some(disk_type) => disk_type == "system",
+        None => known(&mapping.device).is_some_and(|device| device == "/dev/xvda"),
     };
-    let is_system = |mapping: &&Value| {
-        text(mapping, "diskType").as_deref() == Some("system")
-            || (text(mapping, "diskType").is_none()
-                && text(mapping, "device").as_deref() == Some("/dev/xvda"))
-    };
-    let Value::Object(system) = mappings.iter().find(is_system)?.plain() else { return None };
-    system.get("snapshotId").and_then(Value::as_str).filter(|snapshot| !snapshot.is_empty())
+    let mut mappings = known(&state.args.disk_device_mappings)?.iter().filter_map(Input::known);
+    let system = mappings.find(is_system)?;
+    known(&system.snapshot_id).map(String::as_str).filter(|snapshot| !snapshot.is_empty())
 }

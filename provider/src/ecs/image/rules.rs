@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pulumi::path::Path;
-use pulumi::value::{Properties, Value, quote};
+use pulumi::value::quote;
 use pulumi::{CheckContext, Findings, Input, known};
 
 use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
@@ -13,8 +13,13 @@ use crate::ecs::images::names::{self, WEB_PREFIXES, has_prefix};
 use crate::ecs::images::tags;
 
 /// Checks everything that is known.
-pub(crate) fn check(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
-    check_source(args, context, findings);
+pub(crate) fn check(
+    args: &ImageArgs,
+    olds: Option<&ImageArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) {
+    check_source(args, olds, context, findings);
     for (property, value) in [("imageName", &args.image_name), ("imageFamily", &args.image_family)] {
         if let Some(name) = known(value) {
             names::check(property, name, findings);
@@ -55,24 +60,12 @@ fn path_of(property: &str) -> Path {
     property.split('.').fold(Path::root(), |path, key| path.key(key))
 }
 
-/// The name of an image whose program gives none: the one it has, or a new one.
-pub(crate) fn autoname(context: &CheckContext<'_>, findings: &mut Findings) -> Properties {
-    if context.is_empty && context.olds.is_none() {
-        return Properties::new();
-    }
-    if let Some(olds) = context.olds {
-        // An image that exists keeps its name, whoever gave it; one that an older provider left nameless stays so.
-        return olds
-            .get("imageName")
-            .map(|name| Properties::from([("imageName".to_owned(), name.clone())]))
-            .unwrap_or_default();
-    }
-    names::automatic(context, findings)
-        .map(|name| Properties::from([("imageName".to_owned(), Value::String(name))]))
-        .unwrap_or_default()
-}
-
-fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Findings) {
+fn check_source(
+    args: &ImageArgs,
+    olds: Option<&ImageArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) {
     let given: Vec<(&str, bool)> = [
         ("instanceId", args.instance_id.as_ref().map(|value| value.known().is_some())),
         ("snapshotId", args.snapshot_id.as_ref().map(|value| value.known().is_some())),
@@ -83,10 +76,8 @@ fn check_source(args: &ImageArgs, context: &CheckContext<'_>, findings: &mut Fin
     .collect();
     // An image that exists has been made of something. And some C# SDKs register an image that is only looked up without a
     // single input, while its id is not known yet; the create itself refuses such a one.
-    let made_of_disks = context
-        .olds
-        .is_some_and(|olds| !["instanceId", "snapshotId"].iter().any(|source| olds.contains_key(*source)));
-    let only_looked_up = context.is_empty && context.olds.is_none();
+    let made_of_disks = olds.is_some_and(|olds| olds.instance_id.is_none() && olds.snapshot_id.is_none());
+    let only_looked_up = context.is_empty && olds.is_none();
     if given.is_empty() && (made_of_disks || only_looked_up) {
         return;
     }

@@ -131,6 +131,17 @@ impl Kept {
     }
 }
 
+/// By what an entry of a state is known again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Identity {
+    /// Of this entry alone; absent in an import and in an older version's entry.
+    #[serde(rename = "__mark")]
+    pub(crate) mark: Option<String>,
+    /// The region that the image is in.
+    pub(crate) region_id: Option<String>,
+}
+
 /// What the state holds of an image: the inputs and what is reported of them, what the cloud alone decides, and what no user
 /// reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

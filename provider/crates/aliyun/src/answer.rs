@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::error::{Class, Error, ErrorKind, Rule, classify};
+use crate::lenient::{self, Record, Word, record};
 use crate::transport::HttpResponse;
 
 /// How much of a foreign answer an error shows, in characters.
@@ -13,93 +13,210 @@ const EXCERPT: usize = 200;
 /// How long a message of the cloud may be, in characters: some echo the whole request.
 const LONGEST_MESSAGE: usize = 1_000;
 
-/// An answer, read.
+/// What an answer comes to; what a success holds is in its [`Reading`].
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) result: Result<Value, Error>,
+    pub(crate) result: Result<(), Error>,
     pub(crate) request_id: Option<String>,
     /// Who refused and why, on RAM denials.
     pub(crate) denial: Option<Denial>,
 }
 
-/// The telling parts of `AccessDeniedDetail`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Denial {
-    pub(crate) action: Option<String>,
-    pub(crate) policy_type: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) principal: Option<String>,
+record! {
+    /// The telling parts of `AccessDeniedDetail`.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Denial {
+        pub(crate) action: Option<String> = "AuthAction",
+        pub(crate) policy_type: Option<String> = "PolicyType",
+        pub(crate) reason: Option<String> = "NoPermissionType",
+        pub(crate) principal: Option<String> = "AuthPrincipalDisplayName",
+    }
+}
+
+record! {
+    /// What every answer holds, whatever the action.
+    #[derive(Debug, Default)]
+    pub(crate) struct Envelope {
+        request_id: Word = "RequestId",
+        other_request_id: Word = "requestId",
+        code: Word = "Code",
+        other_code: Word = "code",
+        message: Word = "Message",
+        other_message: Word = "message",
+        denial: Option<Denial> = "AccessDeniedDetail",
+    }
 }
 
 /// Takes secrets out of a text that somebody else wrote: some messages echo the request.
 pub(crate) type Redact<'a> = &'a dyn Fn(&str) -> String;
 
-/// What a success lacks to be an answer of its action, e.g. "a RequestId"; the second argument is the request's id, never
-/// empty, out of the answer or its headers.
-pub(crate) type Lacks<'a> = &'a (dyn Fn(&Value, Option<&str>) -> Option<&'static str> + Sync);
+/// What an answer is read into: what its action answers, and the envelope around it in the same pass.
+pub(crate) trait Reading: Send {
+    /// Reads a text that is a JSON object; what was read before is forgotten.
+    fn read(&mut self, text: &str) -> Result<Envelope, serde_json::Error>;
 
-/// Takes every success for an answer of its action: what is missing is found out later.
-pub(crate) const NOTHING: Lacks<'static> = &|_, _| None;
+    /// What the success that was read lacks to be an answer of its action, e.g. "a RequestId". `request_id` is out of the
+    /// answer or its headers, and never empty.
+    fn lacks(&self, request_id: Option<&str>) -> Option<&'static str>;
+}
 
-/// Reads an answer to an action.
-pub(crate) fn read(
-    action: &'static str,
-    rules: &[Rule],
-    response: &HttpResponse,
-    lacks: Lacks<'_>,
-    redact: Redact<'_>,
-) -> Answer {
-    let header_id = response.header("x-acs-request-id").filter(|id| !id.is_empty()).map(redact);
-    let body = String::from_utf8_lossy(&response.body);
-    let trimmed = body.trim_start_matches('\u{feff}').trim();
-    let status = response.status;
-    let success = (200..300).contains(&status);
+/// What a response lacks, in the words of [`Reading::lacks`].
+pub(crate) type Lacks<R> = fn(&R, Option<&str>) -> Option<&'static str>;
 
-    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(trimmed) {
-        let field = |names: [&str; 2]| {
-            names.iter().find_map(|name| match object.get(*name) {
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(Value::Number(number)) => Some(number.to_string()),
-                Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
-            })
-        };
-        let request_id =
-            field(["RequestId", "requestId"]).filter(|id| !id.is_empty()).map(|id| redact(&id)).or(header_id);
-        let code = field(["Code", "code"]).filter(|code| !code.is_empty());
-        let failed = code.as_ref().is_some_and(|code| {
-            !["success", "ok", "200", "0"].iter().any(|fine| code.eq_ignore_ascii_case(fine))
-        });
-        if success && !failed {
-            let value = Value::Object(object);
-            let result = match lacks(&value, request_id.as_deref()) {
-                None => Ok(value),
-                Some(lack) => {
-                    let what = format!("an answer without {lack}: {}", one_line(&redact(trimmed), EXCERPT));
-                    Err(unexpected(action, response, &what, request_id.clone()))
-                }
+/// The response of one kind of action.
+pub(crate) struct Expected<R, L = Lacks<R>> {
+    pub(crate) response: R,
+    lacks: L,
+}
+
+impl<R: Record, L: Fn(&R, Option<&str>) -> Option<&'static str>> Expected<R, L> {
+    pub(crate) fn new(lacks: L) -> Expected<R, L> {
+        Expected { response: R::default(), lacks }
+    }
+}
+
+impl<R: Record> Expected<R> {
+    /// Takes every success for an answer of its action: what is missing is found out later.
+    pub(crate) fn anything() -> Expected<R> {
+        Expected::new(|_, _| None)
+    }
+}
+
+impl<R: Record + Send, L: Fn(&R, Option<&str>) -> Option<&'static str> + Send> Reading for Expected<R, L> {
+    fn read(&mut self, text: &str) -> Result<Envelope, serde_json::Error> {
+        self.response = R::default();
+        let (envelope, response) = lenient::from_str(text)?;
+        self.response = response;
+        Ok(envelope)
+    }
+
+    fn lacks(&self, request_id: Option<&str>) -> Option<&'static str> {
+        (self.lacks)(&self.response, request_id)
+    }
+}
+
+/// An answer that came to an action, unread.
+pub(crate) struct Exchange<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) rules: &'a [Rule],
+    pub(crate) response: &'a HttpResponse,
+    pub(crate) redact: Redact<'a>,
+}
+
+impl Exchange<'_> {
+    /// Reads the answer.
+    pub(crate) fn read(&self, reading: &mut dyn Reading) -> Answer {
+        let header_id = self.response.header("x-acs-request-id").filter(|id| !id.is_empty()).map(self.redact);
+        let body = String::from_utf8_lossy(&self.response.body);
+        let text = body.trim_start_matches('\u{feff}').trim();
+        if text.starts_with('{') {
+            return match reading.read(text) {
+                Ok(envelope) => self.enveloped(text, envelope, header_id, reading),
+                Err(_) => self.foreign(text, "JSON that is cut short or damaged", header_id),
             };
-            return Answer { result, request_id, denial: None };
         }
-        if let Some(code) = code.filter(|_| failed) {
-            let message = field(["Message", "message"]).unwrap_or_else(|| "no message".to_owned());
-            let denial = object.get("AccessDeniedDetail").and_then(|detail| denial(detail, redact));
-            let result = Err(refused(action, rules, response, (&code, &message), request_id.clone(), redact));
-            return Answer { result, request_id, denial };
+        if let (Some(code), true) = (element(text, "Code"), text.starts_with('<')) {
+            let request_id = element(text, "RequestId").map(|id| (self.redact)(&id)).or(header_id);
+            return self.refused(&code, element(text, "Message"), request_id, None);
         }
-        let result = Err(foreign(action, response, &redact(trimmed), request_id.clone()));
-        return Answer { result, request_id, denial: None };
+        self.foreign(text, "no answer of this API", header_id)
     }
 
-    if let (Some(code), true) = (element(trimmed, "Code"), trimmed.starts_with('<')) {
-        let request_id = element(trimmed, "RequestId").map(|id| redact(&id)).or(header_id);
-        let message = element(trimmed, "Message").unwrap_or_else(|| "no message".to_owned());
-        let result = Err(refused(action, rules, response, (&code, &message), request_id.clone(), redact));
-        return Answer { result, request_id, denial: None };
+    /// What a JSON object with this envelope comes to.
+    fn enveloped(
+        &self,
+        text: &str,
+        envelope: Envelope,
+        header_id: Option<String>,
+        reading: &dyn Reading,
+    ) -> Answer {
+        let id = envelope.request_id.0.or(envelope.other_request_id.0).filter(|id| !id.is_empty());
+        let request_id = id.map(|id| (self.redact)(&id)).or(header_id);
+        let code = envelope.code.0.or(envelope.other_code.0).filter(|code| !code.is_empty());
+        let is_fine =
+            |code: &str| ["success", "ok", "200", "0"].iter().any(|fine| code.eq_ignore_ascii_case(fine));
+        if let Some(code) = code.filter(|code| !is_fine(code)) {
+            let message = envelope.message.0.or(envelope.other_message.0);
+            return self.refused(&code, message, request_id, envelope.denial);
+        }
+        if !(200..300).contains(&self.response.status) {
+            return self.foreign(text, "no answer of this API", request_id);
+        }
+        match reading.lacks(request_id.as_deref()) {
+            None => Answer { result: Ok(()), request_id, denial: None },
+            Some(lack) => {
+                self.unexpected(&format!("an answer without {lack}: {}", self.excerpt(text)), request_id)
+            }
+        }
     }
-    Answer {
-        result: Err(foreign(action, response, &redact(trimmed), header_id.clone())),
-        request_id: header_id,
-        denial: None,
+
+    fn excerpt(&self, text: &str) -> String {
+        one_line(&(self.redact)(text), EXCERPT)
+    }
+
+    /// The cloud's own refusal.
+    fn refused(
+        &self,
+        code: &str,
+        message: Option<String>,
+        request_id: Option<String>,
+        denial: Option<Denial>,
+    ) -> Answer {
+        let status = self.response.status;
+        let (kind, class) = classify(self.rules, code, status);
+        let message = (self.redact)(message.as_deref().unwrap_or("no message"));
+        let error = Error::new(kind, class, self.action, one_line(&message, LONGEST_MESSAGE))
+            .with_code(self.excerpt(code))
+            // Trouble inside may come after the deed, whatever the status.
+            .with_ambiguous(kind == ErrorKind::Unavailable || class.is_ambiguous(Some(status)));
+        let shown =
+            |text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| self.excerpt(&text));
+        let denial = denial.map(|denial| Denial {
+            action: shown(denial.action),
+            policy_type: shown(denial.policy_type),
+            reason: shown(denial.reason),
+            principal: shown(denial.principal),
+        });
+        Answer { denial, ..self.failed(error, request_id) }
+    }
+
+    /// An answer that no ECS gives: a proxy's, a gateway's, a portal's, or one cut short.
+    fn foreign(&self, text: &str, otherwise: &str, request_id: Option<String>) -> Answer {
+        let text = &(self.redact)(text);
+        let what = if self.response.status == 407 {
+            "a demand of the proxy for a user name and password".to_owned()
+        } else if text.is_empty() {
+            "an empty answer".to_owned()
+        } else if text.starts_with('<') {
+            format!("a page instead of JSON: {}", one_line(&strip_tags(text), EXCERPT))
+        } else {
+            format!("{otherwise}: {}", one_line(text, EXCERPT))
+        };
+        self.unexpected(&what, request_id)
+    }
+
+    fn unexpected(&self, what: &str, request_id: Option<String>) -> Answer {
+        let status = self.response.status;
+        let (kind, class) = match status {
+            429 => (ErrorKind::Throttled, Class::Throttle),
+            407 => (ErrorKind::Transport, Class::Fatal),
+            408 | 500.. => (ErrorKind::Unavailable, Class::Backoff),
+            200..300 => (ErrorKind::UnexpectedResponse, Class::Garbage),
+            _ => (ErrorKind::UnexpectedResponse, Class::Fatal),
+        };
+        let message = format!("the endpoint sent {what} (HTTP status {status})");
+        let error =
+            Error::new(kind, class, self.action, message).with_ambiguous(class.is_ambiguous(Some(status)));
+        self.failed(error, request_id)
+    }
+
+    /// An error with what the answer says besides.
+    fn failed(&self, error: Error, request_id: Option<String>) -> Answer {
+        let error = error
+            .with_status(self.response.status)
+            .with_request_id(request_id.as_ref().map(|id| one_line(id, EXCERPT)))
+            .with_retry_after(retry_after(self.response));
+        Answer { result: Err(error), request_id, denial: None }
     }
 }
 
@@ -115,77 +232,6 @@ pub(crate) fn retry_after(response: &HttpResponse) -> Option<Duration> {
     number("x-acs-retry-after")
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs))
-}
-
-fn refused(
-    action: &'static str,
-    rules: &[Rule],
-    response: &HttpResponse,
-    (code, message): (&str, &str),
-    request_id: Option<String>,
-    redact: Redact<'_>,
-) -> Error {
-    let (kind, class) = classify(rules, code, response.status);
-    Error::new(kind, class, action, one_line(&redact(message), LONGEST_MESSAGE))
-        .with_code(one_line(&redact(code), EXCERPT))
-        .with_status(response.status)
-        .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
-        .with_retry_after(retry_after(response))
-        // Trouble inside may come after the deed, whatever the status.
-        .with_ambiguous(kind == ErrorKind::Unavailable || class.is_ambiguous(Some(response.status)))
-}
-
-/// An answer that no ECS gives: a proxy's, a gateway's, a portal's, or one cut short.
-fn foreign(action: &'static str, response: &HttpResponse, text: &str, request_id: Option<String>) -> Error {
-    let what = if response.status == 407 {
-        "a demand of the proxy for a user name and password".to_owned()
-    } else if text.is_empty() {
-        "an empty answer".to_owned()
-    } else if text.starts_with('<') {
-        format!("a page instead of JSON: {}", one_line(&strip_tags(text), EXCERPT))
-    } else if text.starts_with('{') && serde_json::from_str::<Value>(text).is_err() {
-        format!("JSON that is cut short or damaged: {}", one_line(text, EXCERPT))
-    } else {
-        format!("no answer of this API: {}", one_line(text, EXCERPT))
-    };
-    unexpected(action, response, &what, request_id)
-}
-
-fn unexpected(
-    action: &'static str,
-    response: &HttpResponse,
-    what: &str,
-    request_id: Option<String>,
-) -> Error {
-    let status = response.status;
-    let (kind, class) = match status {
-        429 => (ErrorKind::Throttled, Class::Throttle),
-        407 => (ErrorKind::Transport, Class::Fatal),
-        408 | 500.. => (ErrorKind::Unavailable, Class::Backoff),
-        200..300 => (ErrorKind::UnexpectedResponse, Class::Garbage),
-        _ => (ErrorKind::UnexpectedResponse, Class::Fatal),
-    };
-    Error::new(kind, class, action, format!("the endpoint sent {what} (HTTP status {status})"))
-        .with_status(status)
-        .with_request_id(request_id.map(|id| one_line(&id, EXCERPT)))
-        .with_retry_after(retry_after(response))
-        .with_ambiguous(class.is_ambiguous(Some(status)))
-}
-
-fn denial(detail: &Value, redact: Redact<'_>) -> Option<Denial> {
-    let field = |name: &str| {
-        detail
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-            .map(|text| one_line(&redact(text), EXCERPT))
-    };
-    detail.is_object().then(|| Denial {
-        action: field("AuthAction"),
-        policy_type: field("PolicyType"),
-        reason: field("NoPermissionType"),
-        principal: field("AuthPrincipalDisplayName"),
-    })
 }
 
 /// The text of an XML element, of the flat kind that the error envelope is made of.
@@ -248,11 +294,15 @@ mod tests {
         HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() }
     }
 
+    fn answer(action: &'static str, status: u16, body: &str) -> Answer {
+        let response = &respond(status, body);
+        Exchange { action, rules: &[], response, redact: &str::to_owned }
+            .read(&mut Expected::<()>::anything())
+    }
+
     #[track_caller]
     fn check(status: u16, body: &str, kind: ErrorKind, class: Class, shown: &str) -> Error {
-        let error = read("DescribeImages", &[], &respond(status, body), NOTHING, &str::to_owned)
-            .result
-            .expect_err("an error");
+        let error = answer("DescribeImages", status, body).result.expect_err("an error");
         assert_eq!((error.kind(), error.class()), (kind, class), "{error}");
         assert!(error.to_string().contains(shown), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
@@ -264,7 +314,7 @@ mod tests {
         for body in
             [r#"{"RequestId":"A"}"#, r#"{"Code":"Success","RequestId":"A"}"#, "\u{feff}{\"code\":200}"]
         {
-            assert!(read("X", &[], &respond(200, body), NOTHING, &str::to_owned).result.is_ok(), "{body}");
+            assert!(answer("X", 200, body).result.is_ok(), "{body}");
         }
     }
 
@@ -344,7 +394,7 @@ mod tests {
     fn the_detail_of_a_denial_is_kept() {
         let body = r#"{"Code":"Forbidden.RAM","Message":"no","AccessDeniedDetail":{"AuthAction":"ecs:CreateImage",
             "PolicyType":"ControlPolicy","NoPermissionType":"ExplicitDeny","AuthPrincipalDisplayName":"dev"}}"#;
-        let denial = read("X", &[], &respond(403, body), NOTHING, &str::to_owned).denial.expect("a detail");
+        let denial = answer("X", 403, body).denial.expect("a detail");
         assert_eq!(denial.policy_type.as_deref(), Some("ControlPolicy"));
         assert_eq!(denial.action.as_deref(), Some("ecs:CreateImage"));
     }

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::advice::{self, Facts};
-use crate::answer::{self, Answer, Lacks};
+use crate::answer::{self, Answer, Exchange, Reading};
 use crate::credential::{Credential, Store};
 use crate::endpoint::Endpoint;
 use crate::environment::Environment;
@@ -116,7 +115,7 @@ pub(crate) enum Keys<'a> {
 
 /// One action with its parameters.
 #[derive(Clone)]
-pub(crate) struct Call<'a> {
+pub(crate) struct Call {
     pub(crate) action: &'static str,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) time_limit: Duration,
@@ -125,8 +124,6 @@ pub(crate) struct Call<'a> {
     pub(crate) idempotent: bool,
     /// A parameter's value that must not be shown if an answer repeats it.
     pub(crate) secret: Option<String>,
-    /// What makes a success none of this action.
-    pub(crate) lacks: Lacks<'a>,
     pub(crate) deadline: Instant,
 }
 
@@ -150,7 +147,7 @@ struct History {
 
 /// One attempt's outcome, with what is needed to judge it.
 struct Attempt {
-    result: Result<Value, Error>,
+    result: Result<(), Error>,
     credential: Option<Credential>,
     server_time: Option<Timestamp>,
     /// From sending on: waiting for a turn does not count.
@@ -158,12 +155,14 @@ struct Attempt {
 }
 
 impl Caller {
+    /// Makes a call until it succeeds, or until there is no sense in making it once more. What it answers is in `reading`.
     pub(crate) async fn call(
         &self,
         service: &Service<'_>,
         keys: Keys<'_>,
-        call: &Call<'_>,
-    ) -> Result<Value, Error> {
+        call: &Call,
+        reading: &mut dyn Reading,
+    ) -> Result<(), Error> {
         let started = Instant::now();
         if started >= call.deadline {
             return Err(Error::timed_out(call.action, Duration::ZERO, 0, None));
@@ -173,7 +172,8 @@ impl Caller {
         loop {
             history.attempts += 1;
             let sent = AtomicBool::new(false);
-            let attempt = timeout_at(call.deadline, self.attempt(service, keys, call, &history, &sent)).await;
+            let attempt = self.attempt(service, keys, call, &history, &sent, reading);
+            let attempt = timeout_at(call.deadline, attempt).await;
             let Ok(attempt) = attempt else {
                 let sent = sent.load(Ordering::Relaxed);
                 history.ambiguous |= sent;
@@ -191,7 +191,7 @@ impl Caller {
                 Ok(attempt) => attempt,
             };
             let error = match attempt.result {
-                Ok(value) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(error) => error,
             };
             history.ambiguous |= error.is_ambiguous();
@@ -284,9 +284,10 @@ impl Caller {
         &self,
         service: &Service<'_>,
         keys: Keys<'_>,
-        call: &Call<'_>,
+        call: &Call,
         history: &History,
         sent: &AtomicBool,
+        reading: &mut dyn Reading,
     ) -> Result<Attempt, Error> {
         let permit = match service.throttle {
             Some(throttle) => Some(throttle.acquire().await),
@@ -311,8 +312,8 @@ impl Caller {
         };
         let (answer, server_time) = match &response {
             Ok(response) => {
-                let answer = answer::read(call.action, call.rules, response, call.lacks, &redact);
-                (answer, answer::server_time(response))
+                let exchange = Exchange { action: call.action, rules: call.rules, response, redact: &redact };
+                (exchange.read(reading), answer::server_time(response))
             }
             Err(failure) => {
                 let proxy = self.transport.proxy(&url);
@@ -360,12 +361,7 @@ impl Caller {
         Ok(Attempt { result, credential, server_time, took })
     }
 
-    fn request(
-        &self,
-        service: &Service<'_>,
-        credential: Option<&Credential>,
-        call: &Call<'_>,
-    ) -> HttpRequest {
+    fn request(&self, service: &Service<'_>, credential: Option<&Credential>, call: &Call) -> HttpRequest {
         let mut query = service.query.clone();
         if service.scheme == Scheme::V1 {
             query.push(("Format".to_owned(), "JSON".to_owned()));

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::answer::Expected;
 use crate::call::{Call, Caller, Clock, Keys, Method, Service};
 use crate::credential::{Context, Store};
 use crate::ecs::{self, Action};
@@ -176,7 +177,7 @@ impl Client {
         &self,
         request: &ecs::ModifyImageAttributeRequest,
         deadline: Instant,
-    ) -> Result<ecs::ModifyImageAttributeResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -185,7 +186,7 @@ impl Client {
         &self,
         request: &ecs::DeleteImageRequest,
         deadline: Instant,
-    ) -> Result<ecs::DeleteImageResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -194,7 +195,7 @@ impl Client {
         &self,
         request: &ecs::TagResourcesRequest,
         deadline: Instant,
-    ) -> Result<ecs::TagResourcesResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -203,7 +204,7 @@ impl Client {
         &self,
         request: &ecs::UntagResourcesRequest,
         deadline: Instant,
-    ) -> Result<ecs::UntagResourcesResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -212,16 +213,7 @@ impl Client {
         &self,
         request: &ecs::JoinResourceGroupRequest,
         deadline: Instant,
-    ) -> Result<ecs::JoinResourceGroupResponse, Error> {
-        self.call(request, deadline).await
-    }
-
-    /// Describes snapshots.
-    pub async fn describe_snapshots(
-        &self,
-        request: &ecs::DescribeSnapshotsRequest,
-        deadline: Instant,
-    ) -> Result<ecs::DescribeSnapshotsResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -230,16 +222,7 @@ impl Client {
         &self,
         request: &ecs::DeleteSnapshotRequest,
         deadline: Instant,
-    ) -> Result<ecs::DeleteSnapshotResponse, Error> {
-        self.call(request, deadline).await
-    }
-
-    /// Describes instances.
-    pub async fn describe_instances(
-        &self,
-        request: &ecs::DescribeInstancesRequest,
-        deadline: Instant,
-    ) -> Result<ecs::DescribeInstancesResponse, Error> {
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -288,12 +271,14 @@ impl Client {
             rules: A::RULES,
             idempotent: request.is_idempotent(),
             secret: None,
-            lacks: &|answer, request_id| request.lacks(answer, request_id),
             deadline,
         };
+        let mut expected = Expected::new(|response: &A::Response, request_id: Option<&str>| {
+            request.lacks(response, request_id)
+        });
         // Boxed, so that what waits between its calls does not hold the room that one takes.
-        match Box::pin(inner.caller.call(&service, Keys::Store(&inner.store), &call)).await {
-            Ok(value) => ecs::decode::<A>(value),
+        match Box::pin(inner.caller.call(&service, Keys::Store(&inner.store), &call, &mut expected)).await {
+            Ok(()) => Ok(expected.response),
             Err(error)
                 if A::DONE_ALREADY.is_some()
                     && error.code() == A::DONE_ALREADY

@@ -8,8 +8,6 @@ mod create_image;
 mod delete_image;
 mod delete_snapshot;
 mod describe_images;
-mod describe_instances;
-mod describe_snapshots;
 mod join_resource_group;
 mod modify_image_attribute;
 mod tag_resources;
@@ -17,25 +15,21 @@ mod untag_resources;
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::MapAccess;
 
 pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
-pub use self::delete_image::{DeleteImageRequest, DeleteImageResponse};
-pub use self::delete_snapshot::{DeleteSnapshotRequest, DeleteSnapshotResponse};
+pub use self::delete_image::DeleteImageRequest;
+pub use self::delete_snapshot::DeleteSnapshotRequest;
 pub use self::describe_images::{
     DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
 pub(crate) use self::describe_images::{EVERY_STATUS, refuses_status};
-pub use self::describe_instances::{DescribeInstancesRequest, DescribeInstancesResponse, Instance};
-pub use self::describe_snapshots::{DescribeSnapshotsRequest, DescribeSnapshotsResponse, Snapshot};
-pub use self::join_resource_group::{JoinResourceGroupRequest, JoinResourceGroupResponse};
-pub use self::modify_image_attribute::{ModifyImageAttributeRequest, ModifyImageAttributeResponse};
-pub use self::tag_resources::{TagResourcesRequest, TagResourcesResponse};
-pub use self::untag_resources::{UntagResourcesRequest, UntagResourcesResponse};
-use crate::error::{Class, Error, ErrorKind, Rule};
-use crate::lenient;
+pub use self::join_resource_group::JoinResourceGroupRequest;
+pub use self::modify_image_attribute::ModifyImageAttributeRequest;
+pub use self::tag_resources::TagResourcesRequest;
+pub use self::untag_resources::UntagResourcesRequest;
+use crate::error::Rule;
+use crate::lenient::{self, Record};
 
 /// ECS's API version.
 pub(crate) const VERSION: &str = "2014-05-26";
@@ -54,13 +48,14 @@ pub(crate) trait Action {
     /// A code that says that what was asked for is so already.
     const DONE_ALREADY: Option<&'static str> = None;
 
-    type Response: DeserializeOwned + Default;
+    /// What is read of a success; nothing if the request's id is all that it holds.
+    type Response: Record + Send;
 
     fn params(&self) -> Vec<(String, String)>;
 
     /// What a success lacks to be an answer of this action, in words such as "a RequestId". Whatever lacks something was
     /// not answered by the cloud, so it proves nothing. `request_id` is never empty.
-    fn lacks(&self, _answer: &Value, request_id: Option<&str>) -> Option<&'static str> {
+    fn lacks(&self, _response: &Self::Response, request_id: Option<&str>) -> Option<&'static str> {
         request_id.is_none().then_some(REQUEST_ID)
     }
 
@@ -68,14 +63,6 @@ pub(crate) trait Action {
     fn is_idempotent(&self) -> bool {
         true
     }
-}
-
-/// An action's response, out of the object that was answered.
-pub(crate) fn decode<A: Action>(answer: Value) -> Result<A::Response, Error> {
-    A::Response::deserialize(answer).map_err(|error| {
-        let message = format!("the answer cannot be read: {error}");
-        Error::new(ErrorKind::UnexpectedResponse, Class::Fatal, A::NAME, message).with_ambiguous(true)
-    })
 }
 
 /// A tag.
@@ -94,18 +81,19 @@ impl Tag {
     }
 }
 
-impl<'de> Deserialize<'de> for Tag {
-    /// Reads `TagKey`/`TagValue`, and the spellings of other actions.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tag, D::Error> {
-        #[derive(Deserialize)]
-        struct Wire {
-            #[serde(alias = "Key", rename = "TagKey", deserialize_with = "lenient::text")]
-            key: Option<String>,
-            #[serde(alias = "Value", rename = "TagValue", default, deserialize_with = "lenient::text")]
-            value: Option<String>,
+/// Reads `TagKey`/`TagValue`, and the spellings of other actions.
+impl Record for Tag {
+    fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "TagKey" | "Key" => self.key = lenient::value(map)?,
+            "TagValue" | "Value" => self.value = lenient::value(map)?,
+            _ => return Ok(false),
         }
-        let wire = Wire::deserialize(deserializer)?;
-        Ok(Tag { key: wire.key.unwrap_or_default(), value: wire.value.unwrap_or_default() })
+        Ok(true)
+    }
+
+    fn is_entry(&self) -> bool {
+        !self.key.is_empty()
     }
 }
 
@@ -138,13 +126,6 @@ impl Params {
             self.0.push((format!("Tag.{}.Value", index + 1), tag.value.clone()));
         }
     }
-
-    /// A list that travels as a JSON array in one text.
-    fn json(&mut self, name: &str, values: &[String]) {
-        if !values.is_empty() {
-            self.0.push((name.to_owned(), serde_json::json!(values).to_string()));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -162,8 +143,9 @@ pub(crate) mod tests {
     #[test]
     fn tags_are_read_in_every_spelling() {
         for json in [r#"{"TagKey":"a","TagValue":1}"#, r#"{"Key":"a","Value":"1"}"#] {
-            assert_eq!(serde_json::from_str::<Tag>(json).expect(json), Tag::new("a", "1"));
+            assert_eq!(lenient::from_str::<Tag>(json).expect(json), Tag::new("a", "1"));
         }
-        assert_eq!(serde_json::from_str::<Tag>(r#"{"TagKey":"a"}"#).expect("no value"), Tag::new("a", ""));
+        assert_eq!(lenient::from_str::<Tag>(r#"{"TagKey":"a"}"#).expect("no value"), Tag::new("a", ""));
+        assert!(!lenient::from_str::<Tag>(r#"{"TagValue":"a"}"#).expect("no key").is_entry());
     }
 }

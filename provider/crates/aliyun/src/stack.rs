@@ -7,11 +7,12 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::answer::{NOTHING, one_line};
+use crate::answer::{Expected, one_line};
 use crate::call::{Call, Caller, Keys, Method, Service};
 use crate::credential::Store;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::error::{Class, Error, ErrorKind};
+use crate::lenient::record;
 use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::sign::Scheme;
@@ -347,16 +348,24 @@ impl Lookup {
             rules: &[],
             idempotent: true,
             secret: None,
-            lacks: NOTHING,
             deadline: deadline.min(Instant::now() + Duration::from_secs(60)),
         };
-        let answer = caller.call(&service, Keys::Store(store), &call).await?;
-        choose(&self.settings, name, &answer)
+        let mut expected = Expected::<Groups>::anything();
+        caller.call(&service, Keys::Store(store), &call, &mut expected).await?;
+        choose(&self.settings, name, &expected.response.data)
+    }
+}
+
+record! {
+    /// The resource groups that a name was found in.
+    #[derive(Default)]
+    struct Groups {
+        data: Value = "data",
     }
 }
 
 /// Picks the one entry with exactly this name. The published providers take what comes, up to an id of 0.
-fn choose(settings: &StackSettings, name: &str, answer: &Value) -> Result<Place, Error> {
+fn choose(settings: &StackSettings, name: &str, groups: &Value) -> Result<Place, Error> {
     let refuse = |why: String| {
         let name = one_line(name, 100);
         let message = format!("the resource group \"{name}\" {why}");
@@ -369,8 +378,8 @@ fn choose(settings: &StackSettings, name: &str, answer: &Value) -> Result<Place,
             None
         }
     };
-    let entries = answer.get("data").and_then(Value::as_array);
-    let mut named = entries
+    let mut named = groups
+        .as_array()
         .into_iter()
         .flatten()
         .filter(|entry| entry.get("resourceGroupName").and_then(Value::as_str) == Some(name));

@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Context, Credential};
-use crate::answer::{NOTHING, one_line};
+use crate::answer::{Expected, one_line};
 use crate::call::{Call, Keys, Method, Service};
 use crate::endpoint::{self, Endpoint, Product, Protocol};
 use crate::environment::Environment;
 use crate::error::{Class, Error, ErrorKind, Rule};
+use crate::lenient::record;
 use crate::settings::Settings;
 use crate::sign::Scheme;
 use crate::stack::{self, StackSettings};
@@ -136,11 +137,19 @@ impl Sts {
             // A second key does no harm.
             idempotent: true,
             secret,
-            lacks: NOTHING,
             deadline: Instant::now() + Duration::from_secs(60),
         };
-        let answer = context.caller.call(&service, keys, &call).await?;
-        read(action, &answer["Credentials"])
+        let mut expected = Expected::<Answer>::anything();
+        context.caller.call(&service, keys, &call, &mut expected).await?;
+        read(action, &expected.response.credentials)
+    }
+}
+
+record! {
+    /// What STS answers.
+    #[derive(Default)]
+    struct Answer {
+        credentials: Value = "Credentials",
     }
 }
 

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::{Action, Params, Tag};
 use crate::error::{Class, ErrorKind, Rule};
-use crate::lenient;
+use crate::lenient::record;
 
 /// What to make an image from, and how it shall be called. Exactly one source is meant to be given; the cloud itself
 /// prefers `instance_id`, then `disk_device_mappings`, then `snapshot_id`.
@@ -59,16 +56,13 @@ pub struct DiskDeviceMapping {
     pub snapshot_id: Option<String>,
 }
 
-/// The new image's id; the image itself is not ready yet.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct CreateImageResponse {
-    /// The image's id. Never empty: an answer without one is an error.
-    #[serde(deserialize_with = "lenient::plain")]
-    pub image_id: String,
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
+record! {
+    /// The new image's id; the image itself is not ready yet.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct CreateImageResponse {
+        /// The image's id. Never empty: an answer without one is an error.
+        pub image_id: String = "ImageId",
+    }
 }
 
 impl CreateImageRequest {
@@ -126,9 +120,8 @@ impl Action for CreateImageRequest {
     }
 
     /// An id counts even if nothing else is there: lost, it would leave an image behind.
-    fn lacks(&self, answer: &Value, _request_id: Option<&str>) -> Option<&'static str> {
-        let id = lenient::plain(&answer["ImageId"]).unwrap_or_default();
-        id.is_empty().then_some("an ImageId")
+    fn lacks(&self, response: &CreateImageResponse, _request_id: Option<&str>) -> Option<&'static str> {
+        response.image_id.is_empty().then_some("an ImageId")
     }
 
     fn is_idempotent(&self) -> bool {

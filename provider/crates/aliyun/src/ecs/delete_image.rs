@@ -1,11 +1,9 @@
 //! `DeleteImage`: removes an image; its snapshots stay.
 
-use serde::Deserialize;
 use std::time::Duration;
 
 use super::{Action, Params};
 use crate::error::Rule;
-use crate::lenient;
 
 /// Which image to delete. Safe to repeat: an image that is gone is `NotFound`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,21 +14,12 @@ pub struct DeleteImageRequest {
     pub force: Option<bool>,
 }
 
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct DeleteImageResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
-}
-
 impl Action for DeleteImageRequest {
     const NAME: &'static str = "DeleteImage";
     const TIME_LIMIT: Duration = Duration::from_secs(36);
     const RULES: &'static [Rule] = &[Rule::wait("ImageIsImporting"), Rule::wait("ImageIsExporting")];
 
-    type Response = DeleteImageResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

@@ -1,11 +1,9 @@
 //! `DeleteSnapshot`: removes a snapshot.
 
-use serde::Deserialize;
 use std::time::Duration;
 
 use super::{Action, Params};
 use crate::error::{Class, ErrorKind, Rule};
-use crate::lenient;
 
 /// Which snapshot to delete. Safe to repeat: ids are never used again, and one that is gone is `NotFound`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,15 +12,6 @@ pub struct DeleteSnapshotRequest {
     pub snapshot_id: String,
     /// Also if disks were made from it. One that an image still uses is refused all the same.
     pub force: Option<bool>,
-}
-
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct DeleteSnapshotResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
 }
 
 impl Action for DeleteSnapshotRequest {
@@ -39,7 +28,7 @@ impl Action for DeleteSnapshotRequest {
     /// The model has none: the endpoint decides.
     const HAS_REGION: bool = false;
 
-    type Response = DeleteSnapshotResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

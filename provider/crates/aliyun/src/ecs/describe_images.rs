@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::{Action, Params, REQUEST_ID, Tag};
+use crate::answer::{Exchange, Expected};
 use crate::error::{Error, ErrorKind};
+use crate::lenient::record;
 use crate::transport::HttpResponse;
-use crate::{answer, lenient};
 
 /// Which images to describe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,25 +75,15 @@ pub(crate) fn refuses_status(error: &Error) -> bool {
     }
 }
 
-/// One page of images.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct DescribeImagesResponse {
-    /// The images.
-    #[serde(deserialize_with = "lenient::list")]
-    pub images: Vec<Image>,
-    /// How many there are on all pages.
-    #[serde(deserialize_with = "lenient::number")]
-    pub total_count: Option<i64>,
-    /// This page's number.
-    #[serde(deserialize_with = "lenient::number")]
-    pub page_number: Option<i64>,
-    /// How many go on a page.
-    #[serde(deserialize_with = "lenient::number")]
-    pub page_size: Option<i64>,
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
+record! {
+    /// One page of images.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct DescribeImagesResponse {
+        /// The images.
+        pub images: Vec<Image> = "Images",
+        /// How many there are on all pages.
+        pub total_count: Option<i64> = "TotalCount",
+    }
 }
 
 impl DescribeImagesResponse {
@@ -106,150 +94,118 @@ impl DescribeImagesResponse {
     /// If the cloud refuses, or something else than the cloud has answered.
     pub fn of_answer(status: u16, body: &[u8]) -> Result<DescribeImagesResponse, Error> {
         let response = HttpResponse { status, body: body.to_vec().into(), ..HttpResponse::default() };
-        let answer = answer::read(
-            DescribeImagesRequest::NAME,
-            DescribeImagesRequest::RULES,
-            &response,
-            &|answer, request_id| DescribeImagesRequest::default().lacks(answer, request_id),
-            &str::to_owned,
-        );
-        super::decode::<DescribeImagesRequest>(answer.result?)
+        let request = DescribeImagesRequest::default();
+        let mut expected =
+            Expected::new(|images: &_, request_id: Option<&str>| request.lacks(images, request_id));
+        Exchange {
+            action: DescribeImagesRequest::NAME,
+            rules: DescribeImagesRequest::RULES,
+            response: &response,
+            redact: &str::to_owned,
+        }
+        .read(&mut expected)
+        .result?;
+        Ok(expected.response)
     }
 }
 
-/// An image as the cloud describes it. Older installations leave out much of it.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Image {
-    /// The id; `m-…` for custom images.
-    #[serde(deserialize_with = "lenient::text")]
-    pub image_id: Option<String>,
-    /// The name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub image_name: Option<String>,
-    /// The family.
-    #[serde(deserialize_with = "lenient::text")]
-    pub image_family: Option<String>,
-    /// The version.
-    #[serde(deserialize_with = "lenient::text")]
-    pub image_version: Option<String>,
-    /// The description.
-    #[serde(deserialize_with = "lenient::text")]
-    pub description: Option<String>,
-    /// `i386`, `x86_64` or `arm64`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub architecture: Option<String>,
-    /// The distribution.
-    #[serde(deserialize_with = "lenient::text")]
-    pub platform: Option<String>,
-    /// `BIOS`, `UEFI` or `UEFI-Preferred`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub boot_mode: Option<String>,
-    /// What the image's system supports.
-    #[serde(deserialize_with = "lenient::object")]
-    pub features: Option<ImageFeatures>,
-    /// `Auto`, `Aliyun` or `BYOL`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub license_type: Option<String>,
-    /// The resource group.
-    #[serde(deserialize_with = "lenient::text")]
-    pub resource_group_id: Option<String>,
-    /// The tags.
-    #[serde(deserialize_with = "lenient::list")]
-    pub tags: Vec<Tag>,
-    /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub status: Option<String>,
-    /// Whether instances can be made from it, which can be a little after it is `Available`.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub usable: Option<bool>,
-    /// Percent as text: `45%`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub progress: Option<String>,
-    /// `yyyy-MM-ddTHH:mm:ssZ`, UTC.
-    #[serde(deserialize_with = "lenient::text")]
-    pub creation_time: Option<String>,
-    /// `system`, `self`, `others` or `marketplace`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub image_owner_alias: Option<String>,
-    /// The system's name in the local language.
-    #[serde(rename = "OSName", deserialize_with = "lenient::text")]
-    pub os_name: Option<String>,
-    /// The system's name in English.
-    #[serde(rename = "OSNameEn", deserialize_with = "lenient::text")]
-    pub os_name_en: Option<String>,
-    /// `linux` or `windows`.
-    #[serde(rename = "OSType", deserialize_with = "lenient::text")]
-    pub os_type: Option<String>,
-    /// GiB of the system disk.
-    #[serde(deserialize_with = "lenient::number")]
-    pub size: Option<i64>,
-    /// The marketplace's product.
-    #[serde(deserialize_with = "lenient::text")]
-    pub product_code: Option<String>,
-    /// Whether I/O optimized instances can use it.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub is_support_io_optimized: Option<bool>,
-    /// Whether cloud-init runs in it.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub is_support_cloudinit: Option<bool>,
-    /// Whether it has been shared with other accounts. Text in some answers, a boolean in others.
-    #[serde(deserialize_with = "lenient::text")]
-    pub is_self_shared: Option<String>,
-    /// Whether it is a copy.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub is_copied: Option<bool>,
-    /// Whether the product's terms have been accepted.
-    #[serde(deserialize_with = "lenient::boolean")]
-    pub is_subscribed: Option<bool>,
-    /// The disks.
-    #[serde(deserialize_with = "lenient::list")]
-    pub disk_device_mappings: Vec<ImageDiskDeviceMapping>,
+record! {
+    /// An image as the cloud describes it. Older installations leave out much of it.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Image {
+        /// The id; `m-…` for custom images.
+        pub image_id: Option<String> = "ImageId",
+        /// The name.
+        pub image_name: Option<String> = "ImageName",
+        /// The family.
+        pub image_family: Option<String> = "ImageFamily",
+        /// The version.
+        pub image_version: Option<String> = "ImageVersion",
+        /// The description.
+        pub description: Option<String> = "Description",
+        /// `i386`, `x86_64` or `arm64`.
+        pub architecture: Option<String> = "Architecture",
+        /// The distribution.
+        pub platform: Option<String> = "Platform",
+        /// `BIOS`, `UEFI` or `UEFI-Preferred`.
+        pub boot_mode: Option<String> = "BootMode",
+        /// What the image's system supports.
+        pub features: Option<ImageFeatures> = "Features",
+        /// `Auto`, `Aliyun` or `BYOL`.
+        pub license_type: Option<String> = "LicenseType",
+        /// The resource group.
+        pub resource_group_id: Option<String> = "ResourceGroupId",
+        /// The tags.
+        pub tags: Vec<Tag> = "Tags",
+        /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        pub status: Option<String> = "Status",
+        /// Whether instances can be made from it, which can be a little after it is `Available`.
+        pub usable: Option<bool> = "Usable",
+        /// Percent as text: `45%`.
+        pub progress: Option<String> = "Progress",
+        /// `yyyy-MM-ddTHH:mm:ssZ`, UTC.
+        pub creation_time: Option<String> = "CreationTime",
+        /// `system`, `self`, `others` or `marketplace`.
+        pub image_owner_alias: Option<String> = "ImageOwnerAlias",
+        /// The system's name in the local language.
+        pub os_name: Option<String> = "OSName",
+        /// The system's name in English.
+        pub os_name_en: Option<String> = "OSNameEn",
+        /// `linux` or `windows`.
+        pub os_type: Option<String> = "OSType",
+        /// GiB of the system disk.
+        pub size: Option<i64> = "Size",
+        /// The marketplace's product.
+        pub product_code: Option<String> = "ProductCode",
+        /// Whether I/O optimized instances can use it.
+        pub is_support_io_optimized: Option<bool> = "IsSupportIoOptimized",
+        /// Whether cloud-init runs in it.
+        pub is_support_cloudinit: Option<bool> = "IsSupportCloudinit",
+        /// Whether it has been shared with other accounts. Text in some answers, a boolean in others.
+        pub is_self_shared: Option<String> = "IsSelfShared",
+        /// Whether it is a copy.
+        pub is_copied: Option<bool> = "IsCopied",
+        /// Whether the product's terms have been accepted.
+        pub is_subscribed: Option<bool> = "IsSubscribed",
+        /// The disks.
+        pub disk_device_mappings: Vec<ImageDiskDeviceMapping> = "DiskDeviceMappings",
+    }
 }
 
-/// What an image's system supports.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ImageFeatures {
-    /// `supported` or `unsupported`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub nvme_support: Option<String>,
-    /// `v1` or `v2`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub imds_support: Option<String>,
+record! {
+    /// What an image's system supports.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ImageFeatures {
+        /// `supported` or `unsupported`.
+        pub nvme_support: Option<String> = "NvmeSupport",
+        /// `v1` or `v2`.
+        pub imds_support: Option<String> = "ImdsSupport",
+    }
 }
 
-/// One disk of an image.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ImageDiskDeviceMapping {
-    /// The device's name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub device: Option<String>,
-    /// `system` or `data`.
-    #[serde(rename = "Type", alias = "DiskType", deserialize_with = "lenient::text")]
-    pub disk_type: Option<String>,
-    /// GiB.
-    #[serde(deserialize_with = "lenient::number")]
-    pub size: Option<i64>,
-    /// The snapshot.
-    #[serde(deserialize_with = "lenient::text")]
-    pub snapshot_id: Option<String>,
-    /// The format of an imported disk.
-    #[serde(deserialize_with = "lenient::text")]
-    pub format: Option<String>,
-    /// Percent as text, of a copy or an import.
-    #[serde(deserialize_with = "lenient::text")]
-    pub progress: Option<String>,
-    /// Seconds, of a copy.
-    #[serde(deserialize_with = "lenient::number")]
-    pub remain_time: Option<i64>,
-    /// The bucket an imported disk came from.
-    #[serde(rename = "ImportOSSBucket", deserialize_with = "lenient::text")]
-    pub import_oss_bucket: Option<String>,
-    /// The object an imported disk came from.
-    #[serde(rename = "ImportOSSObject", deserialize_with = "lenient::text")]
-    pub import_oss_object: Option<String>,
+record! {
+    /// One disk of an image.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ImageDiskDeviceMapping {
+        /// The device's name.
+        pub device: Option<String> = "Device",
+        /// `system` or `data`.
+        pub disk_type: Option<String> = "Type" | "DiskType",
+        /// GiB.
+        pub size: Option<i64> = "Size",
+        /// The snapshot.
+        pub snapshot_id: Option<String> = "SnapshotId",
+        /// The format of an imported disk.
+        pub format: Option<String> = "Format",
+        /// Percent as text, of a copy or an import.
+        pub progress: Option<String> = "Progress",
+        /// Seconds, of a copy.
+        pub remain_time: Option<i64> = "RemainTime",
+        /// The bucket an imported disk came from.
+        pub import_oss_bucket: Option<String> = "ImportOSSBucket",
+        /// The object an imported disk came from.
+        pub import_oss_object: Option<String> = "ImportOSSObject",
+    }
 }
 
 impl Action for DescribeImagesRequest {
@@ -278,12 +234,12 @@ impl Action for DescribeImagesRequest {
     }
 
     /// Images speak for themselves; that there are none is believed only from an answer that counts them.
-    fn lacks(&self, answer: &Value, request_id: Option<&str>) -> Option<&'static str> {
-        if lenient::entries(&answer["Images"]).iter().any(Value::is_object) {
+    fn lacks(&self, response: &DescribeImagesResponse, request_id: Option<&str>) -> Option<&'static str> {
+        if !response.images.is_empty() {
             return None;
         }
         let first_page = self.page_number.is_none_or(|page| page <= 1);
-        match (request_id, lenient::number(&answer["TotalCount"]).unwrap_or_default()) {
+        match (request_id, response.total_count) {
             (None, _) => Some(REQUEST_ID),
             (Some(_), None) => Some("a TotalCount"),
             (Some(_), Some(0)) => None,
@@ -326,7 +282,7 @@ mod tests {
                 }]}
             }]}
         }"#;
-        let response: DescribeImagesResponse = serde_json::from_str(json).expect("an answer");
+        let response = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect("an answer");
         assert_eq!(response.total_count, Some(1));
         let image = &response.images[0];
         assert_eq!(image.image_version.as_deref(), Some("1"));

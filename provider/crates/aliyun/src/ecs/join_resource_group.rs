@@ -1,10 +1,7 @@
 //! `JoinResourceGroup`: moves a resource into a resource group.
 
-use serde::Deserialize;
-
 use super::{Action, Params};
 use crate::error::{Class, ErrorKind, Rule};
-use crate::lenient;
 
 /// What to move where. Safe to repeat: a resource that is in the group already counts as moved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,15 +14,6 @@ pub struct JoinResourceGroupRequest {
     pub resource_group_id: String,
 }
 
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct JoinResourceGroupResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
-}
-
 impl Action for JoinResourceGroupRequest {
     const NAME: &'static str = "JoinResourceGroup";
     const RULES: &'static [Rule] = &[
@@ -35,7 +23,7 @@ impl Action for JoinResourceGroupRequest {
     ];
     const DONE_ALREADY: Option<&'static str> = Some("InvalidResourceGroup.Duplicate");
 
-    type Response = JoinResourceGroupResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

@@ -1,10 +1,7 @@
 //! `ModifyImageAttribute`: changes an image's name and other attributes.
 
-use serde::Deserialize;
-
 use super::{Action, Params};
 use crate::error::Rule;
-use crate::lenient;
 
 /// What to change. Safe to repeat. What is absent stays as it is; whether an empty text clears an attribute is not documented.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,15 +26,6 @@ pub struct ModifyImageAttributeRequest {
     pub status: Option<String>,
 }
 
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ModifyImageAttributeResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
-}
-
 impl Action for ModifyImageAttributeRequest {
     const NAME: &'static str = "ModifyImageAttribute";
     const RULES: &'static [Rule] = &[
@@ -45,7 +33,7 @@ impl Action for ModifyImageAttributeRequest {
         Rule::conflict("OperationDeined.ImageUsingByInstance"),
     ];
 
-    type Response = ModifyImageAttributeResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

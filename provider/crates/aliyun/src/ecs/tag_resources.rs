@@ -1,10 +1,7 @@
 //! `TagResources`: puts tags on resources, over those with the same key.
 
-use serde::Deserialize;
-
 use super::{Action, Params, Tag};
 use crate::error::Rule;
-use crate::lenient;
 
 /// Which tags to put where. Safe to repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,20 +14,11 @@ pub struct TagResourcesRequest {
     pub tags: Vec<Tag>,
 }
 
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct TagResourcesResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
-}
-
 impl Action for TagResourcesRequest {
     const NAME: &'static str = "TagResources";
     const RULES: &'static [Rule] = &[Rule::not_found("InvalidResourceId.NotFound")];
 
-    type Response = TagResourcesResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

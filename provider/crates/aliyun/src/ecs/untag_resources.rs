@@ -1,10 +1,7 @@
 //! `UntagResources`: takes tags off resources.
 
-use serde::Deserialize;
-
 use super::{Action, Params};
 use crate::error::Rule;
-use crate::lenient;
 
 /// Which tags to take off where. Safe to repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,20 +16,11 @@ pub struct UntagResourcesRequest {
     pub all: Option<bool>,
 }
 
-/// Nothing but the request's id.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct UntagResourcesResponse {
-    /// For the cloud's support.
-    #[serde(deserialize_with = "lenient::text")]
-    pub request_id: Option<String>,
-}
-
 impl Action for UntagResourcesRequest {
     const NAME: &'static str = "UntagResources";
     const RULES: &'static [Rule] = &[Rule::not_found("InvalidResourceId.NotFound")];
 
-    type Response = UntagResourcesResponse;
+    type Response = ();
 
     fn params(&self) -> Vec<(String, String)> {
         let mut params = Params::default();

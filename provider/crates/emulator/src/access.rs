@@ -1,4 +1,4 @@
-//! Who is calling, proven: keys, tokens, timestamps, nonces and the signature itself.
+//! Proof of who calls: keys, tokens, timestamps, nonces and the signature itself.
 
 use std::collections::HashMap;
 
@@ -8,39 +8,21 @@ use crate::answer::{Failure, failure, missing};
 use crate::clock::{Millis, parse_iso};
 use crate::options::Options;
 use crate::request::{Call, Scheme};
+use crate::session::{Caller, Session};
 use crate::sign::{Authorization, V3, v1_signature, v1_string_to_sign, v3_signature, v3_string_to_sign};
-use crate::state::{ACCOUNT, Session, State};
-use crate::sts;
+use crate::state::State;
 
-/// How far a caller's clock may be off.
+/// The most that a caller's clock may be off.
 const SKEW: Millis = 15 * 60_000;
 
-/// The emulator's time, and what a caller's clock is expected to show.
+/// The emulator's time, and the time that a caller's clock is expected to show.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) now: Millis,
     pub(crate) callers_now: Millis,
 }
 
-/// Who a call was proven to come from.
-#[derive(Debug, Clone)]
-pub(crate) enum Caller {
-    User,
-    Role(Box<Session>),
-    Anonymous,
-}
-
-impl Caller {
-    pub(crate) fn arn(&self) -> String {
-        match self {
-            Caller::User => format!("acs:ram::{ACCOUNT}:user/emulator"),
-            Caller::Role(session) => sts::session_arn(&session.role_arn, &session.name),
-            Caller::Anonymous => String::new(),
-        }
-    }
-}
-
-/// Nonces of proven calls, for as long as their timestamps would still be accepted.
+/// The nonces of proven calls, each kept for as long as its timestamp would be accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces {
     seen: HashMap<(String, String), Millis>,
@@ -63,9 +45,11 @@ struct Key<'a> {
     session: Option<&'a Session>,
 }
 
-/// Refuses whatever the gateway would refuse before it looks at the action.
+/// Refuses whatever the cloud refuses before it carries an action out. `may_be_anonymous` says that the action needs no
+/// key.
 pub(crate) fn authenticate(
     call: &Call,
+    may_be_anonymous: bool,
     options: &Options,
     state: &State,
     nonces: &mut Nonces,
@@ -84,7 +68,7 @@ pub(crate) fn authenticate(
         return Err(missing("Version"));
     }
     let (key_id, nonce) = match call.scheme {
-        Scheme::Anonymous if sts::is_anonymous(&call.action, &call.version) => return Ok(Caller::Anonymous),
+        Scheme::Anonymous if may_be_anonymous => return Ok(Caller::Anonymous),
         Scheme::Anonymous => return Err(missing("AccessKeyId")),
         Scheme::V1 => verify_v1(call, options, state, times)?,
         Scheme::V3 => verify_v3(call, options, state, times)?,
@@ -287,7 +271,7 @@ mod tests {
 
     #[track_caller]
     fn check(call: &Call, state: &State, expect: &str) -> String {
-        let seen = authenticate(call, &Options::default(), state, &mut Nonces::default(), TIMES);
+        let seen = authenticate(call, false, &Options::default(), state, &mut Nonces::default(), TIMES);
         let (code, message) = match seen {
             Ok(_) => ("accepted".to_owned(), String::new()),
             Err(failure) => (failure.code.into_owned(), failure.message),
@@ -361,6 +345,7 @@ mod tests {
         let mut go = |now| {
             authenticate(
                 &v1(|_| (), "emulator"),
+                false,
                 &options,
                 &state,
                 &mut nonces,
@@ -375,8 +360,8 @@ mod tests {
     #[test]
     fn nonces_of_calls_that_were_refused_are_not_used_up() {
         let (options, state, mut nonces) = (Options::default(), State::default(), Nonces::default());
-        assert!(authenticate(&v1(|_| (), "wrong"), &options, &state, &mut nonces, TIMES).is_err());
-        assert!(authenticate(&v1(|_| (), "emulator"), &options, &state, &mut nonces, TIMES).is_ok());
+        assert!(authenticate(&v1(|_| (), "wrong"), false, &options, &state, &mut nonces, TIMES).is_err());
+        assert!(authenticate(&v1(|_| (), "emulator"), false, &options, &state, &mut nonces, TIMES).is_ok());
     }
 
     #[test]
@@ -517,12 +502,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_exchange_is_anonymous() {
-        let call = |action: &str, version: &str| {
-            Call::decode(request("POST", &format!("Action={action}&Version={version}&Format=JSON"), &[], ""))
+    fn a_key_is_needed_unless_the_action_needs_none() {
+        let call = Call::decode(request("POST", "Action=A&Version=B&Format=JSON", &[], ""));
+        let go = |may_be_anonymous| {
+            let (options, state) = (Options::default(), State::default());
+            authenticate(&call, may_be_anonymous, &options, &state, &mut Nonces::default(), TIMES)
         };
-        check(&call("AssumeRoleWithOIDC", "2015-04-01"), &State::default(), "accepted");
-        check(&call("AssumeRoleWithOIDC", "2014-05-26"), &State::default(), "MissingParameter");
-        check(&call("DescribeRegions", "2014-05-26"), &State::default(), "MissingParameter");
+        assert!(matches!(go(true), Ok(Caller::Anonymous)));
+        assert_eq!(
+            go(false).map(|_| ()).map_err(|failure| failure.code.into_owned()),
+            Err("MissingParameter".into())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What goes back to the caller: the cloud's envelopes in JSON and XML. Knows no action.
+//! Answers in the cloud's envelopes, JSON and XML, and refusals in the cloud's terms. Knows no action.
 
 use std::borrow::Cow;
 
@@ -69,6 +69,11 @@ impl Answer {
 
     pub(crate) fn html(status: u16, body: impl Into<String>) -> Answer {
         Answer { status, content_type: "text/html", body: body.into(), headers: vec![] }
+    }
+
+    /// What only peers on the same machine may use.
+    pub(crate) fn not_local() -> Answer {
+        Answer::text(403, "control is for peers on the same machine\n")
     }
 
     /// An action's answer, `result` being an object without its RequestId.

@@ -1,16 +1,16 @@
-//! Changes behind the caller's back: what somebody else with the same account might have done.
+//! Changes behind the caller's back, such as somebody else with the same account might make.
 //!
-//! `POST /_emulator/change` takes an object or a list of them. Each names a `region` and one of `image`, `instance`,
-//! `snapshot` (an image by id or by name) and `tokens`, and what is to be different:
+//! `POST /_emulator/change` takes an object or a list of objects. Each names a `region`, one of `image` (by id or by
+//! name), `instance`, `snapshot` and `tokens`, and what is to be different:
 //!
 //! - image: `name`, `description`, `family`, `resource_group`, `boot_mode`, `license_type`, `nvme_support`,
-//!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (from now on, whatever the clock says;
-//!   `null` lets the clock decide again), `unreported` (all the members that DescribeImages leaves out from now on,
-//!   each until ModifyImageAttribute sets it, ResourceGroupId until JoinResourceGroup does: those of `--unreported`
-//!   and `Features`, which is the whole object), `gone: true`
+//!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (whatever the clock says; `null` lets the clock
+//!   decide again), `unreported` (all the members that DescribeImages leaves out, each until ModifyImageAttribute sets it,
+//!   ResourceGroupId until JoinResourceGroup does; those of `--unreported`, and `Features` for that whole object),
+//!   `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
-//! - tokens: `"forget"`, that is, the ClientTokens used in the region count as new ones from now on
+//! - tokens: `"forget"`: the ClientTokens used in the region count as new ones from now on
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::clock::Millis;
 use crate::options::{Options, UNREPORTABLE};
-use crate::state::{Image, Region, State};
+use crate::state::State;
+use crate::state::image::Image;
+use crate::state::region::Region;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,7 +29,7 @@ pub(crate) struct Change {
     image: Option<String>,
     instance: Option<String>,
     snapshot: Option<String>,
-    tokens: Option<Tokens>,
+    tokens: Option<ClientTokens>,
     name: Option<String>,
     description: Option<String>,
     family: Option<String>,
@@ -47,7 +49,7 @@ pub(crate) struct Change {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Tokens {
+enum ClientTokens {
     Forget,
 }
 
@@ -56,7 +58,7 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
     Option::deserialize(input).map(Some)
 }
 
-/// All of them or none, with the reason.
+/// Makes all the changes or none, with the reason.
 pub(crate) fn apply(
     state: &mut State,
     changes: &[Change],
@@ -73,7 +75,7 @@ pub(crate) fn apply(
             (Some(image), None, None, None) => change.to_image(region, image, options, now)?,
             (None, Some(instance), None, None) => change.to_instance(region, instance)?,
             (None, None, Some(snapshot), None) => change.to_snapshot(region, snapshot)?,
-            (None, None, None, Some(Tokens::Forget)) => changed.forget_tokens(&change.region),
+            (None, None, None, Some(ClientTokens::Forget)) => changed.forget_tokens(&change.region),
             _ => {
                 return Err(
                     "a change must name one of `image`, `instance`, `snapshot` and `tokens`".to_owned()
@@ -164,7 +166,8 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Owner, UsedToken};
+    use crate::state::UsedToken;
+    use crate::state::image::Owner;
     use serde_json::{Value, json};
     use std::time::Duration;
 

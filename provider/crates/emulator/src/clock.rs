@@ -5,7 +5,7 @@ use jiff::Timestamp;
 /// Milliseconds since 1970 on the emulator's clock.
 pub(crate) type Millis = i64;
 
-/// What may be added to the clock at once, so that time never leaves the range that can be written.
+/// The most that may be added to the clock at once, so that time never leaves the range that can be written.
 pub(crate) const LARGEST_STEP: Millis = 10 * 366 * 86_400_000;
 
 /// The last instant the clock goes to: the end of the year 9000.
@@ -16,13 +16,13 @@ pub(crate) enum Clock {
     Real,
     Manual {
         now: Millis,
-        /// How far ahead of the callers' clocks it may be without their timestamps being called wrong.
+        /// How far it is ahead of the callers' clocks.
         ahead: Millis,
     },
 }
 
 impl Clock {
-    /// `not_before` keeps a stopped clock from running backwards over a restart.
+    /// `not_before` keeps a manual clock from running backwards over a restart.
     pub(crate) fn new(manual: bool, not_before: Option<Millis>) -> Clock {
         if !manual {
             return Clock::Real;
@@ -39,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// What a caller's clock is expected to show.
+    /// The time that a caller's clock is expected to show.
     pub(crate) fn callers_now(&self) -> Millis {
         match self {
             Clock::Real => real_now(),
@@ -47,7 +47,7 @@ impl Clock {
         }
     }
 
-    /// With `callers_too` the callers' clocks count as moved as well. False for a clock that cannot be moved.
+    /// With `callers_too`, the callers' clocks count as moved as well. Returns whether the clock can be moved.
     pub(crate) fn advance(&mut self, step: Millis, callers_too: bool) -> bool {
         match self {
             Clock::Real => false,

@@ -1,7 +1,4 @@
-//! `/_emulator/…`: what tests and people steer the emulator with. JSON, unsigned, for loopback peers.
-
-use std::net::IpAddr;
-use std::sync::Mutex;
+//! `/_emulator/…`, by which tests and people steer the emulator: JSON, unsigned, for loopback peers.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,14 +7,11 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::change::{self, Change};
 use crate::clock::{LARGEST_STEP, Millis, iso};
-use crate::faults::Fault;
+use crate::ecs;
+use crate::fault::Fault;
 use crate::metadata::Settings;
 use crate::request::Request;
-use crate::server::lock;
 use crate::world::World;
-
-/// The credentials URI; served by `metadata.rs`.
-pub(crate) const CREDENTIALS: &str = "/_emulator/credentials";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,19 +28,15 @@ enum OneOrMany<T> {
     One(T),
 }
 
-pub(crate) fn not_loopback() -> Answer {
-    Answer::text(403, "control is for peers on the same machine\n")
+pub(crate) fn serves(path: &str) -> bool {
+    path == "/_emulator" || path.starts_with("/_emulator/")
 }
 
-pub(crate) fn answer(world: &Mutex<World>, request: &Request, peer: IpAddr) -> Answer {
-    if !peer.is_loopback() && !is_mapped_loopback(peer) {
-        return not_loopback();
+pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
+    if !request.is_local() {
+        return Answer::not_local();
     }
-    steer(&mut lock(world), request).unwrap_or_else(|refusal| refusal)
-}
-
-fn is_mapped_loopback(peer: IpAddr) -> bool {
-    matches!(peer, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()))
+    steer(world, request).unwrap_or_else(|refusal| refusal)
 }
 
 fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
@@ -69,7 +59,8 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         }
         ("GET", "/faults") => ok(json!(world.faults)),
         ("POST", "/faults") => {
-            world.faults.add(read_list::<Fault>(request)?, &world.state, now).map_err(bad_request)?;
+            let faults = read_list::<Fault>(request)?;
+            world.faults.add(faults, &world.state, now, ecs::is_read).map_err(bad_request)?;
             ok(json!(world.faults))
         }
         ("DELETE", "/faults") => {
@@ -130,14 +121,14 @@ fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
         .map_err(|error| bad_request(format!("the body is not as documented: {error}")))
 }
 
-/// A list, or one alone.
+/// A list, or one entry alone.
 fn read_list<T: DeserializeOwned>(request: &Request) -> Result<Vec<T>, Answer> {
     let body: OneOrMany<Value> = read(request)?;
     let entries = match body {
         OneOrMany::Many(entries) => entries,
         OneOrMany::One(entry) => vec![entry],
     };
-    // One by one, since the reason why an entry is refused would be lost among the alternatives.
+    // One by one: an untagged enum would not say why an entry is refused.
     let read_one = |entry| {
         serde_json::from_value(entry)
             .map_err(|error| bad_request(format!("the body is not as documented: {error}")))
@@ -151,20 +142,20 @@ mod tests {
     use crate::options::Options;
     use crate::request::tests::request;
 
-    fn world(manual_clock: bool) -> Mutex<World> {
-        Mutex::new(World::new(Options { manual_clock, ..Options::default() }).expect("a world"))
+    fn world(manual_clock: bool) -> World {
+        World::new(Options { manual_clock, ..Options::default() }).expect("a world")
     }
 
-    fn go(world: &Mutex<World>, method: &str, what: &str, body: &str) -> (u16, String) {
+    fn go(world: &mut World, method: &str, what: &str, body: &str) -> (u16, String) {
         let mut request = request(method, "", &[], body);
         request.path = format!("/_emulator{what}");
-        let answer = answer(world, &request, IpAddr::from([127, 0, 0, 1]));
+        let answer = answer(world, &request);
         (answer.status, answer.body)
     }
 
     #[track_caller]
     fn check(method: &str, what: &str, body: &str, expect: u16, says: &str) {
-        let (status, answer) = go(&world(true), method, what, body);
+        let (status, answer) = go(&mut world(true), method, what, body);
         assert_eq!(status, expect, "{answer}");
         assert!(answer.contains(says), "{answer}");
     }
@@ -185,42 +176,43 @@ mod tests {
 
     #[test]
     fn faults_are_listed_until_used_up_or_cleared() {
-        let world = world(false);
-        let (status, body) = go(&world, "POST", "/faults", r#"{"action":"A","do":"throttle","times":2}"#);
+        let mut world = world(false);
+        let (status, body) = go(&mut world, "POST", "/faults", r#"{"action":"A","do":"throttle","times":2}"#);
         assert_eq!((status, body.as_str()), (200, r#"[{"action":"A","times":2,"do":"throttle"}]"#));
-        assert_eq!(go(&world, "GET", "/faults", "").1, body);
-        assert_eq!(go(&world, "DELETE", "/faults", ""), (200, "[]".into()));
-        assert_eq!(go(&world, "GET", "/faults", "").1, "[]");
+        assert_eq!(go(&mut world, "GET", "/faults", "").1, body);
+        assert_eq!(go(&mut world, "DELETE", "/faults", ""), (200, "[]".into()));
+        assert_eq!(go(&mut world, "GET", "/faults", "").1, "[]");
     }
 
     #[test]
     fn only_a_manual_clock_moves() {
-        assert_eq!(go(&world(false), "POST", "/clock", r#"{"advance_ms":1}"#).0, 409);
-        let world = world(true);
-        let before = lock(&world).now();
-        assert_eq!(go(&world, "POST", "/clock", r#"{"advance_ms":60000}"#).0, 200);
-        assert_eq!(lock(&world).now(), before + 60_000);
+        assert_eq!(go(&mut world(false), "POST", "/clock", r#"{"advance_ms":1}"#).0, 409);
+        let mut world = world(true);
+        let before = world.now();
+        assert_eq!(go(&mut world, "POST", "/clock", r#"{"advance_ms":60000}"#).0, 200);
+        assert_eq!(world.now(), before + 60_000);
     }
 
     #[test]
     fn the_state_goes_back_to_the_stock() {
-        let world = world(false);
+        let mut world = world(false);
         let change = r#"{"region":"cn-hangzhou","image":"m-system","gone":true}"#;
-        assert_eq!(go(&world, "POST", "/change", change).0, 200);
-        assert!(!go(&world, "GET", "/state", "").1.contains("\"m-system\",\"name\""));
-        go(&world, "DELETE", "/state", "");
-        assert_eq!(lock(&world).state.region("cn-hangzhou", 0).images.len(), 2);
+        assert_eq!(go(&mut world, "POST", "/change", change).0, 200);
+        assert!(!go(&mut world, "GET", "/state", "").1.contains("\"m-system\",\"name\""));
+        go(&mut world, "DELETE", "/state", "");
+        assert_eq!(world.state.region("cn-hangzhou", 0).images.len(), 2);
     }
 
     #[test]
     fn peers_elsewhere_are_refused() {
-        let world = world(false);
+        let mut world = world(false);
         let mut request = request("GET", "", &[], "");
         request.path = "/_emulator/state".to_owned();
         for (peer, expect) in
             [("10.0.0.1", 403), ("::1", 200), ("::ffff:127.0.0.1", 200), ("2001:db8::1", 403)]
         {
-            assert_eq!(answer(&world, &request, peer.parse().expect("an address")).status, expect, "{peer}");
+            request.peer = peer.parse().expect("an address");
+            assert_eq!(answer(&mut world, &request).status, expect, "{peer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was called, for tests to read. Nothing secret gets in.
+//! The list of requests, for tests to read. Nothing secret gets in.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,7 +14,7 @@ const KEPT: usize = 200_000;
 pub(crate) struct Entry {
     pub(crate) action: String,
     pub(crate) params: BTreeMap<String, String>,
-    /// `None` where no answer was given.
+    /// `None` if no answer was given.
     pub(crate) status: Option<u16>,
     /// The refusal's code, or the fault that took the answer's place.
     pub(crate) code: Option<String>,
@@ -22,10 +22,10 @@ pub(crate) struct Entry {
     pub(crate) method: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signature: Option<&'static str>,
-    /// Whether the caller sent his secret itself.
+    /// Whether the caller sent the secret itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) secret_in_query: bool,
-    /// Only on the stacks, which look at them.
+    /// Only the stacks look at headers, so only theirs are kept.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -47,7 +47,7 @@ impl Journal {
     }
 }
 
-/// The parameters but for those that are worth stealing.
+/// The parameters without those that are worth stealing.
 pub(crate) fn without_secrets(params: &Params) -> BTreeMap<String, String> {
     let is_secret = |name: &str| {
         let name = name.to_ascii_lowercase();

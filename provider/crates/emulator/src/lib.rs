@@ -37,7 +37,7 @@
 //! # Control
 //! - `GET /_emulator/requests` lists what was called, without secrets; `DELETE` empties it.
 //! - `GET /_emulator/state` shows every image, snapshot, tag, share and task; `DELETE` goes back to the stock.
-//! - `POST /_emulator/faults` appends faults (see the module `faults`); `GET` lists what is left, `DELETE` clears.
+//! - `POST /_emulator/faults` appends faults (see [`Fault`]); `GET` lists what is left, `DELETE` clears.
 //! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`. Whoever goes on
 //!   calling by the real time is more than 15 minutes off after a while; with `"callers_too":true` the callers'
 //!   clocks count as moved too, which makes credentials expire that their holders take for good.
@@ -46,23 +46,33 @@
 //! - `POST /_emulator/metadata {"v1":false,"role":null,"region":"…","lifetime_s":900}` sets the metadata server up.
 
 mod access;
+mod action;
 mod answer;
 mod ascm;
 mod change;
+mod client_token;
 mod clock;
 mod control;
 mod ecs;
+mod error;
+mod fault;
 mod faults;
+mod file;
+mod gateway;
 mod id;
 mod journal;
 mod metadata;
+mod metadata_server;
 mod options;
 mod params;
+mod rate;
 mod regions;
 mod request;
 mod rules;
 mod server;
+mod session;
 mod sign;
+mod stack;
 mod state;
 mod sts;
 mod world;
@@ -70,54 +80,11 @@ mod world;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
+pub use error::Error;
+pub use fault::Fault;
 pub use options::{Flavour, ImageIds, Options, Secret};
 pub use server::Emulator;
-
-/// Why the emulator could not start or go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The address is taken, not ours, or not allowed: choose another `--listen`.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// What was asked for.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The `--state` file cannot be read: mend its permissions or name another.
-    #[error("cannot read the state file {}", path.display())]
-    ReadState {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The `--state` file is not one of ours, or is damaged: remove it or name another.
-    #[error("the state file {} is malformed", path.display())]
-    MalformedState {
-        /// The file.
-        path: PathBuf,
-        /// Where it is wrong.
-        source: serde_json::Error,
-    },
-    /// The `--state` file cannot be written: mend its folder's permissions or name another.
-    #[error("cannot write the state file {}", path.display())]
-    WriteState {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Standard output is closed, so nobody would learn the address.
-    #[error("cannot say on standard output where the emulator listens")]
-    Announce(#[source] std::io::Error),
-    /// The signals that stop the emulator could not be watched.
-    #[error("cannot watch for signals")]
-    Signal(#[source] std::io::Error),
-}
 
 /// Serves until `shutdown` ends. The first line on standard output says where.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
@@ -132,34 +99,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
     Ok(())
 }
 
-/// As [`run`], until SIGINT or SIGTERM.
-pub async fn run_until_signal(options: Options) -> Result<(), Error> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signal)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signal)?;
-        run(options, async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-        .await
-    }
-    #[cfg(not(unix))]
-    {
-        run(options, async {
-            // Without a way to hear Ctrl-C the process is ended from outside, which needs no help from us.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
-        .await
-    }
-}
-
-/// Not by `println!`, which panics where nobody reads.
+/// Not by `println!`, which panics if nobody reads.
 fn announce(emulator: &Emulator) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {}", emulator.url()).and_then(|()| out.flush()).map_err(Error::Announce)

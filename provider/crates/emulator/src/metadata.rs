@@ -1,28 +1,20 @@
-//! The ECS metadata server under `/latest/`, and the credentials URI: temporary credentials without a signature.
+//! What the metadata server knows: how it is set up, its tokens, and the credentials that it gave out.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::answer::Answer;
-use crate::clock::{Millis, iso};
-use crate::control;
+use crate::clock::Millis;
 use crate::id;
-use crate::request::Request;
-use crate::state::{ACCOUNT, Session};
-use crate::sts;
-use crate::world::World;
-
-const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
+use crate::session::{ACCOUNT, Session};
+use crate::state::State;
 
 #[derive(Debug, Default)]
 pub(crate) struct Metadata {
     pub(crate) settings: Settings,
     /// Until when each token is good.
     tokens: HashMap<String, Millis>,
-    /// The credentials that were given out last, by path: they are given again for half their life.
+    /// When credentials were last given out, and their key id, by the kind of source.
     issued: HashMap<&'static str, (Millis, String)>,
 }
 
@@ -49,194 +41,41 @@ impl Metadata {
         self.settings = settings;
         self.issued.clear();
     }
-}
 
-pub(crate) fn answer(world: &mut World, request: &Request, peer: IpAddr) -> Answer {
-    let path = request.path.as_str();
-    if path == control::CREDENTIALS {
-        return credentials_uri(world, request, peer);
-    }
-    if path == "/latest/api/token" {
-        return token(world, request);
-    }
-    if request.method != "GET" {
-        return Answer::text(405, "only GET is served here\n");
-    }
-    let now = world.now();
-    match request.header("x-aliyun-ecs-metadata-token") {
-        Some(token) if world.metadata.tokens.get(&token).is_some_and(|until| now < *until) => {}
-        Some(_) => return Answer::text(401, "the token is unknown or has expired\n"),
-        None if world.metadata.settings.v1 => {}
-        None => return Answer::text(403, "a token is needed\n"),
-    }
-    let settings = &world.metadata.settings;
-    match (path.strip_prefix(ROLES), &settings.role) {
-        (Some(""), Some(role)) => Answer::text(200, role.clone()),
-        (Some(asked), Some(role)) if asked == role => role_credentials(world),
-        (Some(_), _) => Answer::text(404, "not found\n"),
-        (None, role) => match (path, role) {
-            ("/latest/meta-data/region-id", _) => Answer::text(200, settings.region.clone()),
-            ("/latest/meta-data/ram/security-credentials", Some(role)) => Answer::text(200, role.clone()),
-            _ => Answer::text(404, "not found\n"),
-        },
-    }
-}
-
-fn token(world: &mut World, request: &Request) -> Answer {
-    if request.method != "PUT" {
-        return Answer::text(405, "a token is asked for by PUT\n");
-    }
-    if request.header("x-forwarded-for").is_some() {
-        return Answer::text(403, "tokens are not given through a proxy\n");
-    }
-    let seconds = request.header("x-aliyun-ecs-metadata-token-ttl-seconds");
-    match seconds.as_deref().map(str::parse::<i64>) {
-        Some(Ok(seconds @ 1..=21_600)) => {
-            let now = world.now();
-            let tokens = &mut world.metadata.tokens;
-            tokens.retain(|_, until| now < *until);
-            let token = id::opaque(56);
-            tokens.insert(token.clone(), now + seconds * 1_000);
-            Answer::text(200, token)
-        }
-        _ => Answer::text(400, "the header X-aliyun-ecs-metadata-token-ttl-seconds is not from 1 to 21600\n"),
-    }
-}
-
-fn role_credentials(world: &mut World) -> Answer {
-    let settings = &world.metadata.settings;
-    let (lifetime, role) = (settings.lifetime_s, settings.role.clone().unwrap_or_default());
-    match issue(world, "metadata", &role, lifetime) {
-        Ok(session) => shown(world, &session),
-        Err(refusal) => refusal,
-    }
-}
-
-fn credentials_uri(world: &mut World, request: &Request, peer: IpAddr) -> Answer {
-    if !peer.is_loopback() {
-        return control::not_loopback();
-    }
-    if request.method != "GET" {
-        return Answer::text(405, "only GET is served here\n");
-    }
-    let lifetime = world.metadata.settings.lifetime_s.min(3_600);
-    match issue(world, "uri", "emulator-uri", lifetime) {
-        Ok(session) => shown(world, &session),
-        Err(refusal) => refusal,
-    }
-}
-
-fn issue(world: &mut World, path: &'static str, role: &str, lifetime_s: u32) -> Result<Session, Answer> {
-    let (now, lifetime) = (world.now(), Millis::from(lifetime_s) * 1_000);
-    if let Some((at, key_id)) = world.metadata.issued.get(path)
-        && now - at < lifetime / 2
-        && let Some(session) = world.state.sessions.get(key_id)
-    {
-        return Ok(session.clone());
-    }
-    let session = world.state.issue(&format!("acs:ram::{ACCOUNT}:role/{role}"), role, now + lifetime);
-    world.metadata.issued.insert(path, (now, session.key_id.clone()));
-    world.save().map_err(|error| Answer::text(500, format!("{error}\n")))?;
-    Ok(session)
-}
-
-fn shown(world: &World, session: &Session) -> Answer {
-    let mut members = sts::credential_members(session);
-    members.insert("Code".into(), "Success".into());
-    members.insert("LastUpdated".into(), iso(world.now()).into());
-    Answer::json(200, &Value::Object(members))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::options::Options;
-    use crate::request::tests::request;
-    use std::net::Ipv4Addr;
-
-    fn world() -> World {
-        World::new(Options { manual_clock: true, ..Options::default() }).expect("a world")
+    pub(crate) fn new_token(&mut self, now: Millis, lifetime: Millis) -> String {
+        self.tokens.retain(|_, until| now < *until);
+        let token = id::opaque(56);
+        self.tokens.insert(token.clone(), now + lifetime);
+        token
     }
 
-    fn go(world: &mut World, method: &str, path: &str, headers: &[(&'static str, &str)]) -> (u16, String) {
-        let mut request = request(method, "", headers, "");
-        request.path = path.to_owned();
-        let answer = answer(world, &request, Ipv4Addr::LOCALHOST.into());
-        (answer.status, answer.body)
+    pub(crate) fn knows_token(&self, token: &str, now: Millis) -> bool {
+        self.tokens.get(token).is_some_and(|until| now < *until)
     }
 
-    const TTL: &str = "x-aliyun-ecs-metadata-token-ttl-seconds";
-    const TOKEN: &str = "x-aliyun-ecs-metadata-token";
-
-    #[track_caller]
-    fn check(path: &str, settings: &str, expect: (u16, &str)) {
-        let mut world = world();
-        world.metadata.set(serde_json::from_str(settings).expect("settings"));
-        let (status, body) = go(&mut world, "GET", path, &[]);
-        assert_eq!((status, body.trim_end()), expect);
+    /// The credentials that this kind of source gave out last, unless half their life is over.
+    pub(crate) fn last_session(
+        &self,
+        state: &State,
+        kind: &'static str,
+        lifetime: Millis,
+        now: Millis,
+    ) -> Option<Session> {
+        let (at, key_id) = self.issued.get(kind)?;
+        state.sessions.get(key_id).filter(|_| now - at < lifetime / 2).cloned()
     }
 
-    #[test]
-    fn the_server_tells_role_and_region() {
-        check(ROLES, "{}", (200, "emulator-role"));
-        check(ROLES, r#"{"role":null}"#, (404, "not found"));
-        check(&format!("{ROLES}other"), "{}", (404, "not found"));
-        check("/latest/meta-data/region-id", r#"{"region":"eu-central-1"}"#, (200, "eu-central-1"));
-        check("/latest/meta-data/region-id", r#"{"v1":false}"#, (403, "a token is needed"));
-        check("/latest/user-data", "{}", (404, "not found"));
-    }
-
-    #[test]
-    fn tokens_are_good_for_as_long_as_asked_for() {
-        let mut world = world();
-        world.metadata.settings.v1 = false;
-        let (status, token) = go(&mut world, "PUT", "/latest/api/token", &[(TTL, "10")]);
-        assert_eq!(status, 200);
-        let path = "/latest/meta-data/region-id";
-        world.clock.advance(9_999, false);
-        assert_eq!(go(&mut world, "GET", path, &[(TOKEN, &token)]).0, 200);
-        world.clock.advance(1, false);
-        assert_eq!(go(&mut world, "GET", path, &[(TOKEN, &token)]).0, 401);
-    }
-
-    #[test]
-    fn a_token_is_refused_where_the_cloud_refuses_it() {
-        for (method, headers, expect) in [
-            ("PUT", &[][..], 400),
-            ("PUT", &[(TTL, "0")], 400),
-            ("PUT", &[(TTL, "21601")], 400),
-            ("PUT", &[(TTL, "60"), ("x-forwarded-for", "10.0.0.1")], 403),
-            ("GET", &[(TTL, "60")], 405),
-        ] {
-            assert_eq!(go(&mut world(), method, "/latest/api/token", headers).0, expect, "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn credentials_are_given_again_for_half_their_life() {
-        for path in [&format!("{ROLES}emulator-role"), control::CREDENTIALS] {
-            let mut world = world();
-            let key = |world: &mut World| {
-                let (status, body) = go(world, "GET", path, &[]);
-                assert_eq!(status, 200, "{body}");
-                let body: Value = serde_json::from_str(&body).expect("JSON");
-                assert_eq!(body["Code"], "Success");
-                body["AccessKeyId"].as_str().expect("a text").to_owned()
-            };
-            world.metadata.settings.lifetime_s = 1_000;
-            let first = key(&mut world);
-            world.clock.advance(499_999, false);
-            assert_eq!(key(&mut world), first);
-            world.clock.advance(1, false);
-            assert_ne!(key(&mut world), first);
-            assert_eq!(world.state.sessions[&first].expires, world.now() + 500_000);
-        }
-    }
-
-    #[test]
-    fn the_credentials_uri_is_for_loopback() {
-        let mut request = request("GET", "", &[], "");
-        request.path = control::CREDENTIALS.to_owned();
-        assert_eq!(answer(&mut world(), &request, IpAddr::from([10, 0, 0, 1])).status, 403);
+    /// New credentials for `role` from this kind of source.
+    pub(crate) fn new_session(
+        &mut self,
+        state: &mut State,
+        kind: &'static str,
+        role: &str,
+        lifetime: Millis,
+        now: Millis,
+    ) -> Session {
+        let session = state.issue(&format!("acs:ram::{ACCOUNT}:role/{role}"), role, now + lifetime);
+        self.issued.insert(kind, (now, session.key_id.clone()));
+        session
     }
 }

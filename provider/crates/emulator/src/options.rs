@@ -1,4 +1,4 @@
-//! What the emulator can be told at start. Knows no HTTP.
+//! The emulator's options, as flags of a command line.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Millis;
 
-/// The emulator's settings, as flags of a command line.
+/// What the emulator can be told at start.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Address to serve on; port 0 picks a free one

@@ -1,12 +1,12 @@
-//! Business parameters as they travel: one flat map of texts, with the cloud's ways of packing lists into it.
+//! The parameters of an action as they travel: one flat map of texts, with the cloud's ways of packing lists into it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::answer::{Failure, invalid, missing};
+use crate::answer::{Failure, failure, invalid, missing};
 
-/// What belongs to the request itself rather than to the action.
+/// The parameters that belong to the request itself rather than to the action.
 const PUBLIC: &[&str] = &[
     "Action",
     "Version",
@@ -30,7 +30,7 @@ const LARGEST_INDEX: usize = 1_000;
 pub(crate) struct Params(BTreeMap<String, String>);
 
 impl Params {
-    /// Keeps the business parameters among all that were sent.
+    /// Keeps the action's own parameters among all that were sent.
     pub(crate) fn business<'a>(pairs: impl IntoIterator<Item = &'a (String, String)>) -> Params {
         Params(pairs.into_iter().filter(|(name, _)| !PUBLIC.contains(&name.as_str())).cloned().collect())
     }
@@ -44,7 +44,7 @@ impl Params {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The value, where an empty one counts as absent.
+    /// The value, unless it is empty.
     pub(crate) fn text<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.raw(name).filter(|value| !value.is_empty())
     }
@@ -94,6 +94,19 @@ impl Params {
             }
         }
         Ok(entries.into_values().collect())
+    }
+
+    /// A JSON list of at most a hundred ids in one text.
+    pub(crate) fn ids(
+        &self,
+        name: &str,
+        refusal: (u16, &'static str),
+    ) -> Result<Option<Vec<String>>, Failure> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match serde_json::from_str::<Vec<String>>(text) {
+            Ok(ids) if ids.len() <= 100 => Ok(Some(ids)),
+            _ => Err(failure(refusal.0, refusal.1, "The ids are not a JSON list of at most 100 texts.")),
+        }
     }
 
     fn under<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {

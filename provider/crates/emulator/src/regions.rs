@@ -57,7 +57,7 @@ pub(crate) fn all() -> &'static [&'static str] {
     REGIONS
 }
 
-/// A stack's region is whatever its owner called it.
+/// A stack's region may have any name: its owner chose it.
 pub(crate) fn exists(flavour: Flavour, region: &str) -> bool {
     if flavour.is_stack() {
         return !region.is_empty() && region.len() <= 128 && region.chars().all(|c| !c.is_control());

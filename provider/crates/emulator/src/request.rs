@@ -1,4 +1,6 @@
-//! One call as it came in: which action, in which version, with which parameters, signed in which way. Checks nothing.
+//! A request as it came in, and the call in it: its service, action, parameters and signature. Checks nothing.
+
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -17,10 +19,17 @@ pub(crate) struct Request {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The address that it came from.
+    pub(crate) peer: IpAddr,
 }
 
 impl Request {
-    /// A header's value, several of one name joined as HTTP says; not UTF-8 counts as empty.
+    /// Whether it came from the same machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.peer.to_canonical().is_loopback()
+    }
+
+    /// A header's value. Several headers of one name are joined with commas; a value that is not UTF-8 counts as empty.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let mut values =
             self.headers.get_all(name).iter().map(|v| std::str::from_utf8(v.as_bytes()).unwrap_or(""));
@@ -33,7 +42,16 @@ impl Request {
     }
 }
 
-/// How the caller says who he is.
+/// The services that calls can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Ecs,
+    Sts,
+    /// The console of the private clouds.
+    Ascm,
+}
+
+/// How a caller proves who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     V1,
@@ -61,12 +79,12 @@ pub(crate) struct Call {
     pub(crate) format: Format,
     pub(crate) host: String,
     pub(crate) params: Params,
-    /// Query alone, decoded, in order.
+    /// The query alone, decoded, in order.
     pub(crate) query: Vec<(String, String)>,
-    /// Query and form, decoded, in order.
+    /// The query and the form, decoded, in order.
     pub(crate) all: Vec<(String, String)>,
     pub(crate) request: Request,
-    /// Found while decoding, told once the call is admitted to be answered.
+    /// A mistake found while decoding, for which the call is to be refused.
     pub(crate) defect: Option<Failure>,
 }
 
@@ -134,7 +152,17 @@ impl Call {
         }
     }
 
-    /// A parameter of the request itself, e.g. `Timestamp`.
+    /// The service that `Version` belongs to.
+    pub(crate) fn service(&self) -> Option<Service> {
+        match self.version.as_str() {
+            "2014-05-26" => Some(Service::Ecs),
+            "2015-04-01" => Some(Service::Sts),
+            "2019-05-10" => Some(Service::Ascm),
+            _ => None,
+        }
+    }
+
+    /// A parameter of the request itself, such as `Timestamp`.
     pub(crate) fn public(&self, name: &str) -> Option<&str> {
         self.all.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
@@ -142,22 +170,15 @@ impl Call {
 
 /// `a=b&c=d+e%2F`; `None` if it is not UTF-8.
 fn decode_form(text: &[u8]) -> Option<Vec<(String, String)>> {
-    let part = |bytes: &[u8]| -> Option<String> {
-        let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned())
-    };
-    text.split(|b| *b == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let split = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            Some((part(&pair[..split])?, part(pair.get(split + 1..).unwrap_or_default())?))
-        })
-        .collect()
+    // The parser would replace what is not UTF-8.
+    percent_decode(text).decode_utf8().ok()?;
+    Some(form_urlencoded::parse(text).into_owned().collect())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     pub(crate) fn request(
         method: &str,
@@ -175,6 +196,7 @@ pub(crate) mod tests {
             query: query.to_owned(),
             headers: map,
             body: Bytes::copy_from_slice(body.as_bytes()),
+            peer: Ipv4Addr::LOCALHOST.into(),
         }
     }
 
@@ -200,7 +222,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_format_is_xml_only_where_the_old_style_does_not_ask_for_json() {
+    fn the_format_is_xml_only_if_the_old_style_does_not_ask_for_json() {
         let format =
             |query, headers: &[(&'static str, &str)]| Call::decode(request("GET", query, headers, "")).format;
         assert_eq!(format("Action=A", &[]), Format::Xml);

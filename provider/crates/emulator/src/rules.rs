@@ -1,12 +1,14 @@
-//! What names, descriptions, tags and tokens may look like, with the code for each that is broken.
+//! What names, descriptions, tags and other values may look like, with the code for each rule that is broken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::answer::{Failure, failure};
 use crate::params::Params;
 
-/// Tags that one resource may have.
+/// The most tags that one resource may have.
 pub(crate) const MOST_TAGS: usize = 20;
+
+pub(crate) const ARCHITECTURES: &[&str] = &["i386", "x86_64", "arm64"];
 
 /// The rule that image names and families share.
 pub(crate) fn name(value: &str, code: &'static str) -> Result<(), Failure> {
@@ -46,15 +48,18 @@ pub(crate) fn description(value: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn client_token(value: &str) -> Result<(), Failure> {
-    if value.len() > 64 || !value.is_ascii() {
-        let message = "The specified ClientToken is not valid: it must have at most 64 ASCII characters.";
-        return Err(failure(400, "InvalidClientToken.Malformed", message));
+/// A 32-bit machine boots by BIOS only, an ARM machine by UEFI only.
+pub(crate) fn boot_mode(mode: &str, architecture: &str) -> Result<(), Failure> {
+    const REFUSAL: (u16, &str) = (400, "InvalidBootMode.NotSupport");
+    one_of(mode, &["BIOS", "UEFI", "UEFI-Preferred"], REFUSAL)?;
+    match architecture {
+        "i386" => one_of(mode, &["BIOS"], REFUSAL),
+        "arm64" => one_of(mode, &["UEFI"], REFUSAL),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// One of a fixed set of values.
+/// The value must be one of a fixed set.
 pub(crate) fn one_of(value: &str, allowed: &[&str], refusal: (u16, &'static str)) -> Result<(), Failure> {
     if allowed.contains(&value) {
         return Ok(());
@@ -63,8 +68,8 @@ pub(crate) fn one_of(value: &str, allowed: &[&str], refusal: (u16, &'static str)
     Err(failure(refusal.0, refusal.1, message))
 }
 
-/// `Tag.N.Key` and `Tag.N.Value` of an action that sets tags. `too_many` is its code for more than 20, `case_only` that
-/// for two keys that differ in nothing but their case.
+/// `Tag.N.Key` and `Tag.N.Value` of an action that sets tags. `too_many` is its code for more than 20 tags, `case_only`
+/// its code for two keys that differ in nothing but their case.
 pub(crate) fn tags(
     params: &Params,
     too_many: (u16, &'static str),

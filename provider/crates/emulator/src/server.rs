@@ -1,11 +1,11 @@
-//! Sockets: accepting, reading a bounded request, routing it by path, answering or cutting the line.
+//! Sockets: accepting connections, reading bounded requests, answering or cutting the line.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,10 +20,11 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::Answer;
+use crate::error::Error;
+use crate::gateway::{self, Shared};
 use crate::options::Options;
-use crate::request::{Call, Request};
-use crate::world::{Step, World};
-use crate::{Error, ascm, control, metadata};
+use crate::request::Request;
+use crate::world::World;
 
 /// Larger bodies are refused.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -82,7 +83,7 @@ impl Drop for Emulator {
     }
 }
 
-async fn accept(listener: TcpListener, world: Arc<Mutex<World>>, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, world: Shared, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let theirs = stopped.clone();
     loop {
@@ -104,12 +105,7 @@ async fn accept(listener: TcpListener, world: Arc<Mutex<World>>, mut stopped: wa
     drop(tokio::time::timeout(GRACE, finished).await);
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    world: Arc<Mutex<World>>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, peer: SocketAddr, world: Shared, mut stopped: watch::Receiver<bool>) {
     drop(stream.set_nodelay(true));
     let cut = Arc::new(AtomicBool::new(false));
     let line = Line { stream, cut: Arc::clone(&cut) };
@@ -117,10 +113,7 @@ async fn connection(
         let (world, cut) = (Arc::clone(&world), Arc::clone(&cut));
         async move {
             match serve(&world, request, peer.ip()).await {
-                Some(answer) => {
-                    let now = lock(&world).clock.callers_now();
-                    Ok::<_, Cut>(answer.into_http(now))
-                }
+                Some(answer) => Ok::<_, Cut>(answer.into_http(gateway::callers_now(&world))),
                 None => {
                     cut.store(true, Ordering::Relaxed);
                     Err(Cut)
@@ -151,12 +144,8 @@ async fn stop_told(stopped: &mut watch::Receiver<bool>) {
 #[error("cut by a fault")]
 struct Cut;
 
-pub(crate) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// `None` cuts the connection.
-async fn serve(world: &Arc<Mutex<World>>, request: hyper::Request<Incoming>, peer: IpAddr) -> Option<Answer> {
+async fn serve(world: &Shared, request: hyper::Request<Incoming>, peer: IpAddr) -> Option<Answer> {
     let (head, body) = request.into_parts();
     let too_large = || Answer::text(413, "a request may have a body of 1 MiB at most\n");
     if body.size_hint().lower() > LARGEST_BODY as u64 {
@@ -176,86 +165,9 @@ async fn serve(world: &Arc<Mutex<World>>, request: hyper::Request<Incoming>, pee
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body,
+        peer,
     };
-    match request.path.as_str() {
-        "/" | "/asapi/v3" | ascm::PATH => rpc(world, request).await,
-        path if path.starts_with("/latest/") || path == control::CREDENTIALS => {
-            plain(world, request, peer).await
-        }
-        path if path == "/_emulator" || path.starts_with("/_emulator/") => {
-            Some(control::answer(world, &request, peer))
-        }
-        path => Some(Answer::text(404, format!("there is nothing at {path}\n"))),
-    }
-}
-
-async fn rpc(world: &Arc<Mutex<World>>, request: Request) -> Option<Answer> {
-    let call = Call::decode(request);
-    let (caller, step) = {
-        let mut world = lock(world);
-        let (caller, fault) = match world.admit(&call) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Some(refusal),
-        };
-        let step = world.meet(&call, fault);
-        (caller, step)
-    };
-    match step {
-        Step::Serve(fault) => Some(lock(world).carry_out(&call, &caller, fault.as_ref(), false)),
-        Step::ServeThenCut => {
-            lock(world).carry_out(&call, &caller, None, true);
-            None
-        }
-        Step::ServeIn(ms) => {
-            let world = Arc::clone(world);
-            // In a task of its own, so that a caller who leaves does not undo it.
-            let later = tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-                lock(&world).carry_out(&call, &caller, None, false)
-            });
-            later.await.ok()
-        }
-        Step::Answer(answer) => Some(answer),
-        Step::Cut => None,
-        Step::Hang(ms) => hang(ms).await,
-    }
-}
-
-/// The metadata server and the credentials URI.
-async fn plain(world: &Arc<Mutex<World>>, request: Request, peer: IpAddr) -> Option<Answer> {
-    let action = format!("{} {}", request.method, request.path);
-    let step = lock(world).meet_plain(&action);
-    let carry_out = |is_cut: bool| {
-        let mut world = lock(world);
-        let answer = metadata::answer(&mut world, &request, peer);
-        match is_cut {
-            true => world.record_plain(&action, None, Some("reset_after")),
-            false => world.record_plain(&action, Some(answer.status), None),
-        }
-        answer
-    };
-    match step {
-        Step::Serve(_) => Some(carry_out(false)),
-        Step::ServeThenCut => {
-            carry_out(true);
-            None
-        }
-        Step::ServeIn(ms) => {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            Some(carry_out(false))
-        }
-        Step::Answer(answer) => Some(answer),
-        Step::Cut => None,
-        Step::Hang(ms) => hang(ms).await,
-    }
-}
-
-async fn hang(ms: Option<u64>) -> Option<Answer> {
-    match ms {
-        Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-        None => std::future::pending::<()>().await,
-    }
-    None
+    gateway::serve(world, request).await
 }
 
 /// A connection that, when cut, ends in a reset rather than in a polite close.
@@ -275,7 +187,7 @@ impl Drop for Line {
 impl AsyncRead for Line {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
@@ -283,15 +195,19 @@ impl AsyncRead for Line {
 }
 
 impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,4 +1,4 @@
-//! What the two signature methods compute, as pure functions. Who may sign, and when, is `access.rs`.
+//! The two signature methods as pure functions. `access.rs` decides who may sign, and when.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,7 @@ fn hmac_sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What version 3 signs: `headers` are those that SignedHeaders lists, lower case and in its order.
+/// What version 3 signs. `headers` are those that SignedHeaders lists, in lower case and in its order.
 #[derive(Debug)]
 pub(crate) struct V3<'a> {
     pub(crate) method: &'a str,

@@ -2,26 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::access::Caller;
+use crate::action::{Action, Context};
 use crate::answer::{Failure, failure};
 use crate::clock::{Millis, iso};
-use crate::ecs::Context;
 use crate::params::Params;
-use crate::state::{ACCOUNT, Session};
-use crate::world::Action;
-
-pub(crate) const VERSION: &str = "2015-04-01";
+use crate::session::{ACCOUNT, Caller, Session};
 
 pub(crate) const ACTIONS: &[Action] = &[
-    ("AssumeRole", true, assume_role),
-    ("AssumeRoleWithOIDC", true, assume_role_with_oidc),
-    ("GetCallerIdentity", false, get_caller_identity),
+    Action::change("AssumeRole", assume_role),
+    Action::change("AssumeRoleWithOIDC", assume_role_with_oidc).anonymous(),
+    Action::read("GetCallerIdentity", get_caller_identity),
 ];
-
-/// The one call that needs no key.
-pub(crate) fn is_anonymous(action: &str, version: &str) -> bool {
-    action == "AssumeRoleWithOIDC" && version == VERSION
-}
 
 fn assume_role(context: &mut Context<'_>) -> Result<Value, Failure> {
     let params = context.params;
@@ -80,8 +71,8 @@ fn get_caller_identity(context: &mut Context<'_>) -> Result<Value, Failure> {
     match context.caller {
         Caller::Role(session) => {
             answer["IdentityType"] = "AssumedRoleUser".into();
-            answer["RoleId"] = role_id(session).into();
-            answer["PrincipalId"] = format!("{}:{}", role_id(session), session.name).into();
+            answer["RoleId"] = session.role_id().into();
+            answer["PrincipalId"] = format!("{}:{}", session.role_id(), session.name).into();
         }
         Caller::User | Caller::Anonymous => {
             answer["IdentityType"] = "RAMUser".into();
@@ -95,30 +86,11 @@ fn get_caller_identity(context: &mut Context<'_>) -> Result<Value, Failure> {
 fn credentials(session: &Session) -> Value {
     json!({
         "AssumedRoleUser": {
-            "Arn": session_arn(&session.role_arn, &session.name),
-            "AssumedRoleId": format!("{}:{}", role_id(session), session.name),
+            "Arn": session.arn(),
+            "AssumedRoleId": format!("{}:{}", session.role_id(), session.name),
         },
-        "Credentials": Value::Object(credential_members(session)),
+        "Credentials": Value::Object(session.credentials()),
     })
-}
-
-/// As STS, the metadata server and the credentials URI all write them.
-pub(crate) fn credential_members(session: &Session) -> Map<String, Value> {
-    let mut members = Map::new();
-    members.insert("AccessKeyId".into(), session.key_id.clone().into());
-    members.insert("AccessKeySecret".into(), session.secret.clone().into());
-    members.insert("SecurityToken".into(), session.token.clone().into());
-    members.insert("Expiration".into(), iso(session.expires).into());
-    members
-}
-
-/// `acs:ram::1:role/r` and a session name become `acs:ram::1:assumed-role/r/name`.
-pub(crate) fn session_arn(role_arn: &str, name: &str) -> String {
-    format!("{}/{name}", role_arn.replacen(":role/", ":assumed-role/", 1))
-}
-
-fn role_id(session: &Session) -> &'static str {
-    if session.role_arn.is_empty() { "" } else { "300000000000000001" }
 }
 
 fn role_arn(arn: &str) -> Result<&str, Failure> {
@@ -193,8 +165,8 @@ mod tests {
         params: &[(&str, &str)],
         caller: &Caller,
     ) -> Result<Value, Failure> {
-        let (_, _, act) = ACTIONS.iter().find(|(name, ..)| *name == action).expect("an action");
-        act(&mut Context {
+        let action = ACTIONS.iter().find(|known| known.name == action).expect("an action");
+        (action.run)(&mut Context {
             params: &Params::of(params),
             host: "localhost",
             state,
@@ -268,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_told_who_he_is() {
+    fn a_caller_is_told_who_it_is() {
         let mut state = State::default();
         let as_user = call(&mut state, "GetCallerIdentity", &[], &user()).expect("answered");
         assert_eq!(as_user["IdentityType"], "RAMUser");

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::create_image::{ClientToken, build_time, check_name_is_free};
-use super::{Context, check_resource_group, image_not_found, own_image};
+use crate::action::Context;
 use crate::answer::{Failure, failure};
+use crate::client_token::ClientToken;
+use crate::ecs::lookup::{check_name_is_free, check_resource_group, image_not_found, own_image};
 use crate::id;
 use crate::regions;
 use crate::rules;
-use crate::state::{Image, Owner, Snapshot, Task};
+use crate::state::image::{Image, Owner};
+use crate::state::snapshot::Snapshot;
+use crate::state::task::Task;
 
 pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let (params, now, flavour) = (context.params, context.now, context.options.flavour);
@@ -27,7 +30,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         return Err(failure(403, "IncorrectDestinationRegion", message));
     }
     let token = ClientToken::read(params, from, "CopyImage")?;
-    if let Some(made) = token.replay(context)? {
+    if let Some(made) = token.replay(context.state)? {
         return Ok(json!({ "ImageId": made }));
     }
     let name = params.text("DestinationImageName").unwrap_or_default();
@@ -40,7 +43,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     }
     let tags = rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?;
     let dry_run = context.check_dry_run();
-    let (build, fails) = (build_time(context), context.fails_later());
+    let (build, fails) = (context.build_time(), context.fails_later());
     let unreported = context.options.unreported.iter().cloned().collect();
 
     let source_region = context.state.region(from, now);
@@ -49,7 +52,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         let message = format!("The image \"{id}\" is {}, not Available.", source.status(now));
         return Err(failure(400, "IncorrectImageStatus", message));
     }
-    let platforms: BTreeMap<String, Snapshot> =
+    let originals: BTreeMap<String, Snapshot> =
         source_region.snapshots.iter().map(|snapshot| (snapshot.id.clone(), snapshot.clone())).collect();
 
     let region = context.state.region(to, now);
@@ -61,7 +64,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let mut disks = source.disks.clone();
     for disk in disks.iter_mut().filter(|disk| !disk.snapshot.is_empty()) {
         let copied = id::resource("s-");
-        if let Some(original) = platforms.get(&disk.snapshot) {
+        if let Some(original) = originals.get(&disk.snapshot) {
             let snapshot = Snapshot {
                 id: copied.clone(),
                 created: now,
@@ -101,11 +104,11 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
         unreported,
         ..source
     });
-    token.remember(context, &image_id);
+    token.remember(context.state, &image_id);
     Ok(json!({ "ImageId": image_id }))
 }
 
-/// Called in the destination region; the unfinished image goes away.
+/// Called in the destination region. The unfinished image goes away.
 pub(crate) fn cancel_copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     context.region_id()?;
     let (now, freed_at) = (context.now, context.options.names_freed_at(context.now));
@@ -127,7 +130,7 @@ pub(crate) fn cancel_copy_image(context: &mut Context<'_>) -> Result<Value, Fail
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
     use std::time::Duration;
 
     const TO: (&str, &str) = ("DestinationRegionId", "eu-central-1");

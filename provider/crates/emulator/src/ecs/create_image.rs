@@ -3,20 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{Context, check_resource_group};
+use crate::action::Context;
 use crate::answer::{Failure, failure, invalid, missing_text};
+use crate::client_token::ClientToken;
 use crate::clock::Millis;
+use crate::ecs::disks::{check_device, disk_size, name_devices};
+use crate::ecs::lookup::{check_name_is_free, check_resource_group, snapshot_not_found};
 use crate::id;
 use crate::params::Params;
-use crate::rules;
-use crate::state::{Disk, DiskKind, Image, LONGEST_BUILD, Owner, Region, Snapshot, UsedToken};
+use crate::rules::{self, ARCHITECTURES};
+use crate::state::disk::{Disk, DiskKind};
+use crate::state::image::Image;
+use crate::state::region::Region;
+use crate::state::snapshot::Snapshot;
 
 /// One system disk and sixteen data disks.
 const MOST_DISKS: usize = 17;
 
-/// Snapshots made before this instant, the start of 16 July 2013, are of no use.
+/// A snapshot made before this instant, the start of 16 July 2013, cannot be used.
 const FIRST_USABLE_SNAPSHOT: Millis = 1_373_932_800_000;
 
 const PLATFORMS: &[&str] = &[
@@ -48,18 +53,16 @@ const PLATFORMS: &[&str] = &[
     "Windows Server 2003",
 ];
 
-pub(super) const ARCHITECTURES: &[&str] = &["i386", "x86_64", "arm64"];
-
 pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
     let (params, now) = (context.params, context.now);
     let token = ClientToken::read(params, region_id, "CreateImage")?;
-    if let Some(made) = token.replay(context)? {
+    if let Some(made) = token.replay(context.state)? {
         return Ok(json!({ "ImageId": made }));
     }
     let attributes = Attributes::read(params)?;
     let dry_run = context.check_dry_run();
-    let build = build_time(context);
+    let build = context.build_time();
     let fails = context.fails_later();
     let unreported = context.options.unreported.iter().cloned().collect();
     let region = context.state.region(region_id, now);
@@ -84,94 +87,23 @@ pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         description: attributes.description,
         family: attributes.family,
         version: attributes.version,
-        owner: Owner::Own,
         boot_mode: attributes.boot_mode.unwrap_or_else(|| default_boot.to_owned()),
         architecture: attributes.architecture,
         platform,
         os_name,
-        license_type: "Auto".to_owned(),
-        nvme_support: "unsupported".to_owned(),
         imds_support: attributes.imds_support,
         resource_group: attributes.resource_group,
         detection: attributes.detection,
         tags: attributes.tags,
-        shared_with: BTreeMap::new(),
-        public: false,
-        deprecated: false,
-        used_by: BTreeSet::new(),
         disks,
-        copied_from: None,
         created: now,
         build,
         fails,
-        forced_status: None,
         unreported,
+        ..Image::default()
     });
-    token.remember(context, &image_id);
+    token.remember(context.state, &image_id);
     Ok(json!({ "ImageId": image_id }))
-}
-
-pub(super) fn build_time(context: &Context<'_>) -> Millis {
-    Millis::try_from(context.options.image_ready_after.as_millis())
-        .unwrap_or(LONGEST_BUILD)
-        .min(LONGEST_BUILD)
-}
-
-/// A region's image names are unique, those of images that are not visible yet, or just gone, included.
-pub(super) fn check_name_is_free(
-    region: &Region,
-    name: &str,
-    but_for: Option<&str>,
-    now: Millis,
-) -> Result<(), Failure> {
-    let bearers: Vec<&str> =
-        region.own_images().filter(|image| image.name == name).map(|image| image.id.as_str()).collect();
-    let is_kept = but_for.is_some_and(|id| bearers.contains(&id));
-    let is_held = region.held_names.get(name).is_some_and(|until| now < *until);
-    let is_taken = if is_kept { bearers.len() > 1 } else { !bearers.is_empty() || is_held };
-    let is_taken = is_taken && !name.is_empty();
-    if is_taken {
-        let message = format!("The specified Image name \"{name}\" has already been used.");
-        return Err(failure(400, "InvalidImageName.Duplicated", message));
-    }
-    Ok(())
-}
-
-/// What makes a create safe to send again.
-pub(super) struct ClientToken {
-    used: Option<(String, String)>,
-}
-
-impl ClientToken {
-    pub(super) fn read(params: &Params, region: &str, action: &str) -> Result<ClientToken, Failure> {
-        let Some(token) = params.text("ClientToken") else { return Ok(ClientToken { used: None }) };
-        rules::client_token(token)?;
-        let mut digest = Sha256::new();
-        for (name, value) in params.map().iter().filter(|(name, _)| *name != "ClientToken") {
-            digest.update(format!("{}:{name}={}:{value};", name.len(), value.len()));
-        }
-        Ok(ClientToken { used: Some((format!("{region}/{action}/{token}"), hex::encode(digest.finalize()))) })
-    }
-
-    /// The image that this token has made already, be it still there or not.
-    pub(super) fn replay(&self, context: &Context<'_>) -> Result<Option<String>, Failure> {
-        let Some((key, fingerprint)) = &self.used else { return Ok(None) };
-        match context.state.client_tokens.get(key) {
-            None => Ok(None),
-            Some(used) if used.fingerprint == *fingerprint => Ok(Some(used.image_id.clone())),
-            Some(_) => {
-                let message = "The specified ClientToken was used before with other parameters.";
-                Err(failure(400, "IdempotenceParamNotMatch", message))
-            }
-        }
-    }
-
-    pub(super) fn remember(self, context: &mut Context<'_>, image_id: &str) {
-        if let Some((key, fingerprint)) = self.used {
-            let used = UsedToken { fingerprint, image_id: image_id.to_owned() };
-            context.state.client_tokens.insert(key, used);
-        }
-    }
 }
 
 struct Attributes {
@@ -211,7 +143,7 @@ impl Attributes {
         }
         let boot_mode = params.text("BootMode");
         if let Some(mode) = boot_mode {
-            check_boot_mode(mode, architecture)?;
+            rules::boot_mode(mode, architecture)?;
         }
         if let Some(strategy) = params.text("DetectionStrategy") {
             rules::one_of(strategy, &["Standard"], (400, "InvalidParameter"))?;
@@ -234,17 +166,6 @@ impl Attributes {
     }
 }
 
-/// A 32-bit machine boots by BIOS only, an ARM machine never.
-pub(super) fn check_boot_mode(mode: &str, architecture: &str) -> Result<(), Failure> {
-    const REFUSAL: (u16, &str) = (400, "InvalidBootMode.NotSupport");
-    rules::one_of(mode, &["BIOS", "UEFI", "UEFI-Preferred"], REFUSAL)?;
-    match architecture {
-        "i386" => rules::one_of(mode, &["BIOS"], REFUSAL),
-        "arm64" => rules::one_of(mode, &["UEFI"], REFUSAL),
-        _ => Ok(()),
-    }
-}
-
 struct Source {
     platform: String,
     os_name: String,
@@ -253,7 +174,7 @@ struct Source {
 
 enum Disks {
     Snapshots(Vec<Disk>),
-    /// Whose disks are still to be snapshotted.
+    /// An instance whose disks are still to be snapshotted.
     Instance(String),
 }
 
@@ -317,13 +238,7 @@ fn from_snapshot(region: &Region, id: &str, now: Millis) -> Result<Source, Failu
 }
 
 fn usable_snapshot<'r>(region: &'r Region, id: &str, now: Millis) -> Result<&'r Snapshot, Failure> {
-    let snapshot = region.snapshot(id).ok_or_else(|| {
-        failure(
-            404,
-            "InvalidSnapshotId.NotFound",
-            format!("The specified SnapshotId \"{id}\" does not exist."),
-        )
-    })?;
+    let snapshot = region.snapshot(id).ok_or_else(|| snapshot_not_found(id))?;
     if snapshot.created < FIRST_USABLE_SNAPSHOT {
         let message = format!("The snapshot \"{id}\" was made on or before 2013-07-15 and cannot be used.");
         return Err(failure(403, "InvalidSnapshot.TooOld", message));
@@ -393,56 +308,6 @@ fn no_system_snapshot() -> Failure {
     failure(400, "OperationDenied", "The disk mappings hold no snapshot of a system disk.")
 }
 
-fn check_device(device: &str, kind: DiskKind) -> Result<(), Failure> {
-    let letter = device.strip_prefix("/dev/xvd").map(str::as_bytes);
-    let is_good = match (kind, letter) {
-        (DiskKind::System, Some([b'a'])) => true,
-        (DiskKind::Data, Some([letter])) => (b'b'..=b'z').contains(letter),
-        _ => false,
-    };
-    if is_good {
-        return Ok(());
-    }
-    let message = format!(
-        "The specified device \"{device}\" is not valid: a system disk is /dev/xvda, data disks are /dev/xvdb to \
-         /dev/xvdz."
-    );
-    Err(failure(400, "InvalidDevice.Malformed", message))
-}
-
-fn disk_size(given: Option<&str>, snapshot: Option<&Snapshot>) -> Result<i64, Failure> {
-    let refused = |why: String| Err(failure(400, "InvalidSize.ValueNotSupported", why));
-    let size = match given.map(str::parse::<i64>) {
-        // Some callers send 0 for a size that their user left out.
-        None | Some(Ok(0)) => return Ok(snapshot.map_or(20, |snapshot| snapshot.size)),
-        Some(Ok(size)) => size,
-        Some(Err(_)) => return refused("The specified Size is not a whole number.".to_owned()),
-    };
-    if !(5..=32_768).contains(&size) {
-        return refused(format!("The specified Size {size} is not from 5 to 32768 GiB."));
-    }
-    match snapshot {
-        Some(snapshot) if size < snapshot.size => refused(format!(
-            "The specified Size {size} is less than the {} GiB of the snapshot \"{}\".",
-            snapshot.size, snapshot.id
-        )),
-        _ => Ok(size),
-    }
-}
-
-/// Disks without a device get the next one that is free.
-fn name_devices(disks: &mut [Disk], mut taken: BTreeSet<String>) {
-    for disk in disks.iter_mut().filter(|disk| disk.device.is_empty()) {
-        let letters = match disk.kind {
-            DiskKind::System => 'a'..='a',
-            DiskKind::Data => 'b'..='z',
-        };
-        let free = letters.map(|letter| format!("/dev/xvd{letter}")).find(|device| !taken.contains(device));
-        disk.device = free.unwrap_or_default();
-        taken.insert(disk.device.clone());
-    }
-}
-
 /// One snapshot for each disk of the instance.
 fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Millis) -> Vec<Disk> {
     let Some(instance) = region.instance(instance_id).cloned() else { return vec![] };
@@ -472,8 +337,8 @@ fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Mi
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
     use std::time::Duration;
 
     #[track_caller]

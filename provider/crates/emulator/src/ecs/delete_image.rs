@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Context, own_image};
+use crate::action::Context;
 use crate::answer::{Failure, failure};
+use crate::ecs::lookup::own_image;
 
 pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
@@ -41,8 +42,8 @@ pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
 
     #[track_caller]
     fn check(cloud: &mut Cloud, id: &str, force: &str, expect: Result<(), (u16, &str)>) {

@@ -1,21 +1,21 @@
-//! DescribeImages: the filters, and how an image is shown.
+//! DescribeImages: its filters.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::create_image::ARCHITECTURES;
-use super::paging::Page;
-use super::{Context, tag_list};
+use crate::action::Context;
 use crate::answer::{Failure, failure, missing};
-use crate::clock::{self, Millis};
-use crate::faults::Kind;
+use crate::clock::{Millis, parse_minute};
+use crate::ecs::paging::Page;
+use crate::ecs::shown::{self, owner_alias};
+use crate::fault::Kind;
 use crate::options::{ImageIds, Options};
 use crate::params::Params;
-use crate::rules::{self, TagFilter};
-use crate::state::{Disk, Image, Owner};
+use crate::rules::{self, ARCHITECTURES, TagFilter};
+use crate::state::image::Image;
 
 const STATES: &[&str] = &["Creating", "Waiting", "Available", "UnAvailable", "CreateFailed", "Deprecated"];
 
-/// The code of this action's general refusal, which is spelt so.
+/// The code of this action's general refusal. The cloud spells it so.
 const INVALID: &str = "InvalidParamter";
 
 pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failure> {
@@ -29,7 +29,7 @@ pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failur
     let mut found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
     let total = found.len();
     found.retain(|image| omission.is_none_or(|fault| !fault.omits(image)));
-    let mut answer = page.of(&found, "Images", "Image", |image| show(image, options, now));
+    let mut answer = page.of(&found, "Images", "Image", |image| shown::image(image, options, now));
     if omission.is_some_and(|fault| fault.count_them) {
         answer["TotalCount"] = total.into();
     }
@@ -42,7 +42,7 @@ fn invalid(message: String) -> Failure {
 }
 
 /// A member of an image that a filter compares.
-type Shown = fn(&Image) -> &str;
+type Member = fn(&Image) -> &str;
 
 struct Filter<'a> {
     ids: Option<Vec<&'a str>>,
@@ -57,8 +57,8 @@ struct Filter<'a> {
     created_from: Option<Millis>,
     created_to: Option<Millis>,
     snapshot: Option<&'a str>,
-    /// Plain comparisons: what is wanted and how an image shows it.
-    equal: Vec<(&'a str, Shown)>,
+    /// Plain comparisons: the value that is wanted, and the member that must have it.
+    equal: Vec<(&'a str, Member)>,
     cloudinit: Option<bool>,
     io_optimized: Option<bool>,
 }
@@ -88,7 +88,7 @@ impl<'a> Filter<'a> {
         let architecture = checked("Architecture", ARCHITECTURES, "InvalidArchitecture")?;
         let os_type = checked("OSType", &["windows", "linux"], "InvalidOSType")?;
         let usage = checked("Usage", &["instance", "none"], "InvalidUsage")?;
-        let plain: [(Option<&str>, Shown); 5] = [
+        let plain: [(Option<&str>, Member); 5] = [
             (architecture, |image| &image.architecture),
             (os_type, |image| image.os_type()),
             (params.text("ImageFamily"), |image| &image.family),
@@ -148,11 +148,9 @@ impl<'a> Filter<'a> {
                 || failure(404, "InvalidFilterValue", format!("The filter value \"{value}\" is not valid."));
             match key {
                 "CreationStartTime" => {
-                    self.created_from = Some(clock::parse_minute(value).ok_or_else(bad_value)?);
+                    self.created_from = Some(parse_minute(value).ok_or_else(bad_value)?);
                 }
-                "CreationEndTime" => {
-                    self.created_to = Some(clock::parse_minute(value).ok_or_else(bad_value)?)
-                }
+                "CreationEndTime" => self.created_to = Some(parse_minute(value).ok_or_else(bad_value)?),
                 "NetworkType" => {
                     rules::one_of(value, &["vpc", "classic"], (400, "InvalidFilterValue.NetworkType"))?;
                 }
@@ -207,130 +205,12 @@ fn image_id_list(params: &Params, image_ids: ImageIds) -> Result<Option<Vec<&str
     }
 }
 
-fn owner_alias(image: &Image) -> &'static str {
-    match image.owner {
-        Owner::Own => "self",
-        Owner::System => "system",
-        Owner::Others => "others",
-    }
-}
-
-/// An image as the public cloud shows it; the stacks lack what is newer than they are.
-pub(super) fn show(image: &Image, options: &Options, now: Millis) -> Value {
-    let disks: Vec<Value> = image.disks.iter().map(|disk| show_disk(image, disk, now)).collect();
-    let mut shown = json!({
-        "ImageId": image.id,
-        "ImageName": image.name,
-        "Description": image.description,
-        "ImageFamily": image.family,
-        "ImageVersion": image.version,
-        "ImageOwnerAlias": owner_alias(image),
-        "ImageOwnerId": image.owner_id().parse::<i64>().unwrap_or(0),
-        "Status": image.status(now),
-        "Progress": format!("{}%", image.progress(now)),
-        "Usable": image.is_usable(now),
-        "CreationTime": clock::iso(image.created),
-        "Architecture": image.architecture,
-        "Platform": image.platform,
-        "OSType": image.os_type(),
-        "OSName": image.os_name,
-        "OSNameEn": image.os_name,
-        "BootMode": image.boot_mode,
-        "LicenseType": image.license_type,
-        "Features": {"NvmeSupport": image.nvme_support, "ImdsSupport": image.imds_support},
-        "ResourceGroupId": image.resource_group,
-        "Size": image.size(),
-        "DiskDeviceMappings": { "DiskDeviceMapping": disks },
-        "Tags": tag_list(&image.tags),
-        "Usage": if image.used_by.is_empty() { "none" } else { "instance" },
-        "IsSupportIoOptimized": true,
-        "IsSupportCloudinit": true,
-        "IsCopied": image.copied_from.is_some(),
-        "IsSubscribed": false,
-        "IsPublic": image.public,
-        "IsSelfShared": if image.shared_with.is_empty() { "false" } else { "true" },
-        "ProductCode": "",
-        "SupplierName": "",
-        "LoginAsNonRootSupported": false,
-    });
-    let Value::Object(members) = &mut shown else { return shown };
-    if image.detection {
-        let status = if image.status(now) == "Creating" { "Processing" } else { "Finished" };
-        members.insert("DetectionOptions".into(), json!({"Status": status, "Items": {"Item": []}}));
-    }
-    if options.normalise {
-        normalise(members, image);
-    }
-    if options.flavour.is_stack() {
-        for newer in [
-            "Usable",
-            "BootMode",
-            "Features",
-            "ImageFamily",
-            "LicenseType",
-            "DetectionOptions",
-            "IsPublic",
-            "SupplierName",
-            "LoginAsNonRootSupported",
-            "OSNameEn",
-        ] {
-            members.shift_remove(newer);
-        }
-    }
-    for unreported in &image.unreported {
-        match unreported.split_once('.') {
-            Some((object, member)) => {
-                members.get_mut(object).and_then(Value::as_object_mut).map(|o| o.shift_remove(member))
-            }
-            None => Some(members.shift_remove(unreported)),
-        };
-    }
-    shown
-}
-
-/// Replaces what was given with what a cloud may make of it.
-fn normalise(members: &mut Map<String, Value>, image: &Image) {
-    let platform = match image.platform.as_str() {
-        "CentOS" => "CentOS Linux",
-        "Aliyun" => "Alibaba Cloud Linux",
-        "RedHat" => "Red Hat Enterprise Linux",
-        "SUSE" => "SUSE Linux Enterprise Server",
-        "OpenSUSE" => "openSUSE",
-        other => other,
-    };
-    members.insert("Platform".into(), platform.into());
-    if image.architecture == "i386" {
-        members.insert("Architecture".into(), "x86_64".into());
-    }
-    if !image.version.is_empty() && !image.version.contains('.') {
-        members.insert("ImageVersion".into(), format!("{}.0", image.version).into());
-    }
-    if image.license_type == "Auto" {
-        members.insert("LicenseType".into(), "Aliyun".into());
-    }
-}
-
-fn show_disk(image: &Image, disk: &Disk, now: Millis) -> Value {
-    let is_building = image.status(now) == "Creating";
-    json!({
-        "Device": disk.device,
-        "Type": disk.kind.text(),
-        "Size": disk.size.to_string(),
-        "SnapshotId": disk.snapshot,
-        "Format": "",
-        "ImportOSSBucket": "",
-        "ImportOSSObject": "",
-        "Progress": if is_building { format!("{}%", image.progress(now)) } else { String::new() },
-        "RemainTime": if is_building { image.seconds_left(now) } else { 0 },
-        "Encrypted": false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
     use crate::options::Flavour;
+    use serde_json::json;
 
     /// The ids found, with the stock called by its ids and images of this account by their names.
     #[track_caller]

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
-use super::describe_images::show;
+use crate::action::Context;
 use crate::answer::Failure;
+use crate::ecs::shown;
 
 pub(crate) fn describe_image_from_family(context: &mut Context<'_>) -> Result<Value, Failure> {
     context.region_id()?;
@@ -15,12 +15,12 @@ pub(crate) fn describe_image_from_family(context: &mut Context<'_>) -> Result<Va
         .own_images()
         .filter(|image| image.family == family && image.is_visible(now) && image.status(now) == "Available")
         .max_by_key(|image| image.created);
-    Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": show(image, options, now) })))
+    Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": shown::image(image, options, now) })))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
 
     #[test]
     fn the_newest_available_image_of_a_family_is_found() {

@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::paging::{Page, Tokens};
-use super::snapshots::id_list;
-use super::{Context, tag_list};
+use crate::action::Context;
 use crate::answer::{Failure, failure};
 use crate::clock::{Millis, iso};
+use crate::ecs::paging::{Page, TokenPage};
+use crate::ecs::shown;
 use crate::rules::{self, TagFilter};
-use crate::state::{Instance, os_type};
+use crate::state::image::os_type;
+use crate::state::instance::Instance;
 
 const STATES: &[&str] = &["Pending", "Running", "Starting", "Stopping", "Stopped"];
 
 pub(crate) fn describe_instances(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
     let (params, now) = (context.params, context.now);
-    let malformed = (400, "InvalidInstanceIds.Malformed");
-    let ids = params.text("InstanceIds").map(|text| id_list(text, malformed)).transpose()?;
+    let ids = params.ids("InstanceIds", (400, "InvalidInstanceIds.Malformed"))?;
     let status = params.text("Status");
     if let Some(status) = status {
         rules::one_of(status, STATES, (404, "InvalidStatus.NotFound"))?;
     }
     let tags = TagFilter::read(params)?;
-    let tokens = Tokens::read(params, (400, "InvalidParameter"))?;
+    let token_page = TokenPage::read(params, (400, "InvalidParameter"))?;
     let page = Page::read(params, 100, "InvalidParameter")?;
     context.check_dry_run()?;
     let region = context.region()?;
@@ -40,8 +40,8 @@ pub(crate) fn describe_instances(context: &mut Context<'_>) -> Result<Value, Fai
         })
         .collect();
     let show_one = |instance: &&Instance| show(instance, region_id, now);
-    Ok(match tokens {
-        Some(tokens) => tokens.of(&found, "Instances", "Instance", show_one),
+    Ok(match token_page {
+        Some(token_page) => token_page.of(&found, "Instances", "Instance", show_one),
         None => page.of(&found, "Instances", "Instance", show_one),
     })
 }
@@ -93,14 +93,14 @@ fn show(instance: &Instance, region_id: &str, now: Millis) -> Value {
         "StartTime": iso(instance.created),
         "ResourceGroupId": instance.resource_group,
         "OperationLocks": { "LockReason": locks },
-        "Tags": tag_list(&instance.tags),
+        "Tags": shown::tags(&instance.tags),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
 
     #[track_caller]
     fn check(cloud: &mut Cloud, params: &[(&str, &str)], expect: &str) {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::create_image::{check_boot_mode, check_name_is_free};
-use super::{Context, own_image};
+use crate::action::Context;
 use crate::answer::{Failure, failure};
+use crate::ecs::lookup::{check_name_is_free, own_image};
 use crate::params::Params;
 use crate::rules;
-use crate::state::Image;
+use crate::state::image::Image;
 
 pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value, Failure> {
     context.region_id()?;
@@ -32,7 +32,7 @@ pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value,
     Ok(json!({}))
 }
 
-/// What is wrong whatever the image is.
+/// What is wrong with the call whatever the image is.
 fn check_shape(params: &Params) -> Result<(), Failure> {
     if let Some(name) = params.raw("ImageName") {
         rules::name(name, "InvalidImageName.Malformed")?;
@@ -58,10 +58,10 @@ fn check_shape(params: &Params) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What this image does not allow.
+/// What the image itself does not allow.
 fn check_change(params: &Params, image: &Image, status: &str) -> Result<(), Failure> {
     if let Some(mode) = params.text("BootMode") {
-        check_boot_mode(mode, &image.architecture)?;
+        rules::boot_mode(mode, &image.architecture)?;
         if mode != image.boot_mode && !image.used_by.is_empty() {
             let message = "The boot mode cannot be changed while instances use the image.";
             return Err(failure(403, "OperationDeined.ImageUsingByInstance", message));
@@ -118,8 +118,8 @@ fn apply(params: &Params, image: &mut Image) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
 
     const ACTION: &str = "ModifyImageAttribute";
 

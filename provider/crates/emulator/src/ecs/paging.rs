@@ -1,4 +1,4 @@
-//! Two ways to page: by number with a total, or by token until there is none.
+//! The two ways to page: by number with a total, or by token until there is none.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,23 +44,23 @@ impl Page {
     }
 }
 
-/// `NextToken` and `MaxResults`; tokens say where to go on and are good for any call of the same kind.
+/// `NextToken` and `MaxResults`. A token says where to go on, and is good for any call of the same kind.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct TokenPage {
     from: usize,
     most: usize,
 }
 
-impl Tokens {
+impl TokenPage {
     /// `None` if the call pages by number or not at all.
-    pub(super) fn read(params: &Params, refusal: (u16, &'static str)) -> Result<Option<Tokens>, Failure> {
+    pub(super) fn read(params: &Params, refusal: (u16, &'static str)) -> Result<Option<TokenPage>, Failure> {
         if params.text("NextToken").is_none() && params.text("MaxResults").is_none() {
             return Ok(None);
         }
-        Tokens::read_always(params, refusal).map(Some)
+        TokenPage::read_always(params, refusal).map(Some)
     }
 
-    pub(super) fn read_always(params: &Params, refusal: (u16, &'static str)) -> Result<Tokens, Failure> {
+    pub(super) fn read_always(params: &Params, refusal: (u16, &'static str)) -> Result<TokenPage, Failure> {
         let from = match params.text("NextToken") {
             None => 0,
             Some(token) => decode(token).ok_or_else(|| {
@@ -75,11 +75,11 @@ impl Tokens {
                 return Err(failure(400, "InvalidParameter", message));
             }
         };
-        Ok(Tokens { from, most })
+        Ok(TokenPage { from, most })
     }
 
-    pub(super) fn with_most(self, most: usize) -> Tokens {
-        Tokens { most, ..self }
+    pub(super) fn with_most(self, most: usize) -> TokenPage {
+        TokenPage { most, ..self }
     }
 
     pub(super) fn of<T>(&self, all: &[T], name: &str, entry: &str, show: impl Fn(&T) -> Value) -> Value {
@@ -134,9 +134,9 @@ mod tests {
         let (mut seen, mut token) = (Vec::new(), String::new());
         loop {
             let params = [("MaxResults".to_owned(), "2".to_owned()), ("NextToken".to_owned(), token)];
-            let tokens =
-                Tokens::read_always(&Params::business(&params), (403, "Invalid.NextToken")).expect("good");
-            let answer = tokens.of(&ALL, "Things", "Thing", |n| json!(n));
+            let page =
+                TokenPage::read_always(&Params::business(&params), (403, "Invalid.NextToken")).expect("good");
+            let answer = page.of(&ALL, "Things", "Thing", |n| json!(n));
             seen.extend(answer["Things"]["Thing"].as_array().expect("a list").clone());
             token = answer["NextToken"].as_str().expect("a text").to_owned();
             if token.is_empty() {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn an_invented_token_is_refused() {
         for token in ["x", "!!!!", "ZnJvbSB4"] {
-            let refused = Tokens::read(&Params::of(&[("NextToken", token)]), (403, "Invalid.NextToken"));
+            let refused = TokenPage::read(&Params::of(&[("NextToken", token)]), (403, "Invalid.NextToken"));
             assert_eq!(refused.map(|_| ()).map_err(|f| f.code.into_owned()), Err("Invalid.NextToken".into()));
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
+use crate::action::Context;
 use crate::answer::Failure;
 use crate::regions;
 use crate::rules;
@@ -37,7 +37,7 @@ pub(crate) fn describe_regions(context: &mut Context<'_>) -> Result<Value, Failu
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
 
     #[test]
     fn regions_are_listed() {

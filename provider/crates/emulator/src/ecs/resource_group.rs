@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Context, check_resource_group};
+use crate::action::Context;
 use crate::answer::{Failure, failure, missing_text};
+use crate::ecs::lookup::{check_resource_group, labels};
 use crate::rules;
-use crate::state::Owner;
 
 const TYPES: &[&str] = &[
     "instance",
@@ -25,7 +25,7 @@ const TYPES: &[&str] = &[
 
 pub(crate) fn join_resource_group(context: &mut Context<'_>) -> Result<Value, Failure> {
     let params = context.params;
-    // With 403 here, where other actions say 400.
+    // This action says 403; others say 400.
     let needed =
         |name: &str| params.text(name).ok_or_else(|| failure(403, "MissingParameter", missing_text(name)));
     needed("RegionId")?;
@@ -36,19 +36,7 @@ pub(crate) fn join_resource_group(context: &mut Context<'_>) -> Result<Value, Fa
     rules::one_of(kind, TYPES, (404, "InvalidResourceType.NotFound"))?;
     let region = context.region()?;
     check_resource_group(region, group)?;
-    let current = match kind {
-        "image" => region
-            .image_mut(id)
-            .filter(|image| image.owner == Owner::Own)
-            .map(|image| &mut image.resource_group),
-        "snapshot" => region.snapshots.iter_mut().find(|s| s.id == id).map(|s| &mut s.resource_group),
-        "instance" => region.instances.iter_mut().find(|i| i.id == id).map(|i| &mut i.resource_group),
-        _ => None,
-    };
-    let Some(current) = current else {
-        let message = format!("The specified ResourceId \"{id}\" does not exist as a {kind}.");
-        return Err(failure(404, "InvalidResourceId.NotFound", message));
-    };
+    let current = labels(region, kind, id)?.resource_group;
     if current == group {
         let message = format!("The resource \"{id}\" is in the resource group \"{group}\" already.");
         return Err(failure(403, "InvalidResourceGroup.Duplicate", message));
@@ -62,7 +50,7 @@ pub(crate) fn join_resource_group(context: &mut Context<'_>) -> Result<Value, Fa
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
 
     #[track_caller]
     fn check(kind: &str, id: &str, group: &str, expect: (u16, &str)) {

@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::paging::Page;
-use super::{Context, own_image};
+use crate::action::Context;
 use crate::answer::{Failure, failure};
 use crate::clock::{Millis, iso};
-use crate::state::ACCOUNT;
+use crate::ecs::lookup::own_image;
+use crate::ecs::paging::Page;
+use crate::session::ACCOUNT;
 
-/// Accounts that one call looks at; further ones are passed over without a word.
+/// The most accounts that one call looks at. Further ones are ignored without a word.
 const MOST_AT_ONCE: usize = 10;
-/// Accounts that one image may be shared with.
+/// The most accounts that one image may be shared with.
 const MOST_ACCOUNTS: usize = 50;
 
 pub(crate) fn modify_image_share_permission(context: &mut Context<'_>) -> Result<Value, Failure> {
@@ -98,8 +99,8 @@ pub(crate) fn describe_image_share_permission(context: &mut Context<'_>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
 
     const ACTION: &str = "ModifyImageSharePermission";
 
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_ten_at_once_are_passed_over() {
+    fn more_than_ten_at_once_are_ignored() {
         let many: Vec<(String, String)> =
             (10..=22).map(|n| (format!("AddAccount.{}", n - 9), format!("11112222333344{n}"))).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();

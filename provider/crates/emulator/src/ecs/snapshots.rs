@@ -2,19 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::paging::{Page, Tokens};
-use super::{Context, tag_list};
+use crate::action::Context;
 use crate::answer::{Failure, failure, invalid};
 use crate::clock::{Millis, iso};
+use crate::ecs::lookup::snapshot_not_found;
+use crate::ecs::paging::{Page, TokenPage};
+use crate::ecs::shown;
 use crate::regions;
 use crate::rules::{self, TagFilter};
-use crate::state::{Region, Snapshot};
+use crate::state::region::Region;
+use crate::state::snapshot::Snapshot;
 
 pub(crate) fn describe_snapshots(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
     let (params, now) = (context.params, context.now);
-    let malformed = (403, "InvalidSnapshotIds.Malformed");
-    let ids = params.text("SnapshotIds").map(|text| id_list(text, malformed)).transpose()?;
+    let ids = params.ids("SnapshotIds", (403, "InvalidSnapshotIds.Malformed"))?;
     let status = params.text("Status").unwrap_or("all");
     rules::one_of(
         status,
@@ -32,7 +34,7 @@ pub(crate) fn describe_snapshots(context: &mut Context<'_>) -> Result<Value, Fai
     let made_by = params.text("SnapshotType").unwrap_or("all");
     rules::one_of(made_by, &["auto", "user", "all"], (404, "InvalidSnapshotType.NotFound"))?;
     let tags = TagFilter::read(params)?;
-    let tokens = Tokens::read(params, (400, "InvalidParameter"))?;
+    let token_page = TokenPage::read(params, (400, "InvalidParameter"))?;
     let page = Page::read(params, 100, "InvalidParameter")?;
     context.check_dry_run()?;
 
@@ -43,7 +45,7 @@ pub(crate) fn describe_snapshots(context: &mut Context<'_>) -> Result<Value, Fai
         .iter()
         .filter(|snapshot| {
             ids.as_ref().is_none_or(|ids| ids.contains(&snapshot.id))
-                && (status == "all" || status == state(snapshot, now))
+                && (status == "all" || status == snapshot.status(now))
                 && kind.as_ref().is_none_or(|kind| kind == snapshot.kind.text())
                 && usage.is_none_or(|usage| usage == usage_of(region, snapshot))
                 && made_by != "auto"
@@ -55,22 +57,10 @@ pub(crate) fn describe_snapshots(context: &mut Context<'_>) -> Result<Value, Fai
         })
         .collect();
     let show_one = |snapshot: &&Snapshot| show(region, snapshot, region_id, now);
-    Ok(match tokens {
-        Some(tokens) => tokens.of(&found, "Snapshots", "Snapshot", show_one),
+    Ok(match token_page {
+        Some(token_page) => token_page.of(&found, "Snapshots", "Snapshot", show_one),
         None => page.of(&found, "Snapshots", "Snapshot", show_one),
     })
-}
-
-/// A JSON list of at most a hundred ids in one text.
-pub(super) fn id_list(text: &str, refusal: (u16, &'static str)) -> Result<Vec<String>, Failure> {
-    match serde_json::from_str::<Vec<String>>(text) {
-        Ok(ids) if ids.len() <= 100 => Ok(ids),
-        _ => Err(failure(refusal.0, refusal.1, "The ids are not a JSON list of at most 100 texts.")),
-    }
-}
-
-fn state(snapshot: &Snapshot, now: Millis) -> &'static str {
-    if snapshot.is_accomplished(now) { "accomplished" } else { "progressing" }
 }
 
 fn usage_of(region: &Region, snapshot: &Snapshot) -> &'static str {
@@ -82,10 +72,10 @@ fn show(region: &Region, snapshot: &Snapshot, region_id: &str, now: Millis) -> V
         "SnapshotId": snapshot.id,
         "SnapshotName": snapshot.name,
         "Description": snapshot.description,
-        "Status": state(snapshot, now),
+        "Status": snapshot.status(now),
         "Available": snapshot.is_accomplished(now),
         "Progress": format!("{}%", snapshot.progress(now)),
-        "RemainTime": (snapshot.created + snapshot.build - now + 999).max(0) / 1_000,
+        "RemainTime": snapshot.seconds_left(now),
         "CreationTime": iso(snapshot.created),
         "LastModifiedTime": iso(snapshot.created),
         "RegionId": region_id,
@@ -100,7 +90,7 @@ fn show(region: &Region, snapshot: &Snapshot, region_id: &str, now: Millis) -> V
         "InstantAccess": false,
         "ProductCode": "",
         "ResourceGroupId": snapshot.resource_group,
-        "Tags": tag_list(&snapshot.tags),
+        "Tags": shown::tags(&snapshot.tags),
     })
 }
 
@@ -123,12 +113,12 @@ pub(crate) fn delete_snapshot(context: &mut Context<'_>) -> Result<Value, Failur
                         "several regions have such a snapshot, so one must be named",
                     ));
                 }
-                (None, _) => return Err(not_found(id)),
+                (None, _) => return Err(snapshot_not_found(id)),
             }
         }
     };
     if region.snapshot(id).is_none() {
-        return Err(not_found(id));
+        return Err(snapshot_not_found(id));
     }
     if region.own_images().any(|image| image.uses_snapshot(id)) {
         let message =
@@ -139,13 +129,9 @@ pub(crate) fn delete_snapshot(context: &mut Context<'_>) -> Result<Value, Failur
     Ok(json!({}))
 }
 
-fn not_found(id: &str) -> Failure {
-    failure(404, "InvalidSnapshotId.NotFound", format!("The specified SnapshotId \"{id}\" does not exist."))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
 
     #[track_caller]
     fn check(params: &[(&str, &str)], expect: &[&str]) {

@@ -1,15 +1,15 @@
 //! TagResources, UntagResources and ListTagResources, for images, snapshots and instances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Context;
-use super::paging::Tokens;
+use crate::action::Context;
 use crate::answer::{Failure, failure, missing_text};
+use crate::ecs::lookup::labels;
+use crate::ecs::paging::TokenPage;
 use crate::params::Params;
 use crate::rules::{self, MOST_TAGS, TagFilter};
-use crate::state::{Owner, Region};
 
 const TYPES: &[&str] = &[
     "instance",
@@ -42,7 +42,7 @@ pub(crate) fn tag_resources(context: &mut Context<'_>) -> Result<Value, Failure>
     }
     let region = context.region()?;
     for id in &ids {
-        let has = tags_of(region, kind, id)?;
+        let has = labels(region, kind, id)?.tags;
         let clashes = |key: &str| has.keys().any(|k| k != key && k.to_lowercase() == key.to_lowercase());
         if let Some(key) = tags.keys().find(|key| clashes(key)) {
             let message = format!("The resource \"{id}\" has a tag \"{key}\" already, if case is ignored.");
@@ -55,7 +55,7 @@ pub(crate) fn tag_resources(context: &mut Context<'_>) -> Result<Value, Failure>
         }
     }
     for id in &ids {
-        tags_of(region, kind, id)?.extend(tags.clone());
+        labels(region, kind, id)?.tags.extend(tags.clone());
     }
     Ok(json!({}))
 }
@@ -80,10 +80,10 @@ pub(crate) fn untag_resources(context: &mut Context<'_>) -> Result<Value, Failur
     }
     let region = context.region()?;
     for id in &ids {
-        tags_of(region, kind, id)?;
+        labels(region, kind, id)?;
     }
     for id in &ids {
-        tags_of(region, kind, id)?.retain(|key, _| !all && !keys.contains(&key.as_str()));
+        labels(region, kind, id)?.tags.retain(|key, _| !all && !keys.contains(&key.as_str()));
     }
     Ok(json!({}))
 }
@@ -95,20 +95,15 @@ pub(crate) fn list_tag_resources(context: &mut Context<'_>) -> Result<Value, Fai
     if ids.is_empty() && filter.is_empty() {
         return Err(failure(403, "BothEmpty.TagsAndResources", "Neither ResourceId.N nor Tag.N is given."));
     }
-    let tokens = Tokens::read_always(params, (403, "Invalid.NextToken"))?.with_most(50);
+    let page = TokenPage::read_always(params, (403, "Invalid.NextToken"))?.with_most(50);
     let region = context.region()?;
-    let everything: Vec<(&String, &BTreeMap<String, String>)> = match kind {
-        "image" => region.own_images().map(|image| (&image.id, &image.tags)).collect(),
-        "snapshot" => region.snapshots.iter().map(|snapshot| (&snapshot.id, &snapshot.tags)).collect(),
-        "instance" => region.instances.iter().map(|instance| (&instance.id, &instance.tags)).collect(),
-        _ => vec![],
-    };
-    let found: Vec<(&str, &str, &str)> = everything
+    let found: Vec<(&str, &str, &str)> = region
+        .all_tags(kind)
         .into_iter()
-        .filter(|(id, tags)| (ids.is_empty() || ids.contains(&id.as_str())) && filter.matches(tags))
-        .flat_map(|(id, tags)| tags.iter().map(|(key, value)| (id.as_str(), key.as_str(), value.as_str())))
+        .filter(|(id, tags)| (ids.is_empty() || ids.contains(id)) && filter.matches(tags))
+        .flat_map(|(id, tags)| tags.iter().map(move |(key, value)| (id, key.as_str(), value.as_str())))
         .collect();
-    Ok(tokens.of(
+    Ok(page.of(
         &found,
         "TagResources",
         "TagResource",
@@ -116,7 +111,7 @@ pub(crate) fn list_tag_resources(context: &mut Context<'_>) -> Result<Value, Fai
     ))
 }
 
-/// These actions have codes of their own for what is missing, with 404.
+/// These actions have codes of their own for a missing parameter, with 404.
 fn missing(what: &str) -> Failure {
     failure(404, format!("MissingParameter.{what}"), missing_text(what))
 }
@@ -137,28 +132,9 @@ fn resources<'a>(context: &Context<'a>, ids_are_needed: bool) -> Result<(&'a str
     Ok((kind, ids))
 }
 
-fn tags_of<'r>(
-    region: &'r mut Region,
-    kind: &str,
-    id: &str,
-) -> Result<&'r mut BTreeMap<String, String>, Failure> {
-    let tags = match kind {
-        "image" => {
-            region.image_mut(id).filter(|image| image.owner == Owner::Own).map(|image| &mut image.tags)
-        }
-        "snapshot" => region.snapshots.iter_mut().find(|snapshot| snapshot.id == id).map(|s| &mut s.tags),
-        "instance" => region.instances.iter_mut().find(|instance| instance.id == id).map(|i| &mut i.tags),
-        _ => None,
-    };
-    tags.ok_or_else(|| {
-        let message = format!("The specified ResourceId \"{id}\" does not exist as a {kind}.");
-        failure(404, "InvalidResourceId.NotFound", message)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
+    use crate::ecs::tests::Cloud;
 
     fn cloud() -> (Cloud, String) {
         let mut cloud = Cloud::new();

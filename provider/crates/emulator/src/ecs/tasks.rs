@@ -1,19 +1,19 @@
-//! DescribeTasks and DescribeTaskAttribute: of what is emulated only copies run as tasks.
+//! DescribeTasks and DescribeTaskAttribute. Of all that is emulated, only copies run as tasks.
 
 use serde_json::{Value, json};
 
-use super::Context;
-use super::paging::Page;
+use crate::action::Context;
 use crate::answer::{Failure, failure};
 use crate::clock::{Millis, iso};
-use crate::state::Task;
+use crate::ecs::paging::Page;
+use crate::state::task::Task;
 
 pub(crate) fn describe_tasks(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = region_id(context)?;
     let (params, now) = (context.params, context.now);
     let ids: Option<Vec<&str>> = params.text("TaskIds").map(|ids| ids.split(',').map(str::trim).collect());
     let resources = params.list("ResourceIds")?;
-    // The service passes over states that it does not know.
+    // The cloud ignores a status that it does not know.
     let status =
         params.text("TaskStatus").filter(|status| ["Finished", "Processing", "Failed"].contains(status));
     let action = params.text("TaskAction");
@@ -25,7 +25,7 @@ pub(crate) fn describe_tasks(context: &mut Context<'_>) -> Result<Value, Failure
         .filter(|task| {
             ids.as_ref().is_none_or(|ids| ids.contains(&task.id.as_str()))
                 && (resources.is_empty() || resources.contains(&task.resource.as_str()))
-                && status.is_none_or(|status| status == state(task, now))
+                && status.is_none_or(|status| status == task.status(now))
                 && action.is_none_or(|action| action == task.action)
         })
         .collect();
@@ -49,8 +49,7 @@ pub(crate) fn describe_task_attribute(context: &mut Context<'_>) -> Result<Value
     let is_finished = task.is_finished(now);
     let mut answer = show(task, now);
     answer["RegionId"] = region_id.into();
-    answer["TaskProcess"] =
-        format!("{}%", ((now - task.created) * 100 / task.build.max(1)).clamp(0, 100)).into();
+    answer["TaskProcess"] = format!("{}%", task.progress(now)).into();
     answer["TotalCount"] = 1.into();
     answer["SuccessCount"] = i32::from(is_finished).into();
     answer["FailedCount"] = 0.into();
@@ -58,13 +57,9 @@ pub(crate) fn describe_task_attribute(context: &mut Context<'_>) -> Result<Value
     Ok(answer)
 }
 
-/// These two say 400 where others say 404.
+/// These two actions say 400; others say 404.
 fn region_id<'a>(context: &Context<'a>) -> Result<&'a str, Failure> {
     context.region_id().map_err(|failure| Failure { status: 400, ..failure })
-}
-
-fn state(task: &Task, now: Millis) -> &'static str {
-    if task.is_finished(now) { "Finished" } else { "Processing" }
 }
 
 fn show(task: &Task, now: Millis) -> Value {
@@ -72,7 +67,7 @@ fn show(task: &Task, now: Millis) -> Value {
     json!({
         "TaskId": task.id,
         "TaskAction": task.action,
-        "TaskStatus": state(task, now),
+        "TaskStatus": task.status(now),
         "CreationTime": iso(task.created),
         "FinishedTime": finished,
         "SupportCancel": "true",
@@ -81,8 +76,8 @@ fn show(task: &Task, now: Millis) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Cloud;
     use super::*;
+    use crate::ecs::tests::Cloud;
 
     const THERE: (&str, &str) = ("RegionId", "eu-central-1");
 

@@ -1,0 +1,137 @@
+//! The `--state` file, in which the state survives a restart.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{END, Millis};
+use crate::error::Error;
+use crate::state::State;
+use crate::state::image::LONGEST_BUILD;
+
+/// The version that marks a state file as ours.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct StateFile<S> {
+    version: u32,
+    now: Millis,
+    state: S,
+}
+
+/// What the file holds and the time it was written at, or `None` if there is no file yet.
+pub(crate) fn load(path: &Path) -> Result<Option<(State, Millis)>, Error> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::ReadState { path: path.to_owned(), source }),
+    };
+    let malformed = |source| Error::MalformedState { path: path.to_owned(), source };
+    let file: StateFile<State> = serde_json::from_slice(&text).map_err(malformed)?;
+    if file.version != VERSION {
+        let why = format!("it has version {}, not {VERSION}", file.version);
+        return Err(malformed(serde::de::Error::custom(why)));
+    }
+    if !times_are_possible(&file.state) || !(0..=END).contains(&file.now) {
+        return Err(malformed(serde::de::Error::custom("a time in it is out of range")));
+    }
+    Ok(Some((file.state, file.now)))
+}
+
+/// Whether every time can be reckoned with.
+fn times_are_possible(state: &State) -> bool {
+    let mut times = state.regions.values().flat_map(|region| region.times());
+    times.all(|(created, build)| (0..=END).contains(&created) && (0..=LONGEST_BUILD).contains(&build))
+}
+
+/// Written beside the file and moved over it, so that a reader finds the old state or the new one, never half of one.
+pub(crate) fn save(path: &Path, state: &State, now: Millis) -> Result<(), Error> {
+    let failed = |source| Error::WriteState { path: path.to_owned(), source };
+    let text = serde_json::to_vec(&StateFile { version: VERSION, now, state })
+        .map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    write_private(Path::new(&beside), &text).and_then(|()| std::fs::rename(&beside, path)).map_err(|source| {
+        drop(std::fs::remove_file(&beside));
+        failed(source)
+    })
+}
+
+/// For its owner alone, since there are credentials in it.
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_state_file_survives_a_round_trip() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        assert!(load(&path).expect("no file is no error").is_none());
+        let mut state = State::default();
+        state.region("cn-hangzhou", 7).images[0].tags.insert("a".into(), "b".into());
+        state.region("cn-hangzhou", 7).held_names.insert("old".into(), 99);
+        state.issue("acs:ram::1:role/r", "n", 99);
+        save(&path, &state, 7).expect("saved");
+        let (loaded, now) = load(&path).expect("loaded").expect("there");
+        assert_eq!(json!(loaded), json!(state));
+        assert_eq!(now, 7);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_state_file_of_an_earlier_release_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        let mut state = State::default();
+        state.region("r", 0);
+        save(&path, &state, 0).expect("saved");
+        let mut file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("what was written");
+        let image = file["state"]["regions"]["r"]["images"][0].as_object_mut().expect("an object");
+        image.shift_remove("unreported").expect("there");
+        let region = file["state"]["regions"]["r"].as_object_mut().expect("an object");
+        region.shift_remove("held_names").expect("there");
+        std::fs::write(&path, file.to_string()).expect("written");
+        let (loaded, _) = load(&path).expect("loaded").expect("there");
+        assert_eq!(json!(loaded), json!(state));
+    }
+
+    const LATER: &str = r#"{"version":2,"now":0,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;
+    const NEVER: &str = r#"{"version":1,"now":-1,"state":{"regions":{},"client_tokens":{},"sessions":{}}}"#;
+
+    #[test]
+    fn a_state_file_with_impossible_times_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        for (created, build) in [(i64::MAX, 0), (-1, 0), (0, i64::MAX), (0, -1)] {
+            let mut state = State::default();
+            let image = &mut state.region("r", 0).images[0];
+            (image.created, image.build) = (created, build);
+            save(&path, &state, 0).expect("saved");
+            assert!(matches!(load(&path), Err(Error::MalformedState { .. })), "{created} {build}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_state_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("empty", ""), ("half", r#"{"version":1,"#), ("later", LATER), ("never", NEVER)]
+        {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            let error = load(&path).expect_err(name);
+            assert!(matches!(error, Error::MalformedState { .. }), "{error:?}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

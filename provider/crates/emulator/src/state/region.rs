@@ -1,0 +1,116 @@
+//! What one region holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::Millis;
+use crate::state::image::{Image, Owner};
+use crate::state::instance::Instance;
+use crate::state::snapshot::Snapshot;
+use crate::state::task::Task;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Region {
+    pub(crate) images: Vec<Image>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) resource_groups: BTreeSet<String>,
+    pub(crate) tasks: Vec<Task>,
+    /// The names of images that are gone, and until when they are taken all the same.
+    #[serde(default)]
+    pub(crate) held_names: BTreeMap<String, Millis>,
+}
+
+/// What resources of every type have.
+#[derive(Debug)]
+pub(crate) struct Labels<'a> {
+    pub(crate) tags: &'a mut BTreeMap<String, String>,
+    pub(crate) resource_group: &'a mut String,
+}
+
+impl Region {
+    /// The images of this account, visible or not.
+    pub(crate) fn own_images(&self) -> impl Iterator<Item = &Image> {
+        self.images.iter().filter(|image| image.owner == Owner::Own)
+    }
+
+    pub(crate) fn image(&self, id: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == id)
+    }
+
+    pub(crate) fn image_mut(&mut self, id: &str) -> Option<&mut Image> {
+        self.images.iter_mut().find(|image| image.id == id)
+    }
+
+    /// Takes the image away. Its name is free from `freed_at` on.
+    pub(crate) fn remove_image(&mut self, id: &str, now: Millis, freed_at: Millis) {
+        self.held_names.retain(|_, until| now < *until);
+        for image in self.images.extract_if(.., |image| image.id == id) {
+            if image.owner == Owner::Own && !image.name.is_empty() && now < freed_at {
+                self.held_names.insert(image.name, freed_at);
+            }
+        }
+    }
+
+    pub(crate) fn snapshot(&self, id: &str) -> Option<&Snapshot> {
+        self.snapshots.iter().find(|snapshot| snapshot.id == id)
+    }
+
+    pub(crate) fn instance(&self, id: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.id == id)
+    }
+
+    /// The tags and the group of a resource of this account. `kind` is a ResourceType of the API.
+    pub(crate) fn labels_mut(&mut self, kind: &str, id: &str) -> Option<Labels<'_>> {
+        match kind {
+            "image" => {
+                let image = self.image_mut(id).filter(|image| image.owner == Owner::Own)?;
+                Some(Labels { tags: &mut image.tags, resource_group: &mut image.resource_group })
+            }
+            "snapshot" => {
+                let snapshot = self.snapshots.iter_mut().find(|snapshot| snapshot.id == id)?;
+                Some(Labels { tags: &mut snapshot.tags, resource_group: &mut snapshot.resource_group })
+            }
+            "instance" => {
+                let instance = self.instances.iter_mut().find(|instance| instance.id == id)?;
+                Some(Labels { tags: &mut instance.tags, resource_group: &mut instance.resource_group })
+            }
+            _ => None,
+        }
+    }
+
+    /// Every resource of that type and of this account, by id, with its tags.
+    pub(crate) fn all_tags(&self, kind: &str) -> Vec<(&str, &BTreeMap<String, String>)> {
+        match kind {
+            "image" => self.own_images().map(|image| (image.id.as_str(), &image.tags)).collect(),
+            "snapshot" => {
+                self.snapshots.iter().map(|snapshot| (snapshot.id.as_str(), &snapshot.tags)).collect()
+            }
+            "instance" => {
+                self.instances.iter().map(|instance| (instance.id.as_str(), &instance.tags)).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// When each thing in it was made and how long that takes.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (Millis, Millis)> {
+        let images = self.images.iter().map(|image| (image.created, image.build));
+        let snapshots = self.snapshots.iter().map(|snapshot| (snapshot.created, snapshot.build));
+        images.chain(snapshots).chain(self.tasks.iter().map(|task| (task.created, task.build)))
+    }
+
+    /// Everything stored in it, with what follows from the clock.
+    pub(crate) fn view(&self, now: Millis) -> Value {
+        json!({
+            "images": self.images.iter().map(|image| image.view(now)).collect::<Vec<_>>(),
+            "snapshots": self.snapshots.iter().map(|snapshot| snapshot.view(now)).collect::<Vec<_>>(),
+            "instances": self.instances.iter().map(|instance| instance.view(now)).collect::<Vec<_>>(),
+            "resource_groups": self.resource_groups,
+            "tasks": self.tasks,
+            "held_names": self.held_names,
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! What every region starts with.
+
+use crate::clock::{Millis, parse_iso};
+use crate::state::disk::{Disk, DiskKind};
+use crate::state::image::{Image, Owner};
+use crate::state::instance::{Instance, InstanceDisk};
+use crate::state::region::Region;
+use crate::state::snapshot::Snapshot;
+
+const PLATFORM: &str = "CentOS";
+const OS_NAME: &str = "CentOS  7.9 64 bit";
+const GROUP: &str = "rg-default";
+const SYSTEM_DISK: (DiskKind, i64) = (DiskKind::System, 40);
+const DATA_DISK: (DiskKind, i64) = (DiskKind::Data, 100);
+
+/// A region as it is when it is first named.
+pub(crate) fn region(now: Millis) -> Region {
+    let mut system = image("m-system", "centos_7_9_x64_20G_alibase_20200101.vhd", Owner::System);
+    system.used_by = ["i-running", "i-stopped", "i-starting", "i-locked"].map(str::to_owned).into();
+    Region {
+        images: vec![system, image("m-foreign", "somebody-elses-image", Owner::Others)],
+        snapshots: vec![
+            snapshot("s-system", SYSTEM_DISK, "2020-02-03T04:05:06Z"),
+            snapshot("s-data", DATA_DISK, "2020-02-03T04:05:07Z"),
+            snapshot("s-2013", SYSTEM_DISK, "2013-07-01T00:00:00Z"),
+        ],
+        instances: vec![
+            instance("i-running", "Running", &[SYSTEM_DISK, DATA_DISK]),
+            instance("i-stopped", "Stopped", &[SYSTEM_DISK]),
+            Instance {
+                running_from: Some(now + 5_000),
+                ..instance("i-starting", "Starting", &[SYSTEM_DISK])
+            },
+            Instance { locked: true, ..instance("i-locked", "Stopped", &[SYSTEM_DISK]) },
+        ],
+        resource_groups: [GROUP, "rg-other"].map(str::to_owned).into(),
+        ..Region::default()
+    }
+}
+
+fn at(text: &str) -> Millis {
+    parse_iso(text).unwrap_or(0)
+}
+
+fn image(id: &str, name: &str, owner: Owner) -> Image {
+    let (kind, size) = SYSTEM_DISK;
+    Image {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        owner,
+        platform: PLATFORM.to_owned(),
+        os_name: OS_NAME.to_owned(),
+        disks: vec![Disk { device: "/dev/xvda".to_owned(), kind, size, snapshot: String::new() }],
+        created: at("2020-01-01T00:00:00Z"),
+        ..Image::default()
+    }
+}
+
+fn snapshot(id: &str, (kind, size): (DiskKind, i64), created: &str) -> Snapshot {
+    Snapshot {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        description: String::new(),
+        kind,
+        size,
+        disk: format!("d-of-{id}"),
+        instance: String::new(),
+        platform: PLATFORM.to_owned(),
+        os_name: OS_NAME.to_owned(),
+        resource_group: GROUP.to_owned(),
+        tags: Default::default(),
+        created: at(created),
+        build: 0,
+    }
+}
+
+fn instance(id: &str, status: &str, disks: &[(DiskKind, i64)]) -> Instance {
+    let disk = |((kind, size), number): (&(DiskKind, i64), i32)| InstanceDisk {
+        id: format!("d-{}-{number}", &id[2..]),
+        kind: *kind,
+        size: *size,
+    };
+    Instance {
+        id: id.to_owned(),
+        status: status.to_owned(),
+        running_from: None,
+        locked: false,
+        image: "m-system".to_owned(),
+        platform: PLATFORM.to_owned(),
+        os_name: OS_NAME.to_owned(),
+        disks: disks.iter().zip(1..).map(disk).collect(),
+        resource_group: GROUP.to_owned(),
+        tags: Default::default(),
+        created: at("2020-01-02T03:04:05Z"),
+    }
+}

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -35,7 +36,7 @@ pub struct Engine {
     lines: mpsc::UnboundedSender<Line>,
     /// How many log lines are on their way to the engine.
     under_way: Arc<AtomicUsize>,
-    gone: Arc<watch::Sender<bool>>,
+    gone: CancellationToken,
     hidden: Hidden,
 }
 
@@ -72,15 +73,47 @@ enum Line {
     Flushed(oneshot::Sender<()>),
 }
 
+/// The lines of an engine that is none.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug)]
+pub(crate) struct Record(mpsc::UnboundedReceiver<Line>);
+
+#[cfg(any(test, feature = "testing"))]
+impl Record {
+    /// The log lines since the last time.
+    pub(crate) fn take(&mut self) -> Vec<LogRequest> {
+        let lines = std::iter::from_fn(|| self.0.try_recv().ok());
+        lines
+            .filter_map(|line| match line {
+                Line::Log(request) => Some(request),
+                Line::Attach(_) | Line::Flushed(_) => None,
+            })
+            .collect()
+    }
+}
+
 impl Engine {
     /// A handle that keeps lines until [`attach`](Self::attach) says where the engine is. Must be called on a runtime, and
     /// before the port is told: whoever waits for the port is still there then.
     pub fn new() -> Self {
         let (lines, queue) = mpsc::unbounded_channel();
         let under_way = Arc::new(AtomicUsize::new(0));
-        let gone = Arc::new(watch::Sender::new(false));
-        tokio::spawn(forward(queue, Arc::clone(&under_way), Arc::clone(&gone), Parent::now()));
+        let gone = CancellationToken::new();
+        tokio::spawn(forward(queue, Arc::clone(&under_way), gone.clone(), Parent::now()));
         Engine { lines, under_way, gone, hidden: Hidden::default() }
+    }
+
+    /// A handle that no engine will be behind, and the record of its lines.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn recorded() -> (Self, Record) {
+        let (lines, queue) = mpsc::unbounded_channel();
+        let engine = Engine {
+            lines,
+            under_way: Arc::default(),
+            gone: CancellationToken::new(),
+            hidden: Hidden::default(),
+        };
+        (engine, Record(queue))
     }
 
     /// Connects to the engine at `address` (host and port).
@@ -90,8 +123,7 @@ impl Engine {
 
     /// Ends when the engine that was attached to has gone away.
     pub async fn gone(&self) {
-        // The sender lives in self, so the only way to end is the value.
-        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+        self.gone.cancelled().await;
     }
 
     /// Strikes these secrets out of what crates below log, for as long as the answer lives.
@@ -151,7 +183,7 @@ impl Default for Engine {
 async fn forward(
     mut queue: mpsc::UnboundedReceiver<Line>,
     under_way: Arc<AtomicUsize>,
-    gone: Arc<watch::Sender<bool>>,
+    gone: CancellationToken,
     parent: Parent,
 ) {
     let mut client: Option<EngineClient<Channel>> = None;
@@ -162,9 +194,9 @@ async fn forward(
             // An engine says where it is by the argument and once more by the handshake.
             Line::Attach(address) if client.is_some() && address == attached => {}
             Line::Attach(address) => {
-                client = connect(&address, Arc::clone(&gone)).await;
+                client = connect(&address, gone.clone()).await;
                 if client.is_none() {
-                    tokio::spawn(parent.watch(Arc::clone(&gone)));
+                    tokio::spawn(parent.watch(gone.clone()));
                 }
                 for request in waiting.drain(..) {
                     send(&mut client, request).await;
@@ -201,14 +233,14 @@ impl Parent {
         }
     }
 
-    async fn watch(self, gone: Arc<watch::Sender<bool>>) {
+    async fn watch(self, gone: CancellationToken) {
         #[cfg(unix)]
         {
             const INTERVAL: Duration = Duration::from_secs(1);
             while std::os::unix::process::parent_id() == self.id {
                 tokio::time::sleep(INTERVAL).await;
             }
-            gone.send_replace(true);
+            gone.cancel();
         }
         #[cfg(not(unix))]
         drop(gone);
@@ -222,12 +254,12 @@ async fn send(client: &mut Option<EngineClient<Channel>>, request: LogRequest) {
     }
 }
 
-async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<EngineClient<Channel>> {
+async fn connect(address: &str, gone: CancellationToken) -> Option<EngineClient<Channel>> {
     let endpoint =
         Endpoint::try_from(format!("http://{address}")).ok()?.connect_timeout(Duration::from_secs(10));
     let address = address.to_owned();
     let connector = tower::service_fn(move |_: Uri| {
-        let (address, gone) = (address.clone(), Arc::clone(&gone));
+        let (address, gone) = (address.clone(), gone.clone());
         async move { watched::Watched::connect(&address, gone).await.map(hyper_util::rt::TokioIo::new) }
     });
     let channel = endpoint.connect_with_connector(connector).await.ok()?;
@@ -239,25 +271,24 @@ async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> Option<Engine
 mod watched {
     use std::io;
     use std::pin::Pin;
-    use std::sync::Arc;
     use std::task::{Context, Poll};
 
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
     use tokio::net::TcpStream;
-    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
 
     #[derive(Debug)]
     pub(super) struct Watched {
         stream: TcpStream,
-        gone: Arc<watch::Sender<bool>>,
+        gone: CancellationToken,
     }
 
     impl Watched {
-        pub(super) async fn connect(address: &str, gone: Arc<watch::Sender<bool>>) -> io::Result<Self> {
+        pub(super) async fn connect(address: &str, gone: CancellationToken) -> io::Result<Self> {
             let connected = TcpStream::connect(address).await;
             // Somebody was there: nobody resets what was never taken.
             if connected.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
-                gone.send_replace(true);
+                gone.cancel();
             }
             let watched = Watched { stream: connected?, gone };
             watched.told(watched.stream.set_nodelay(true))?;
@@ -266,7 +297,7 @@ mod watched {
 
         fn told<T>(&self, result: io::Result<T>) -> io::Result<T> {
             if result.is_err() {
-                self.gone.send_replace(true);
+                self.gone.cancel();
             }
             result
         }
@@ -281,7 +312,7 @@ mod watched {
             let before = buf.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
             if read.is_ready() && buf.filled().len() == before && buf.remaining() > 0 {
-                self.gone.send_replace(true);
+                self.gone.cancel();
             }
             read
         }

@@ -5,6 +5,7 @@
 mod alias;
 pub mod check;
 mod codec;
+mod context;
 pub mod diff;
 mod engine;
 mod failure;
@@ -20,10 +21,13 @@ mod resource;
 pub mod schema;
 mod server;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
 
 pub use check::{CheckFailure, Findings};
 pub use codec::{decode, encode};
+pub use context::{Context, Verb};
 pub use engine::{Engine, EngineLayer};
 pub use failure::{BoxError, Failure, MissingKey, chain};
 pub use generated::{google_rpc, pulumirpc};
@@ -35,5 +39,5 @@ pub use provider::{
     package_schema, resource,
 };
 pub use redact::Redactor;
-pub use resource::{Autonaming, CheckContext, Context, Old, Read, ReadResult, Resource, Update};
+pub use resource::{Autonaming, CheckContext, Old, Read, ReadResult, Resource, Update};
 pub use server::Server;

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::alias::Writing;
 use crate::check::{CheckFailure, DEFAULTS, Findings, is_internal, read_json_texts};
 use crate::codec::decode;
+use crate::context::{Context, Verb};
 use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
@@ -19,7 +20,7 @@ use crate::model::{ObjectType, Property};
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
-use crate::resource::{Autonaming, CheckContext, Context};
+use crate::resource::{Autonaming, CheckContext};
 use crate::state::{
     Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
     preview_update, unapplied,
@@ -40,7 +41,7 @@ pub(crate) struct Operations<P: Provider> {
     pub(crate) engine: Engine,
     client: Mutex<Option<Arc<P::Client>>>,
     config: OnceLock<Result<Arc<ObjectType>, String>>,
-    pub(crate) cancel: watch::Sender<bool>,
+    pub(crate) cancellation: CancellationToken,
     /// The resources whose deprecated properties were warned of: once each is enough, and a replacement checks twice.
     warned: Mutex<HashSet<(String, String)>>,
 }
@@ -52,7 +53,7 @@ impl<P: Provider> Operations<P> {
             engine,
             client: Mutex::new(None),
             config: OnceLock::new(),
-            cancel: watch::Sender::new(false),
+            cancellation: CancellationToken::new(),
             warned: Mutex::new(HashSet::new()),
         }
     }
@@ -88,6 +89,7 @@ impl<P: Provider> Operations<P> {
 
     fn context(
         &self,
+        verb: Verb,
         urn: &str,
         name: &str,
         timeout: f64,
@@ -96,13 +98,14 @@ impl<P: Provider> Operations<P> {
     ) -> Context {
         let started = Instant::now();
         Context {
+            verb,
             urn: urn.to_owned(),
             name: name_or_urn_s(name, urn).to_owned(),
             started,
             deadline: started + time_limit(timeout, default),
             engine: self.engine.clone(),
             redactor: redactor.clone(),
-            cancelled: self.cancel.subscribe(),
+            cancellation: self.cancellation.clone(),
         }
     }
 
@@ -410,8 +413,14 @@ impl<P: Provider> Operations<P> {
             });
         }
         let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context = self.context(
+            Verb::Create,
+            &request.urn,
+            &request.name,
+            request.timeout,
+            resource.timeout(),
+            &redactor,
+        );
         match resource.create(&client, &context, args).await {
             Ok((id, state)) => Ok(rpc::CreateResponse {
                 properties: Some(to_struct(finish(types, state, &secrets, Some(&id)))),
@@ -430,8 +439,14 @@ impl<P: Provider> Operations<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context = self.context(
+            Verb::Read,
+            &request.urn,
+            &request.name,
+            request.timeout,
+            resource.timeout(),
+            &redactor,
+        );
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
         if !written.is_empty() {
@@ -503,8 +518,14 @@ impl<P: Provider> Operations<P> {
             });
         }
         let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context = self.context(
+            Verb::Update,
+            &request.urn,
+            &request.name,
+            request.timeout,
+            resource.timeout(),
+            &redactor,
+        );
         resource.observe(&request.urn, &request.id, &plain_state);
         let update =
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
@@ -525,8 +546,14 @@ impl<P: Provider> Operations<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let client = self.client()?;
-        let context =
-            self.context(&request.urn, &request.name, request.timeout, resource.timeout(), &redactor);
+        let context = self.context(
+            Verb::Delete,
+            &request.urn,
+            &request.name,
+            request.timeout,
+            resource.timeout(),
+            &redactor,
+        );
         let state = reveal(from_struct(request.properties.unwrap_or_default()));
         resource.admit(&client, &request.id, &state)?;
         let args = alias::canonical(&types.args, old_inputs(request.old_inputs, &state, &state, &types.args));

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -45,7 +45,7 @@ pub async fn serve<P: Provider>(
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(engine.layer()));
     let server = Server::new(provider, engine.clone());
 
-    let (stopping, mut stop) = watch::channel(false);
+    let stop = CancellationToken::new();
     let service = ResourceProviderServer::new(server.clone())
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
@@ -54,18 +54,15 @@ pub async fn serve<P: Provider>(
         service,
         // Without it an answer of several packets waits for the engine's acknowledgement of the first: 40 ms.
         TcpIncoming::from(listener).with_nodelay(Some(true)),
-        async {
-            // Nobody is left who would send an error.
-            let _ = stop.wait_for(|stop| *stop).await;
-        },
+        stop.cancelled(),
     );
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => served?,
         () = engine.gone() => {}
         () = shutdown => {
-            server.cancel();
-            stopping.send_replace(true);
+            server.cancel_all();
+            stop.cancel();
             // Operations end soon after a cancel, each with what it knows.
             if let Ok(served) = tokio::time::timeout(GRACE, serving).await {
                 served?;

@@ -12,10 +12,11 @@ use tokio::time::Duration;
 
 use crate::check::{self, Findings};
 use crate::codec::{decode, decode_old, encode};
+use crate::context::Context;
 use crate::diff::Change;
 use crate::failure::{Failure, MissingKey};
 use crate::model::ObjectType;
-use crate::resource::{CheckContext, Context, Old, Resource, Update};
+use crate::resource::{CheckContext, Old, Resource, Update};
 use crate::schema::{self, ResourceTypes};
 use crate::value::Properties;
 

@@ -6,15 +6,12 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use crate::check::Findings;
+use crate::context::Context;
 use crate::diff::Change;
-use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::generated::pulumirpc::LogSeverity;
-use crate::redact::Redactor;
 
 /// A resource type: its args, its state and its verbs. `C` is the configured client that the verbs work with.
 ///
@@ -177,87 +174,4 @@ pub enum Autonaming<'a> {
     Enforce(&'a str),
     /// None: the program must give it.
     Disable,
-}
-
-/// The surroundings of one operation on one resource.
-#[derive(Debug, Clone)]
-pub struct Context {
-    pub(crate) urn: String,
-    pub(crate) name: String,
-    pub(crate) started: Instant,
-    pub(crate) deadline: Instant,
-    pub(crate) engine: Engine,
-    pub(crate) redactor: Redactor,
-    pub(crate) cancelled: watch::Receiver<bool>,
-}
-
-impl Context {
-    /// The resource's URN.
-    pub fn urn(&self) -> &str {
-        &self.urn
-    }
-
-    /// The resource's name in the program.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// When the engine gives up on the operation.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// How long the operation may take in all.
-    pub fn time_limit(&self) -> Duration {
-        self.deadline - self.started
-    }
-
-    /// Shows a line as the resource's status while the operation runs.
-    pub fn status(&self, text: &str) {
-        self.log(LogSeverity::Info, text, true);
-    }
-
-    /// Tells the user something worth keeping.
-    pub fn info(&self, text: &str) {
-        self.log(LogSeverity::Info, text, false);
-    }
-
-    /// Warns the user.
-    pub fn warn(&self, text: &str) {
-        self.log(LogSeverity::Warning, text, false);
-    }
-
-    /// Whether a text is or holds a secret of this operation's inputs or state.
-    pub fn is_secret(&self, text: &str) -> bool {
-        self.redactor.redact(text) != text
-    }
-
-    /// Ends when the user interrupts the deployment; never otherwise.
-    pub async fn cancelled(&self) {
-        let mut cancelled = self.cancelled.clone();
-        if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// What a call answers, unless the user interrupts the deployment first.
-    ///
-    /// # Errors
-    /// [`Failure::Cancelled`].
-    pub async fn unless_cancelled<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
-        tokio::select! {
-            biased;
-            answer = call => Ok(answer),
-            () = self.cancelled() => Err(Failure::Cancelled("interrupted".to_owned())),
-        }
-    }
-
-    /// Whether the user has interrupted the deployment.
-    pub fn is_cancelled(&self) -> bool {
-        *self.cancelled.borrow()
-    }
-
-    fn log(&self, severity: LogSeverity, text: &str, ephemeral: bool) {
-        self.engine.log(severity, &self.urn, self.redactor.redact(text), ephemeral);
-    }
 }

@@ -40,8 +40,8 @@ impl<P: Provider> Server<P> {
     }
 
     /// Ends every wait, as the engine's Cancel does.
-    pub fn cancel(&self) {
-        self.operations.cancel.send_replace(true);
+    pub fn cancel_all(&self) {
+        self.operations.cancellation.cancel();
     }
 
     /// Runs an operation to its end, also where the engine hangs up on the call: what it learns must not be lost to a
@@ -273,7 +273,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
     }
 
     async fn cancel(&self, _: Request<()>) -> Result<Response<()>, Status> {
-        Server::cancel(self);
+        self.cancel_all();
         Ok(Response::new(()))
     }
 

@@ -55,7 +55,7 @@ impl Verbs<'_> {
         let Verbs { client, context, .. } = *self;
         let Made { id, unfinished, seen } = made;
         let kept = Kept { mark: Some(mark), unfinished, ..Kept::default() };
-        let seen = match wait_until_usable(client, context, &id, seen, "create").await {
+        let seen = match wait_until_usable(client, context, &id, seen).await {
             Ok(seen) => seen,
             Err(Unusable::Failed { message, seen }) => {
                 let entry = self.seen(&seen, args, kept);
@@ -212,7 +212,7 @@ impl Verbs<'_> {
         changed: &HashSet<String>,
     ) -> Result<Entry<A>, Failure> {
         let pending = || changed.iter().cloned().collect();
-        match wait_until_usable(self.client, self.context, id, None, "update").await {
+        match wait_until_usable(self.client, self.context, id, None).await {
             Ok(seen) => {
                 let name = seen.image_name.as_deref();
                 if entry.is_of_another(args.attributes().name.as_deref(), name) {

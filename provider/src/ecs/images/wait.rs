@@ -54,14 +54,12 @@ pub(crate) enum Unusable {
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
 
-/// Waits until instances can be made from an image. `seen` is what a look just before has shown, and `limit` which of the
-/// custom time-outs applies.
+/// Waits until instances can be made from an image. `seen` is what a look just before has shown.
 pub(crate) async fn wait_until_usable(
     client: &Client,
     context: &Context,
     id: &str,
     seen: Option<Described>,
-    limit: &str,
 ) -> Result<Described, Unusable> {
     let wait = Wait::begin(client, context);
     let mut seen = seen.map(Box::new);
@@ -115,7 +113,8 @@ pub(crate) async fn wait_until_usable(
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
                 return Err(stopped(Failure::Refused(format!(
                     "image {id} is not usable after {seconds} s: it is {state}. Run `pulumi up` again to keep waiting; \
-                     customTimeouts.{limit} allows more time"
+                     customTimeouts.{} allows more time",
+                    context.verb()
                 ))));
             }
             Ok(None) => {}

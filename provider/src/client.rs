@@ -27,6 +27,22 @@ pub(crate) struct Client {
     pub(crate) provider_id: Option<String>,
 }
 
+#[cfg(test)]
+impl Client {
+    /// A client in a named region, at the real cloud's pace.
+    pub(crate) fn for_tests(api: aliyun::Client, provider_id: Option<&str>) -> Client {
+        Client {
+            looks: Looks::new(api.clone()),
+            account: Account::new(api.clone()),
+            region_named: true,
+            region_origin: "the setting alicloud:region".to_owned(),
+            pace: Pace::cloud(),
+            provider_id: provider_id.map(str::to_owned),
+            api,
+        }
+    }
+}
+
 impl Client {
     /// Refuses what is asked of an image in another region: it would look deleted here.
     pub(crate) fn check_region(&self, id: &str, recorded: Option<&str>) -> Result<(), Failure> {

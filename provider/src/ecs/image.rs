@@ -3,7 +3,7 @@
 
 pub(crate) mod args;
 mod diff;
-mod making;
+pub(crate) mod making;
 mod rules;
 
 use pulumi::diff::Change;

@@ -4,6 +4,8 @@ pub(crate) mod account;
 pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod claim;
+#[cfg(test)]
+mod cloud;
 pub(crate) mod delete;
 pub(crate) mod entry;
 pub(crate) mod inputs;

@@ -11,50 +11,51 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::call::{Caller, Clock};
 use crate::credential::{Context, Credential, Fixed, Provide};
-use crate::transport::{Failure, Fault, HttpRequest, HttpResponse, Transport};
+pub use crate::transport::Fault;
+use crate::transport::{Failure, HttpRequest, HttpResponse, Transport};
 use crate::{Client, Environment, Error, RetryPolicy, Settings};
 
 /// Where the tests' clocks start.
-pub(crate) const START: &str = "2026-11-22T01:00:00Z";
-pub(crate) const KEY_ID: &str = "LTAI5tExampleKeyId";
-pub(crate) const SECRET: &str = "a-secret-that-must-not-show";
+pub const START: &str = "2026-11-22T01:00:00Z";
+pub const KEY_ID: &str = "LTAI5tExampleKeyId";
+pub const SECRET: &str = "a-secret-that-must-not-show";
 
-pub(crate) type Reply = Result<HttpResponse, Failure>;
+pub type Reply = Result<HttpResponse, Failure>;
 
 /// A transport that asks a closure. It keeps what was sent, and keeps to time limits as the real one does.
-pub(crate) struct Stub {
+pub struct Stub {
     answer: Box<dyn Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync>,
     sent: Mutex<Vec<Sent>>,
 }
 
 /// One request as it went out.
 #[derive(Clone)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// Counts from 0.
-    pub(crate) index: usize,
-    pub(crate) at: Instant,
-    pub(crate) request: HttpRequest,
+    pub index: usize,
+    pub at: Instant,
+    pub request: HttpRequest,
     /// Query and form together.
-    pub(crate) params: BTreeMap<String, String>,
+    pub params: BTreeMap<String, String>,
 }
 
 impl Sent {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn action(&self) -> &str {
+    pub fn action(&self) -> &str {
         self.header("x-acs-action").unwrap_or_default()
     }
 
-    pub(crate) fn param(&self, name: &str) -> &str {
+    pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
 }
 
 impl Stub {
     /// Answers at once.
-    pub(crate) fn new(answer: impl Fn(&Sent) -> Reply + Send + Sync + 'static) -> Arc<Stub> {
+    pub fn new(answer: impl Fn(&Sent) -> Reply + Send + Sync + 'static) -> Arc<Stub> {
         Stub::slow(move |sent| {
             let reply = answer(&sent);
             async { reply }.boxed()
@@ -62,18 +63,16 @@ impl Stub {
     }
 
     /// Answers when it likes.
-    pub(crate) fn slow(
-        answer: impl Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
-    ) -> Arc<Stub> {
+    pub fn slow(answer: impl Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> Arc<Stub> {
         Arc::new(Stub { answer: Box::new(answer), sent: Mutex::default() })
     }
 
     /// The replies in order, the last one for ever.
-    pub(crate) fn script(replies: Vec<Reply>) -> Arc<Stub> {
+    pub fn script(replies: Vec<Reply>) -> Arc<Stub> {
         Stub::new(move |sent| replies[sent.index.min(replies.len() - 1)].clone())
     }
 
-    pub(crate) fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<Sent> {
         self.sent.lock().expect("no panic").clone()
     }
 }
@@ -97,7 +96,7 @@ impl Transport for Stub {
 }
 
 /// Reads a query or a form.
-pub(crate) fn decode(form: &str) -> BTreeMap<String, String> {
+pub fn decode(form: &str) -> BTreeMap<String, String> {
     form.split('&')
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (plain(name), plain(value)))
@@ -121,40 +120,40 @@ fn plain(encoded: &str) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
 
-pub(crate) fn json(status: u16, body: &str) -> Reply {
+pub fn json(status: u16, body: &str) -> Reply {
     Ok(HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() })
 }
 
-pub(crate) fn ok(body: &str) -> Reply {
+pub fn ok(body: &str) -> Reply {
     json(200, body)
 }
 
-pub(crate) fn refuse(status: u16, code: &str) -> Reply {
+pub fn refuse(status: u16, code: &str) -> Reply {
     json(status, &format!(r#"{{"RequestId":"R-{code}","Code":"{code}","Message":"said the cloud"}}"#))
 }
 
-pub(crate) fn fault(fault: Fault, reason: &str) -> Reply {
+pub fn fault(fault: Fault, reason: &str) -> Reply {
     Err(Failure { fault, reason: reason.to_owned() })
 }
 
-pub(crate) fn with_header(reply: Reply, name: &str, value: &str) -> Reply {
+pub fn with_header(reply: Reply, name: &str, value: &str) -> Reply {
     let mut response = reply?;
     response.headers.insert(name.to_owned(), value.to_owned());
     Ok(response)
 }
 
 /// Never.
-pub(crate) async fn hang() -> Reply {
+pub async fn hang() -> Reply {
     sleep(Duration::from_secs(1_000_000)).await;
     fault(Fault::Broken, "the test is over")
 }
 
-pub(crate) fn start() -> Timestamp {
+pub fn start() -> Timestamp {
     START.parse().expect("a time")
 }
 
 /// An empty environment whose clock starts at [`START`] and goes with tokio's.
-pub(crate) fn environment() -> Environment {
+pub fn environment() -> Environment {
     let began = Instant::now();
     Environment::default().with_clock(move || {
         let gone = SignedDuration::try_from(began.elapsed()).expect("a short test");
@@ -162,32 +161,32 @@ pub(crate) fn environment() -> Environment {
     })
 }
 
-pub(crate) fn settings() -> Settings {
+pub fn settings() -> Settings {
     let key = Fixed::new(KEY_ID, SECRET, None, "the settings");
     Settings { environment: environment(), ..Settings::new("cn-test", Arc::new(key)) }
 }
 
-pub(crate) fn client(stub: &Arc<Stub>) -> Client {
+pub fn client(stub: &Arc<Stub>) -> Client {
     client_with(settings(), stub)
 }
 
-pub(crate) fn client_with(settings: Settings, stub: &Arc<Stub>) -> Client {
+pub fn client_with(settings: Settings, stub: &Arc<Stub>) -> Client {
     let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
     Client::with_transport(settings, transport).expect("a client")
 }
 
 /// A context for sources that do not reach the network.
-pub(crate) fn context() -> Context {
+pub fn context() -> Context {
     context_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
 }
 
 /// A context whose network is the stub.
-pub(crate) fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
+pub fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
     context_of(&Settings { environment, ..settings() }, stub)
 }
 
 /// The context that a client with these settings would make.
-pub(crate) fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
+pub fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
     let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
     let caller = Caller {
         transport,
@@ -200,7 +199,7 @@ pub(crate) fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
 }
 
 /// What a source gives, with `environment` and `stub` around it.
-pub(crate) async fn fetch(
+pub async fn fetch(
     source: &impl Provide,
     environment: Environment,
     stub: &Arc<Stub>,
@@ -208,10 +207,10 @@ pub(crate) async fn fetch(
     source.fetch(&context_with(environment, stub)).await
 }
 
-pub(crate) fn in_seconds(seconds: u64) -> Instant {
+pub fn in_seconds(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
 
 /// STS's answer: a temporary key that lives for an hour from [`START`].
-pub(crate) const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUexample0001",
+pub const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUexample0001",
     "AccessKeySecret":"sts-secret","SecurityToken":"sts-token","Expiration":"2026-11-22T02:00:00Z"}}"#;

@@ -330,3 +330,186 @@ pub(crate) async fn give_name(
         return Err(Unnamed { failure: failure::cloud(error), bears });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aliyun::testing::{Reply, Sent, refuse};
+    use pulumi::testing::TestContext;
+    use pulumi::{Input, Old, Update};
+
+    use super::*;
+    use crate::ecs::image::ImageState;
+    use crate::ecs::image::args::ImageArgs;
+    use crate::ecs::images::cloud::{Cloud, State, broken, done, golden, partial, within};
+    use crate::ecs::images::entry::Kept;
+    use crate::ecs::images::inputs::Inputs as _;
+
+    fn tags(tags: &[(&str, &str)]) -> Option<Input<BTreeMap<String, Input<String>>>> {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), Input::Known((*value).to_owned())));
+        Some(Input::Known(tags.collect()))
+    }
+
+    fn text(text: &str) -> Option<Input<String>> {
+        Some(Input::Known(text.to_owned()))
+    }
+
+    fn before() -> ImageArgs {
+        ImageArgs { description: text("one"), tags: tags(&[("a", "1"), ("b", "1")]), ..golden() }
+    }
+
+    /// Every kind of call is needed.
+    fn after() -> ImageArgs {
+        ImageArgs {
+            description: text("two"),
+            resource_group_id: text("rg-2"),
+            tags: tags(&[("a", "2")]),
+            ..golden()
+        }
+    }
+
+    /// The golden image in a cloud that answers otherwise to changes.
+    fn cloud(otherwise: fn(&Sent, &mut State) -> Option<Reply>) -> Cloud {
+        let cloud = Cloud::otherwise(otherwise);
+        cloud.holds("m-1", "golden");
+        let mut state = cloud.state();
+        let image = &mut state.images[0];
+        image.reported.insert("Description".to_owned(), "one".to_owned());
+        image.reported.insert("ResourceGroupId".to_owned(), "rg-1".to_owned());
+        image.tags = [("a", "1"), ("b", "1"), ("of others", "x")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        drop(state);
+        cloud
+    }
+
+    /// What the state holds of it.
+    async fn state(cloud: &Cloud) -> ImageState {
+        let seen = cloud.client.looks.describe(&within(60), "m-1").await.unwrap().unwrap();
+        ImageState::seen(&seen, &before(), "cn-test", Kept::default())
+    }
+
+    /// An update to `args`, and the actions that it sent.
+    async fn update(
+        cloud: &Cloud,
+        context: &TestContext,
+        args: ImageArgs,
+        changed: &[&str],
+    ) -> (Result<ImageState, Failure>, Vec<String>) {
+        let state = state(cloud).await;
+        let sent = cloud.actions().len();
+        let update = Update {
+            id: "m-1".to_owned(),
+            old: Old { args: before(), state },
+            args,
+            changed: changed.iter().map(|property| (*property).to_owned()).collect(),
+            unapplied: HashSet::new(),
+        };
+        let updated = cloud.verbs(context).update(update).await;
+        (updated, cloud.actions().split_off(sent))
+    }
+
+    const ALL: [&str; 3] = ["description", "resourceGroupId", "tags"];
+
+    #[tokio::test(start_paused = true)]
+    async fn what_differs_is_sent_and_not_read_back() {
+        let cloud = cloud(|_, _| None);
+        let (updated, actions) = update(&cloud, &within(600), after(), &ALL).await;
+        let attributes = updated.unwrap().args.attributes();
+        assert_eq!(actions, ["ModifyImageAttribute", "JoinResourceGroup", "UntagResources", "TagResources"]);
+        assert_eq!(attributes.description.as_deref(), Some("two"));
+        assert_eq!(attributes.resource_group.as_deref(), Some("rg-2"));
+        // The foretold state is what a look shows.
+        assert_eq!(state(&cloud).await.args.attributes(), attributes);
+        let tags = cloud.state().images[0].tags.clone();
+        assert_eq!(tags.keys().collect::<Vec<_>>(), ["a", "of others"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_call_that_is_refused_leaves_the_old_state() {
+        let cloud =
+            cloud(|sent, _| (sent.action() == "ModifyImageAttribute").then(|| refuse(403, "Forbidden.RAM")));
+        let (updated, actions) = update(&cloud, &within(600), after(), &ALL).await;
+        let failure = updated.unwrap_err();
+        assert!(!matches!(failure, Failure::Partial { .. }), "{failure:?}");
+        assert_eq!(actions, ["ModifyImageAttribute"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_call_that_is_refused_says_what_is_not_in_effect() {
+        let cloud =
+            cloud(|sent, _| (sent.action() == "UntagResources").then(|| refuse(403, "Forbidden.RAM")));
+        let (updated, _) = update(&cloud, &within(600), after(), &ALL).await;
+        let (id, state, unapplied, _) = partial(updated.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec!["tags".to_owned()]));
+        // The keys that the program gave before and gives now: none of them may stay behind.
+        let given = format!("{:?}", state["__givenTags"]);
+        assert!(given.contains("\"a\"") && given.contains("\"b\""), "{given}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_call_that_may_have_been_carried_out_is_in_doubt() {
+        let cloud = cloud(|sent, _| (sent.action() == "ModifyImageAttribute").then(broken));
+        let (updated, _) = update(&cloud, &within(20), after(), &ALL).await;
+        let (_, _, unapplied, _) = partial(updated.unwrap_err());
+        assert_eq!(unapplied, ALL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_somebody_deleted_says_what_to_do() {
+        let cloud = cloud(|sent, _| {
+            (sent.action() == "ModifyImageAttribute").then(|| refuse(404, "InvalidImageId.NotFound"))
+        });
+        let text = update(&cloud, &within(600), after(), &ALL).await.0.unwrap_err().to_string();
+        let advice = "image m-1 no longer exists: `pulumi refresh`, then `pulumi up` makes it anew";
+        assert!(text.ends_with(advice), "{text}");
+    }
+
+    fn licensed() -> ImageArgs {
+        ImageArgs { license_type: text("BYOL"), ..before() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_license_is_looked_at() {
+        let cloud = cloud(|_, _| None);
+        let (updated, actions) = update(&cloud, &within(600), licensed(), &["licenseType"]).await;
+        assert_eq!(updated.unwrap().args.attributes().license_type.as_deref(), Some("BYOL"));
+        assert_eq!(actions, ["ModifyImageAttribute", "DescribeImages"]);
+    }
+
+    /// A cloud that accepts a license and goes on reporting another.
+    fn stubborn() -> Cloud {
+        let cloud = cloud(|sent, state| {
+            let reported = &mut state.images[0].reported;
+            reported.insert("LicenseType".to_owned(), "Aliyun".to_owned());
+            (sent.action() == "ModifyImageAttribute").then(done)
+        });
+        cloud
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_that_is_never_reported_is_a_warning_after_a_while() {
+        let (cloud, context, began) = (stubborn(), within(600), Instant::now());
+        update(&cloud, &context, licensed(), &["licenseType"]).await.0.unwrap();
+        assert_eq!(
+            context.warnings(),
+            ["the cloud accepted the change of licenseType of image m-1, but does not report it"]
+        );
+        assert!((15..=18).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_of_the_reading_back_says_what_is_not_shown() {
+        let (cloud, context) = (stubborn(), within(600));
+        let interrupted = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            context.cancel();
+        };
+        let ((updated, _), ()) =
+            tokio::join!(update(&cloud, &context, licensed(), &["licenseType"]), interrupted);
+        let (_, _, unapplied, text) = partial(updated.unwrap_err());
+        assert_eq!(unapplied, ["licenseType"]);
+        assert!(text.starts_with("interrupted. Image m-1 is in the state"), "{text}");
+    }
+}

@@ -417,3 +417,217 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         in_state(id, &entry, late_properties(self.args, true), failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aliyun::testing::refuse;
+    use pulumi::testing::TestContext;
+
+    use super::*;
+    use crate::ecs::image::args::ImageArgs;
+    use crate::ecs::images::cloud::{Cloud, PROVIDER, URN, golden, making, partial, within};
+
+    /// What a create of the golden image makes: its id, or why there is none.
+    async fn create(cloud: &Cloud, context: &TestContext) -> Result<String, Failure> {
+        let args = golden();
+        cloud.verbs(context).create(&args, &making(&args)).await.map(|(id, _)| id)
+    }
+
+    /// The name and the token under which that create makes its image.
+    fn unfinished() -> Unfinished {
+        let args: ImageArgs = golden();
+        Unfinished::new(PROVIDER, URN, "cn-test", "golden", making(&args).parameters(), Naming::Given)
+    }
+
+    fn pair(id: &str, name: &str) -> (String, String) {
+        (id.to_owned(), name.to_owned())
+    }
+
+    /// The tokens with which an image was asked for.
+    fn tokens(cloud: &Cloud) -> Vec<String> {
+        let sent = cloud.stub.sent();
+        let creates = sent.iter().filter(|sent| sent.action() == "CreateImage");
+        creates.map(|sent| sent.param("ClientToken").to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_is_made_under_another_name_and_gets_its_own_last() {
+        let cloud = Cloud::new();
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
+        assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+        assert_eq!(
+            cloud.actions(),
+            ["DescribeImages", "CreateImage", "DescribeImages", "ModifyImageAttribute"]
+        );
+        let sent = cloud.stub.sent();
+        assert_eq!(sent[1].param("ImageName"), unfinished().name);
+        assert_eq!(sent[1].param("ClientToken"), unfinished().token);
+        assert_eq!(sent[3].param("ImageName"), "golden");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_interrupted_create_left_is_taken_up() {
+        let cloud = Cloud::new();
+        cloud.holds("m-left", &unfinished().name);
+        let context = within(600);
+        assert_eq!(create(&cloud, &context).await.unwrap(), "m-left");
+        assert_eq!(cloud.names(), [pair("m-left", "golden")]);
+        assert_eq!(cloud.count("CreateImage"), 0);
+        assert!(context.infos()[0].contains("m-left"), "{:?}", context.infos());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_leads_to_a_finished_image_makes_way_for_another() {
+        let cloud = Cloud::new();
+        cloud.holds("m-old", "golden-of-before");
+        cloud.state().tokens.insert(unfinished().token, "m-old".to_owned());
+        let context = within(600);
+        assert_eq!(create(&cloud, &context).await.unwrap(), "m-1");
+        assert_eq!(cloud.names(), [pair("m-old", "golden-of-before"), pair("m-1", "golden")]);
+        let expected = [unfinished().token.clone(), Unfinished::token_after(&unfinished().token, "m-old")];
+        assert_eq!(tokens(&cloud), expected);
+        assert!(context.warnings()[0].contains("m-old (golden-of-before)"), "{:?}", context.warnings());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_leads_to_a_deleted_image_makes_way_for_another() {
+        let cloud = Cloud::new();
+        cloud.state().tokens.insert(unfinished().token, "m-gone".to_owned());
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
+        assert_eq!(tokens(&cloud).len(), 2);
+        assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_image_that_stays_invisible_is_not_made_twice() {
+        let cloud = Cloud::new();
+        cloud.state().shown_after = Duration::from_secs(40);
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
+        assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+    }
+
+    /// A cloud may forget its tokens: then only the name tells.
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_image_that_no_list_shows_is_found_by_its_name() {
+        let cloud = Cloud::new();
+        cloud.holds("m-left", &unfinished().name);
+        cloud.state().images[0].shown_from += Duration::from_secs(20);
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-left");
+        assert_eq!(cloud.names(), [pair("m-left", "golden")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_image_that_failed_is_deleted_and_made_anew() {
+        let cloud = Cloud::new();
+        cloud.holds("m-left", &unfinished().name);
+        cloud.state().images[0].last_status = "CreateFailed";
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
+        assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+        assert_eq!(cloud.count("DeleteSnapshot"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_somebody_has_is_refused_before_anything_is_made() {
+        let cloud = Cloud::new();
+        cloud.holds("m-other", "golden");
+        let text = create(&cloud, &within(600)).await.unwrap_err().to_string();
+        assert!(
+            text.starts_with("InvalidImageName.Duplicated: imageName: image m-other has the name"),
+            "{text}"
+        );
+        assert!(text.contains("pulumi import alicloud:ecs/image:Image web m-other"), "{text}");
+        assert_eq!(cloud.count("CreateImage"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_resources_of_a_program_cannot_have_one_name() {
+        let cloud = Cloud::new();
+        cloud.memory.claim_name("golden", "urn:pulumi:prod::shop::alicloud:ecs/image:Image::other");
+        let text = create(&cloud, &within(600)).await.unwrap_err().to_string();
+        assert!(text.contains("Image::other of this program has the name \"golden\" as well"), "{text}");
+        assert_eq!(cloud.count("CreateImage"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_that_made_nothing_lets_go_of_its_name() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "CreateImage").then(|| refuse(403, "QuotaExceed.Image"))
+        });
+        create(&cloud, &within(600)).await.unwrap_err();
+        assert_eq!(cloud.memory.claim_name("golden", "another"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_tells_no_id_gets_the_image_under_its_own_name() {
+        let mut cloud = Cloud::new();
+        cloud.client.provider_id = None;
+        assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
+        assert_eq!(cloud.stub.sent()[1].param("ImageName"), "golden");
+        assert_eq!(cloud.count("ModifyImageAttribute"), 0);
+    }
+
+    /// The name of an image that has just been deleted is not free at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_nobody_has_any_more_is_waited_for() {
+        let began = Instant::now();
+        let cloud = Cloud::otherwise(move |sent, _| {
+            let early = began.elapsed() < Duration::from_secs(12);
+            (sent.param("ImageName") == "golden" && sent.action() == "ModifyImageAttribute" && early)
+                .then(|| refuse(400, "InvalidImageName.Duplicated"))
+        });
+        create(&cloud, &within(600)).await.unwrap();
+        assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+        assert!((12..=16).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_taken_meanwhile_keeps_the_image_under_its_unfinished_one() {
+        let cloud = Cloud::otherwise(|sent, state| {
+            if sent.action() == "CreateImage" {
+                state.rival(sent.at);
+            }
+            None
+        });
+        let (id, state, unapplied, text) = partial(create(&cloud, &within(600)).await.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec![NAME.to_owned()]));
+        assert_eq!(state["__unfinished"].as_str(), Some(unfinished().name.as_str()));
+        assert!(text.contains("image m-rival has the name \"golden\" already"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_of_the_call_says_that_nobody_knows() {
+        let cloud = Cloud::new();
+        cloud.state().silent = Some("CreateImage");
+        let (began, context) = (Instant::now(), within(600));
+        let interrupted = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            context.cancel();
+        };
+        let (made, ()) = tokio::join!(create(&cloud, &context), interrupted);
+        let Err(Failure::Cancelled(text)) = made else { panic!("{made:?}") };
+        assert!(text.starts_with("interrupted while CreateImage was under way"), "{text}");
+        assert_eq!(began.elapsed(), Duration::from_secs(2) + LAST_WORD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_after_an_id_that_is_not_shown_keeps_the_id() {
+        let cloud = Cloud::otherwise(|sent, state| {
+            let second = sent.action() == "CreateImage" && !state.tokens.is_empty();
+            second.then(|| refuse(403, "QuotaExceed.Image"))
+        });
+        cloud.state().shown_after = Duration::from_secs(1_000);
+        let (id, state, unapplied, text) = partial(create(&cloud, &within(600)).await.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec![NAME.to_owned()]));
+        assert!(state.contains_key("__mark") && state.contains_key("__unfinished"), "{state:?}");
+        assert!(text.contains("QuotaExceed.Image"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_was_used_with_another_request_says_what_to_do() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "CreateImage").then(|| refuse(400, "IdempotentParameterMismatch"))
+        });
+        let text = create(&cloud, &within(600)).await.unwrap_err().to_string();
+        assert!(text.contains("IdempotentParameterMismatch") && text.contains("Change imageName"), "{text}");
+    }
+}

@@ -211,3 +211,117 @@ async fn image_made_from(
     let found = context.unless_cancelled(call).await?.map_err(failure::cloud)?.images;
     Ok(found.into_iter().filter_map(|image| image.image_id).find(|id| id != deleted))
 }
+
+#[cfg(test)]
+mod tests {
+    use aliyun::testing::refuse;
+
+    use super::*;
+    use crate::ecs::images::cloud::{Cloud, within};
+
+    fn deletion(snapshots: &[&str]) -> Deletion<'static> {
+        let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
+        let snapshots = Snapshots { recorded, complete: true, spared: Vec::new() };
+        Deletion { id: "m-1", region: Some("cn-test"), force: false, snapshots: Some(snapshots) }
+    }
+
+    fn cloud() -> Cloud {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "golden");
+        cloud.state().images[0].snapshots = vec!["s-1".to_owned(), "s-2".to_owned()];
+        cloud
+    }
+
+    /// The snapshots that were deleted, in order.
+    fn deleted(cloud: &Cloud) -> Vec<String> {
+        let sent = cloud.stub.sent();
+        let deletions = sent.iter().filter(|sent| sent.action() == "DeleteSnapshot");
+        deletions.map(|sent| sent.param("SnapshotId").to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_snapshots_go_after_the_image_each_once() {
+        let cloud = cloud();
+        let deletion = deletion(&["s-1", "s-2", "s-1"]);
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.actions(), ["DeleteImage", "DescribeImages", "DeleteSnapshot", "DeleteSnapshot"]);
+        assert_eq!(deleted(&cloud), ["s-1", "s-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn snapshots_that_the_state_does_not_know_are_asked_for_first() {
+        let cloud = cloud();
+        let mut deletion = deletion(&[]);
+        deletion.snapshots.as_mut().unwrap().complete = false;
+        deletion.snapshots.as_mut().unwrap().spared = vec!["s-1".to_owned()];
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.actions()[..2], ["DescribeImages", "DeleteImage"]);
+        assert_eq!(deleted(&cloud), ["s-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_is_gone_is_deleted_but_not_if_it_may_be_in_another_region() {
+        let mut cloud = Cloud::new();
+        let mut deletion = deletion(&["s-1"]);
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(deleted(&cloud), ["s-1"]);
+        deletion.region = None;
+        cloud.client.region_named = false;
+        let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
+        assert!(text.starts_with("image m-1 is not in the region cn-test"), "{text}");
+        assert_eq!(deleted(&cloud), ["s-1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_says_what_to_do_and_no_snapshot_goes() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "DeleteImage").then(|| refuse(403, "ImageUsingByInstance"))
+        });
+        let failed = deletion(&["s-1"]).carry_out(&cloud.client, &within(600)).await;
+        let text = failed.unwrap_err().to_string();
+        assert!(text.ends_with(
+            "image m-1: set force: true and run `pulumi up` before deleting, to delete it all the same"
+        ));
+        assert_eq!(deleted(&cloud), [""; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_from_which_another_image_is_made_stays() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.param("SnapshotId") == "s-1" && sent.action() == "DeleteSnapshot")
+                .then(|| refuse(403, "SnapshotCreatedImage"))
+        });
+        cloud.holds("m-1", "golden");
+        cloud.holds("m-2", "another");
+        cloud.state().images[1].snapshots = vec!["s-1".to_owned()];
+        let context = within(600);
+        deletion(&["s-1", "s-2"]).carry_out(&cloud.client, &context).await.unwrap();
+        assert!(context.warnings()[0].contains("snapshot s-1 of image m-1 is kept, as image m-2"));
+        assert_eq!(deleted(&cloud).last().unwrap(), "s-2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_that_stays_for_another_reason_is_named() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "DeleteSnapshot").then(|| refuse(403, "Forbidden.RAM"))
+        });
+        let failed = deletion(&["s-1", "s-2"]).carry_out(&cloud.client, &within(600)).await;
+        let text = failed.unwrap_err().to_string();
+        assert!(text.starts_with("image m-1 is deleted, but of its snapshots"), "{text}");
+        assert!(text.contains("s-1: ") && text.contains("s-2: "), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_image_that_bears_another_name_was_taken_up() {
+        let cloud = cloud();
+        for (unfinished, own_name, expected) in [
+            (None, None, false),
+            (Some("golden"), None, false),
+            (Some("golden-unfinished-1-2"), None, true),
+            (Some("golden-unfinished-1-2"), Some("golden"), false),
+        ] {
+            let taken = was_taken_up(&cloud.client, &within(600), "m-1", unfinished, own_name).await;
+            assert_eq!(taken.unwrap(), expected, "{unfinished:?} {own_name:?}");
+        }
+    }
+}

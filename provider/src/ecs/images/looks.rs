@@ -304,3 +304,152 @@ fn reply(looks: Vec<Wanted>, look: &Look) {
         let _ = wanted.answer.send(look.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aliyun::testing::{Reply, Sent, Stub, client, hang, ok, refuse};
+    use futures::FutureExt as _;
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::ecs::images::cloud::{Cloud, State, within};
+
+    fn ids_of(sent: &Sent) -> Vec<String> {
+        sent.param("ImageId").split(',').map(str::to_owned).collect()
+    }
+
+    /// A cloud with so many images, which answers lists of ids otherwise.
+    fn cloud(images: usize, of_a_list: fn(&Sent, &mut State) -> Option<Reply>) -> Cloud {
+        let cloud = Cloud::otherwise(move |sent, state| {
+            (ids_of(sent).len() > 1).then(|| of_a_list(sent, state)).flatten()
+        });
+        for index in 1..=images {
+            cloud.holds(&format!("m-{index}"), &format!("name-{index}"));
+        }
+        cloud
+    }
+
+    /// What looks at all of these at once show: which of the images are there.
+    async fn look(cloud: &Cloud, ids: &[&str], care: Care) -> Vec<Result<bool, String>> {
+        let context = within(60);
+        let looks = ids.iter().map(|id| cloud.client.looks.look(&context, id, care));
+        let seen = join_all(looks).await.into_iter();
+        seen.map(|look| look.map(|seen| seen.is_some()).map_err(|failure| failure.to_string())).collect()
+    }
+
+    fn asked(cloud: &Cloud) -> Vec<String> {
+        cloud.stub.sent().iter().map(|sent| sent.param("ImageId").to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_of_one_moment_are_one_call() {
+        let cloud = cloud(3, |_, _| None);
+        let seen = look(&cloud, &["m-1", "m-2", "m-3", "m-2"], Care::Sure).await;
+        assert_eq!(seen, vec![Ok(true); 4]);
+        assert_eq!(asked(&cloud), ["m-1,m-2,m-3"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_asks_for_a_hundred_images_at_most() {
+        let cloud = cloud(101, |_, _| None);
+        let ids: Vec<String> = (1..=101).map(|index| format!("m-{index}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        assert_eq!(look(&cloud, &ids, Care::Sure).await, vec![Ok(true); 101]);
+        let sizes: Vec<usize> = cloud.stub.sent().iter().map(|sent| ids_of(sent).len()).collect();
+        assert_eq!(sizes, [100, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_missing_from_a_list_is_asked_for_alone() {
+        let cloud = cloud(2, |_, _| None);
+        let seen = look(&cloud, &["m-1", "m-2", "m-9"], Care::Sure).await;
+        assert_eq!(seen, [Ok(true), Ok(true), Ok(false)]);
+        assert_eq!(asked(&cloud), ["m-1,m-2,m-9", "m-9"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_glances_at_images_missing_from_a_list_one_is_asked_for_alone() {
+        let cloud = cloud(1, |_, _| None);
+        let seen = look(&cloud, &["m-1", "m-7", "m-8", "m-9"], Care::Glance).await;
+        assert_eq!(seen, [Ok(true), Ok(false), Ok(false), Ok(false)]);
+        assert_eq!(asked(&cloud), ["m-1,m-7,m-8,m-9", "m-7"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_that_refuses_lists_is_sent_no_second_one() {
+        let cloud = cloud(2, |_, _| Some(refuse(400, "InvalidImageId.Malformed")));
+        assert_eq!(look(&cloud, &["m-1", "m-2"], Care::Sure).await, [Ok(true), Ok(true)]);
+        assert_eq!(look(&cloud, &["m-1", "m-2"], Care::Sure).await, [Ok(true), Ok(true)]);
+        assert_eq!(asked(&cloud), ["m-1,m-2", "m-1", "m-2", "m-1", "m-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_that_answers_about_one_image_of_a_list_is_sent_no_third_one() {
+        let cloud = cloud(3, |sent, state| {
+            let mut answer = state.describe(sent);
+            answer["Images"]["Image"].as_array_mut().unwrap().truncate(1);
+            Some(ok(&answer.to_string()))
+        });
+        for _ in 0..3 {
+            assert_eq!(look(&cloud, &["m-1", "m-2"], Care::Sure).await, [Ok(true), Ok(true)]);
+        }
+        assert_eq!(asked(&cloud), ["m-1,m-2", "m-2", "m-1,m-2", "m-2", "m-1", "m-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_about_other_images_says_nothing() {
+        let cloud = Cloud::otherwise(|_, _| {
+            Some(ok(r#"{"RequestId":"R","TotalCount":1,"Images":{"Image":[{"ImageId":"m-2"}]}}"#))
+        });
+        let seen = look(&cloud, &["m-1"], Care::Sure).await;
+        assert_eq!(seen, [Err("DescribeImages was asked for image m-1 and answered with others".to_owned())]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_not_found_code_is_an_absence_and_no_other_error_is() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            Some(match sent.param("ImageId") {
+                "m-gone" => refuse(404, "InvalidImageId.NotFound"),
+                _ => refuse(403, "Forbidden.RAM"),
+            })
+        });
+        assert_eq!(look(&cloud, &["m-gone"], Care::Sure).await, [Ok(false)]);
+        let denied = look(&cloud, &["m-1"], Care::Sure).await.remove(0).unwrap_err();
+        assert!(denied.contains("Forbidden.RAM"), "{denied}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_is_about_no_image_is_everybodys() {
+        let cloud = cloud(3, |_, _| Some(refuse(403, "InvalidAccessKeyId.Inactive")));
+        let seen = look(&cloud, &["m-1", "m-2", "m-3"], Care::Sure).await;
+        assert!(
+            seen.iter().all(|look| look.as_ref().is_err_and(|text| text.contains("Inactive"))),
+            "{seen:?}"
+        );
+        assert_eq!(asked(&cloud).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_ends_with_the_time_of_its_operation() {
+        let stub = Stub::slow(|_| hang().boxed());
+        let looks = Looks::new(client(&stub));
+        let (began, context) = (Instant::now(), within(30));
+        let text = looks.describe(&context, "m-1").await.unwrap_err().to_string();
+        assert!(text.contains("m-1") || text.contains("time ran out"), "{text}");
+        assert!((30..=31).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_ends_a_look_at_once() {
+        let stub = Stub::slow(|_| hang().boxed());
+        let looks = Looks::new(client(&stub));
+        let (began, context) = (Instant::now(), within(30));
+        let interrupted = async {
+            sleep(Duration::from_secs(3)).await;
+            context.cancel();
+        };
+        let (look, ()) = tokio::join!(looks.describe(&context, "m-1"), interrupted);
+        assert!(matches!(look, Err(Failure::Cancelled(_))), "{look:?}");
+        assert_eq!(began.elapsed().as_secs(), 3);
+    }
+}

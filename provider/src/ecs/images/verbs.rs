@@ -357,3 +357,175 @@ fn replace_it(urn: &str, kept: &Kept) -> String {
     };
     format!("Replace it: pulumi up --replace '{urn}'{option}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aliyun::testing::refuse;
+    use pulumi::Input;
+
+    use super::*;
+    use crate::ecs::image::ImageState;
+    use crate::ecs::image::args::ImageArgs;
+    use crate::ecs::images::cloud::{Cloud, golden, making, partial, within};
+
+    fn old(state: ImageState) -> Option<Old<ImageArgs, ImageState>> {
+        Some(Old { args: golden(), state })
+    }
+
+    fn entry(kept: Kept, status: Option<&str>) -> ImageState {
+        let mut entry = Entry::unseen(&golden(), "cn-test", kept);
+        entry.report.status = status.map(str::to_owned);
+        entry
+    }
+
+    fn unfinished() -> Kept {
+        Kept { unfinished: Some("golden-unfinished-0123456789ab-0123456789ab".to_owned()), ..Kept::default() }
+    }
+
+    async fn create(cloud: &Cloud, args: &ImageArgs, seconds: u64) -> Result<String, Failure> {
+        let context = within(seconds);
+        cloud.verbs(&context).create(args, &making(args)).await.map(|(id, _)| id)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_could_not_be_made_is_deleted_and_the_failure_is_plain() {
+        let cloud = Cloud::new();
+        cloud.state().last_status = "CreateFailed";
+        let args = ImageArgs { delete_auto_snapshot: Some(Input::Known(true)), ..golden() };
+        let failure = create(&cloud, &args, 600).await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "the cloud could not make image m-1: its status is CreateFailed. It has been deleted; nothing is left behind"
+        );
+        assert!(!matches!(failure, Failure::Partial { .. }));
+        // The program's own source is none of the image's disks.
+        assert_eq!(cloud.count("DeleteSnapshot"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_can_neither_be_made_nor_deleted_stays_in_the_state() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "DeleteImage").then(|| refuse(403, "Forbidden.RAM"))
+        });
+        cloud.state().last_status = "CreateFailed";
+        let (id, state, _, text) = partial(create(&cloud, &golden(), 600).await.unwrap_err());
+        assert_eq!((id.as_str(), state["status"].as_str()), ("m-1", Some("CreateFailed")));
+        assert!(text.contains("Deleting it failed as well"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_whose_time_runs_out_keeps_what_it_knows() {
+        let cloud = Cloud::new();
+        cloud.state().ready_after = Duration::from_secs(1_000);
+        let args = ImageArgs { license_type: Some("BYOL".to_owned().into()), ..golden() };
+        let (id, state, unapplied, text) = partial(create(&cloud, &args, 60).await.unwrap_err());
+        assert_eq!((id.as_str(), state["status"].as_str()), ("m-1", Some("Creating")));
+        assert_eq!(unapplied, ["licenseType", "imageName"]);
+        assert!(text.contains("is not usable after 60 s"), "{text}");
+        let held = cloud.memory.is_held("m-1");
+        assert!(held, "the entry is in the state from now on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_never_shows_up_keeps_its_id() {
+        let cloud = Cloud::new();
+        cloud.state().shown_after = Duration::from_secs(100_000);
+        let (id, state, unapplied, _) = partial(create(&cloud, &golden(), 600).await.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec!["imageName".to_owned()]));
+        assert_eq!(state["regionId"].as_str(), Some("cn-test"));
+        assert_eq!(cloud.state().images.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_creation_cannot_set_is_set_before_the_name() {
+        let cloud = Cloud::new();
+        let args = ImageArgs { license_type: Some("BYOL".to_owned().into()), ..golden() };
+        create(&cloud, &args, 600).await.unwrap();
+        let sent = cloud.stub.sent();
+        let modified: Vec<&str> = sent
+            .iter()
+            .filter(|sent| sent.action() == "ModifyImageAttribute")
+            .flat_map(|sent| ["LicenseType", "ImageName"].map(|name| sent.param(name)))
+            .filter(|text| !text.is_empty())
+            .collect();
+        assert_eq!(modified, ["BYOL", "golden"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_takes_two_looks_for_an_absence() {
+        let cloud = Cloud::new();
+        let context = within(600);
+        let state = entry(Kept::default(), Some("Available"));
+        let read = cloud.verbs(&context).read("m-1", old(state)).await.unwrap();
+        assert!(read.is_none());
+        assert_eq!(cloud.count("DescribeImages"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_nobody_has_seen_is_looked_for_as_long_as_a_new_one() {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "golden-unfinished-0123456789ab-0123456789ab");
+        cloud.state().images[0].shown_from += Duration::from_secs(50);
+        let context = within(600);
+        let read = cloud.verbs(&context).read("m-1", old(entry(unfinished(), None))).await.unwrap().unwrap();
+        // The name of an unfinished image is nobody's drift.
+        assert_eq!(read.args.attributes().name.as_deref(), Some("golden"));
+        assert!(read.state.kept.unfinished.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_turns_out_to_be_anothers_leaves_the_state() {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "of-somebody-else");
+        let context = within(600);
+        let read = cloud.verbs(&context).read("m-1", old(entry(unfinished(), None))).await.unwrap();
+        assert!(read.is_none());
+        assert!(context.warnings()[0].contains("image m-1 is called of-somebody-else"));
+        assert_eq!(cloud.names().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_tells_of_an_image_that_is_not_usable() {
+        for (status, expected) in [
+            (
+                "Creating",
+                "image m-1 is not usable yet: it is Creating (100%). Run `pulumi up` to wait for it",
+            ),
+            (
+                "CreateFailed",
+                "image m-1 is broken: the cloud could not make it, its status is CreateFailed (100%).",
+            ),
+        ] {
+            let cloud = Cloud::new();
+            cloud.holds("m-1", "golden");
+            cloud.state().images[0].last_status = status;
+            let context = within(600);
+            let state = entry(Kept::default(), Some("Creating"));
+            let read = cloud.verbs(&context).read("m-1", old(state)).await;
+            let (_, state, _, text) = partial(read.unwrap_err());
+            assert!(text.starts_with(expected), "{text}");
+            assert_eq!(state["status"].as_str(), Some(status));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_older_of_two_entries_does_not_delete_the_newer_ones_image() {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "golden");
+        let mark = |mark: &str| Some(mark.to_owned());
+        cloud.memory.hold("urn", "m-1", mark("old"));
+        cloud.memory.hold("urn", "m-1", mark("new"));
+        let delete = async |kept: Kept| {
+            let context = within(600);
+            let old = Old { args: golden(), state: entry(kept, Some("Available")) };
+            cloud.verbs(&context).delete("m-1", &old).await.unwrap();
+            cloud.names().len()
+        };
+        assert_eq!(delete(Kept { mark: mark("old"), ..Kept::default() }).await, 1);
+        // Another process knows no marks, but what the older entry calls unfinished has a name of its own.
+        assert_eq!(delete(unfinished()).await, 1);
+        assert_eq!(delete(Kept { mark: mark("new"), ..Kept::default() }).await, 0);
+    }
+}

@@ -190,3 +190,190 @@ pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str
          customTimeouts.delete allows more time"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use aliyun::testing::refuse;
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::ecs::images::cloud::{Cloud, within};
+
+    /// A cloud whose only image is shown and usable after so many seconds.
+    fn cloud(shown_after: u64, ready_after: u64) -> Cloud {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "golden");
+        let mut state = cloud.state();
+        state.images[0].shown_from += Duration::from_secs(shown_after);
+        state.images[0].ready_from += Duration::from_secs(ready_after);
+        drop(state);
+        cloud
+    }
+
+    async fn wait(cloud: &Cloud, context: &Context) -> (Result<String, String>, Duration) {
+        let began = Instant::now();
+        let waited = wait_until_usable(&cloud.client, context, "m-1", None).await;
+        let outcome = match waited {
+            Ok(seen) => Ok(seen.image_id.unwrap()),
+            Err(Unusable::Failed { message, .. }) => Err(message),
+            Err(Unusable::Stopped { failure, .. }) => Err(failure.to_string()),
+        };
+        (outcome, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_may_stay_invisible_for_a_minute() {
+        let (outcome, took) = wait(&cloud(55, 0), &within(600)).await;
+        assert_eq!(outcome.unwrap(), "m-1");
+        assert!((55..=60).contains(&took.as_secs()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_is_not_shown_for_a_minute_ends_the_wait() {
+        let (outcome, took) = wait(&cloud(100_000, 0), &within(600)).await;
+        let text = outcome.unwrap_err();
+        assert!(text.starts_with("DescribeImages has not shown image m-1 for 60 s yet."), "{text}");
+        assert!((60..=65).contains(&took.as_secs()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_is_shown_no_more_is_waited_for_another_minute() {
+        let cloud = cloud(0, 100_000);
+        let context = within(600);
+        let vanishes = async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            cloud.state().images.clear();
+        };
+        let ((outcome, took), ()) = tokio::join!(wait(&cloud, &context), vanishes);
+        let text = outcome.unwrap_err();
+        assert!(text.contains("m-1 for 60 s any more, though it did before. "), "{text}");
+        assert!((85..=98).contains(&took.as_secs()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_failed_is_waited_for_no_more() {
+        let cloud = cloud(0, 5);
+        cloud.state().images[0].last_status = "CreateFailed";
+        let (outcome, took) = wait(&cloud, &within(600)).await;
+        assert_eq!(outcome.unwrap_err(), "the cloud could not make image m-1: its status is CreateFailed");
+        assert!(took.as_secs() <= 7, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_time_names_the_limit_and_what_the_image_is() {
+        let (outcome, took) = wait(&cloud(0, 100_000), &within(45)).await;
+        assert_eq!(
+            outcome.unwrap_err(),
+            "image m-1 is not usable after 45 s: it is Creating (50%). Run `pulumi up` again to keep waiting; \
+             customTimeouts.create allows more time"
+        );
+        assert_eq!(took.as_secs(), 45);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_ends_the_wait_at_once_with_what_was_seen() {
+        let cloud = cloud(0, 100_000);
+        let (began, context) = (Instant::now(), within(600));
+        let interrupted = async {
+            tokio::time::sleep(Duration::from_millis(20_300)).await;
+            context.cancel();
+        };
+        let (waited, ()) = tokio::join!(wait_until_usable(&cloud.client, &context, "m-1", None), interrupted);
+        let Err(Unusable::Stopped { failure: Failure::Cancelled(_), seen }) = waited else { panic!() };
+        assert_eq!(seen.unwrap().status.as_deref(), Some("Creating"));
+        assert_eq!(began.elapsed(), Duration::from_millis(20_300));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_is_refused_ends_the_wait_with_what_was_seen() {
+        let began = Instant::now();
+        let cloud = Cloud::otherwise(move |_, _| {
+            (began.elapsed() > Duration::from_secs(10)).then(|| refuse(403, "Forbidden.RAM"))
+        });
+        cloud.holds("m-1", "golden");
+        cloud.state().images[0].ready_from += Duration::from_secs(60);
+        let context = within(600);
+        let waited = wait_until_usable(&cloud.client, &context, "m-1", None).await;
+        let Err(Unusable::Stopped { failure, seen: Some(_) }) = waited else { panic!() };
+        assert!(failure.to_string().contains("Forbidden.RAM"), "{failure}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_state_is_shown_once() {
+        let cloud = cloud(0, 40);
+        let context = within(600);
+        wait(&cloud, &context).await.0.unwrap();
+        assert_eq!(context.statuses(), ["image m-1: Creating (50%)", "image m-1: Available (100%)"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_takes_an_hour_is_looked_at_every_ten_seconds_at_most() {
+        let cloud = cloud(0, 3_600);
+        let (outcome, took) = wait(&cloud, &within(7_200)).await;
+        outcome.unwrap();
+        assert!((3_600..3_611).contains(&took.as_secs()), "{took:?}");
+        assert!(cloud.count("DescribeImages") <= 420, "{}", cloud.count("DescribeImages"));
+    }
+
+    /// The creates of one `pulumi up` begin one after another, and share their looks all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_images_of_half_a_minute_take_35_looks() {
+        let cloud = Cloud::new();
+        let waits = (0..100).map(|index| {
+            let cloud = &cloud;
+            async move {
+                tokio::time::sleep(Duration::from_millis(30 * index)).await;
+                let id = format!("m-{index}");
+                cloud.holds(&id, &format!("name-{index}"));
+                cloud.state().images.last_mut().unwrap().ready_from += Duration::from_secs(30);
+                let context = within(600);
+                wait_until_usable(&cloud.client, &context, &id, None).await.map(drop).map_err(|_| id)
+            }
+        });
+        for waited in join_all(waits).await {
+            waited.unwrap();
+        }
+        assert!(cloud.count("DescribeImages") <= 35, "{}", cloud.count("DescribeImages"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_is_ready_at_once_is_seen_at_once() {
+        let (outcome, took) = wait(&cloud(0, 0), &within(600)).await;
+        outcome.unwrap();
+        assert!(took <= Duration::from_millis(250), "{took:?}");
+    }
+
+    #[test]
+    fn a_deprecated_image_is_usable_and_an_older_cloud_says_it_by_the_status() {
+        let image = |status: &str, usable| Described {
+            status: Some(status.to_owned()),
+            usable,
+            ..Described::default()
+        };
+        for (status, usable, expected) in [
+            ("Available", None, true),
+            ("Available", Some(false), false),
+            ("Creating", None, false),
+            ("Deprecated", Some(false), true),
+        ] {
+            assert_eq!(is_usable(&image(status, usable)), expected, "{status} {usable:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_deletion_is_waited_for_as_long_as_it_may_take() {
+        let cloud = cloud(0, 0);
+        let context = within(30);
+        let text = wait_until_gone(&cloud.client, &context, "m-1").await.unwrap_err().to_string();
+        assert!(
+            text.starts_with("image m-1 is still there 30 s after the cloud accepted its deletion."),
+            "{text}"
+        );
+        let gone = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            cloud.state().images.clear();
+        };
+        let context = within(30);
+        tokio::join!(wait_until_gone(&cloud.client, &context, "m-1"), gone).0.unwrap();
+    }
+}

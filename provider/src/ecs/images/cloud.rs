@@ -1,0 +1,352 @@
+//! For the tests of this folder: an ECS in memory behind the client's stub transport, and what a verb works with, on a paused
+//! clock. It does what the cloud's documentation says and what a test tells it to do otherwise.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aliyun::testing::{Fault, Reply, Sent, Stub, client, fault, hang, ok, refuse};
+use futures::FutureExt as _;
+use pulumi::testing::TestContext;
+use pulumi::value::Properties;
+use pulumi::{Failure, Verb};
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::ecs::image::args::ImageArgs;
+use crate::ecs::image::making::CreateImage;
+use crate::ecs::images::memory::Memory;
+use crate::ecs::images::verbs::Verbs;
+
+pub(crate) const PROVIDER: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
+pub(crate) const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::web";
+
+/// An image in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The attributes that DescribeImages reports as texts, by their names there.
+    pub(crate) reported: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) snapshots: Vec<String>,
+    /// From when DescribeImages shows it.
+    pub(crate) shown_from: Instant,
+    /// From when it has its last status.
+    pub(crate) ready_from: Instant,
+    pub(crate) last_status: &'static str,
+}
+
+/// What a test looks at and changes.
+pub(crate) struct State {
+    pub(crate) images: Vec<Stored>,
+    /// The image that each token has made.
+    pub(crate) tokens: HashMap<String, String>,
+    /// How long a new image stays invisible, and how long it takes.
+    pub(crate) shown_after: Duration,
+    pub(crate) ready_after: Duration,
+    /// The status that new images end in.
+    pub(crate) last_status: &'static str,
+    /// The action that is never answered.
+    pub(crate) silent: Option<&'static str>,
+    next: u32,
+}
+
+/// What a test answers instead; `None` leaves the answer to the cloud.
+type Otherwise = Box<dyn Fn(&Sent, &mut State) -> Option<Reply> + Send + Sync>;
+
+/// The cloud, and a client of it.
+pub(crate) struct Cloud {
+    pub(crate) stub: Arc<Stub>,
+    pub(crate) client: Client,
+    pub(crate) memory: Memory,
+    state: Arc<Mutex<State>>,
+}
+
+impl Cloud {
+    /// One in which nothing goes wrong.
+    pub(crate) fn new() -> Cloud {
+        Cloud::otherwise(|_, _| None)
+    }
+
+    /// One that answers otherwise if the closure says so.
+    pub(crate) fn otherwise(
+        otherwise: impl Fn(&Sent, &mut State) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Cloud {
+        let otherwise: Otherwise = Box::new(otherwise);
+        let state = Arc::new(Mutex::new(State {
+            images: Vec::new(),
+            tokens: HashMap::new(),
+            shown_after: Duration::ZERO,
+            ready_after: Duration::ZERO,
+            last_status: "Available",
+            silent: None,
+            next: 1,
+        }));
+        let shared = Arc::clone(&state);
+        let stub = Stub::slow(move |sent| {
+            let mut state = shared.lock().unwrap();
+            if state.silent == Some(sent.action()) {
+                return hang().boxed();
+            }
+            let reply = otherwise(&sent, &mut state).unwrap_or_else(|| state.answer(&sent));
+            async { reply }.boxed()
+        });
+        let client = Client::for_tests(client(&stub), Some(PROVIDER));
+        Cloud { stub, client, memory: Memory::default(), state }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// An image that is there already.
+    pub(crate) fn holds(&self, id: &str, name: &str) {
+        self.state().images.push(Stored {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            reported: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            snapshots: Vec::new(),
+            shown_from: Instant::now(),
+            ready_from: Instant::now(),
+            last_status: "Available",
+        });
+    }
+
+    /// The verbs in this context.
+    pub(crate) fn verbs<'a>(&'a self, context: &'a TestContext) -> Verbs<'a> {
+        Verbs { client: &self.client, context, memory: &self.memory }
+    }
+
+    /// The actions that were sent, in order.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.stub.sent().iter().map(|sent| sent.action().to_owned()).collect()
+    }
+
+    /// How often an action was sent.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.actions().iter().filter(|sent| *sent == action).count()
+    }
+
+    /// The ids and names of the images that there are.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        self.state().images.iter().map(|image| (image.id.clone(), image.name.clone())).collect()
+    }
+}
+
+/// A create of so many seconds.
+pub(crate) fn within(seconds: u64) -> TestContext {
+    TestContext::new(Verb::Create, URN, Duration::from_secs(seconds))
+}
+
+/// An image of a snapshot, with a name that the program gives.
+pub(crate) fn golden() -> ImageArgs {
+    ImageArgs {
+        snapshot_id: Some("s-1".to_owned().into()),
+        image_name: Some("golden".to_owned().into()),
+        ..ImageArgs::default()
+    }
+}
+
+/// The call that makes it.
+pub(crate) fn making(args: &ImageArgs) -> CreateImage {
+    CreateImage::of(args).unwrap()
+}
+
+/// The parts of a partial failure: id, state, what is not in effect, and the text.
+#[track_caller]
+pub(crate) fn partial(failure: Failure) -> (String, Properties, Vec<String>, String) {
+    let text = failure.to_string();
+    match failure {
+        Failure::Partial { id, state, unapplied, .. } => (id, state, unapplied, text),
+        other => panic!("not partial: {other}"),
+    }
+}
+
+impl State {
+    fn answer(&mut self, sent: &Sent) -> Reply {
+        match sent.action() {
+            "CreateImage" => self.create(sent),
+            "DescribeImages" => ok(&self.describe(sent).to_string()),
+            "ModifyImageAttribute" => self.modify(sent),
+            "DeleteImage" => self.delete(sent),
+            "TagResources" => self.tag(sent),
+            "UntagResources" => self.untag(sent),
+            "JoinResourceGroup" => self.join(sent),
+            "DeleteSnapshot" => done(),
+            other => refuse(404, &format!("NoSuchAction.{other}")),
+        }
+    }
+
+    fn create(&mut self, sent: &Sent) -> Reply {
+        let (name, token) = (sent.param("ImageName"), sent.param("ClientToken"));
+        if let Some(id) = self.tokens.get(token) {
+            return made(id);
+        }
+        if self.images.iter().any(|image| image.name == name) {
+            return refuse(400, "InvalidImageName.Duplicated");
+        }
+        let id = format!("m-{}", self.next);
+        self.next += 1;
+        let reported = ["Description", "ImageFamily", "BootMode", "ResourceGroupId"]
+            .into_iter()
+            .filter(|field| !sent.param(field).is_empty())
+            .map(|field| (field.to_owned(), sent.param(field).to_owned()));
+        self.images.push(Stored {
+            id: id.clone(),
+            name: name.to_owned(),
+            reported: reported.collect(),
+            tags: tags_of(sent),
+            snapshots: vec![sent.param("SnapshotId").to_owned()],
+            shown_from: sent.at + self.shown_after,
+            ready_from: sent.at + self.ready_after,
+            last_status: self.last_status,
+        });
+        self.tokens.insert(token.to_owned(), id.clone());
+        made(&id)
+    }
+
+    /// An image of somebody else that has just got the name "golden".
+    pub(crate) fn rival(&mut self, at: Instant) {
+        if self.images.is_empty() {
+            let rival = Stored {
+                id: "m-rival".to_owned(),
+                name: "golden".to_owned(),
+                reported: BTreeMap::new(),
+                tags: BTreeMap::new(),
+                snapshots: Vec::new(),
+                shown_from: at,
+                ready_from: at,
+                last_status: "Available",
+            };
+            self.images.push(rival);
+        }
+    }
+
+    /// DescribeImages' answer.
+    pub(crate) fn describe(&self, sent: &Sent) -> Json {
+        let ids: Vec<&str> = sent.param("ImageId").split(',').filter(|id| !id.is_empty()).collect();
+        let (name, snapshot) = (sent.param("ImageName"), sent.param("SnapshotId"));
+        let found: Vec<Json> = self
+            .images
+            .iter()
+            .filter(|image| image.shown_from <= sent.at)
+            .filter(|image| ids.is_empty() || ids.contains(&image.id.as_str()))
+            .filter(|image| image.name.contains(name))
+            .filter(|image| snapshot.is_empty() || image.snapshots.iter().any(|made_of| made_of == snapshot))
+            .map(|image| image.json(sent.at))
+            .collect();
+        json!({ "RequestId": "R", "TotalCount": found.len(), "Images": { "Image": found } })
+    }
+
+    fn image(&mut self, id: &str) -> Option<&mut Stored> {
+        self.images.iter_mut().find(|image| image.id == id)
+    }
+
+    fn modify(&mut self, sent: &Sent) -> Reply {
+        let name = sent.param("ImageName").to_owned();
+        let id = sent.param("ImageId");
+        if self.images.iter().any(|image| image.name == name && image.id != id) {
+            return refuse(400, "InvalidImageName.Duplicated");
+        }
+        let Some(image) = self.image(id) else { return refuse(404, "InvalidImageId.NotFound") };
+        if !name.is_empty() {
+            image.name = name;
+        }
+        for field in ["Description", "ImageFamily", "BootMode", "LicenseType"] {
+            if let Some(value) = sent.params.get(field) {
+                image.reported.insert(field.to_owned(), value.clone());
+            }
+        }
+        done()
+    }
+
+    fn delete(&mut self, sent: &Sent) -> Reply {
+        let id = sent.param("ImageId");
+        if self.image(id).is_none() {
+            return refuse(404, "InvalidImageId.NotFound");
+        }
+        self.images.retain(|image| image.id != id);
+        done()
+    }
+
+    fn tag(&mut self, sent: &Sent) -> Reply {
+        let tags = tags_of(sent);
+        match self.image(sent.param("ResourceId.1")) {
+            Some(image) => image.tags.extend(tags),
+            None => return refuse(404, "InvalidResourceId.NotFound"),
+        }
+        done()
+    }
+
+    fn untag(&mut self, sent: &Sent) -> Reply {
+        let keys: Vec<&String> =
+            sent.params.iter().filter(|(name, _)| name.starts_with("TagKey.")).map(|(_, key)| key).collect();
+        match self.image(sent.param("ResourceId.1")) {
+            Some(image) => image.tags.retain(|key, _| !keys.contains(&key)),
+            None => return refuse(404, "InvalidResourceId.NotFound"),
+        }
+        done()
+    }
+
+    fn join(&mut self, sent: &Sent) -> Reply {
+        let group = sent.param("ResourceGroupId").to_owned();
+        match self.image(sent.param("ResourceId")) {
+            Some(image) => image.reported.insert("ResourceGroupId".to_owned(), group),
+            None => return refuse(404, "InvalidResourceId.NotFound"),
+        };
+        done()
+    }
+}
+
+impl Stored {
+    fn json(&self, at: Instant) -> Json {
+        let ready = at >= self.ready_from;
+        let status = if ready { self.last_status } else { "Creating" };
+        let tags: Vec<Json> =
+            self.tags.iter().map(|(key, value)| json!({ "TagKey": key, "TagValue": value })).collect();
+        let disks: Vec<Json> = self
+            .snapshots
+            .iter()
+            .map(|snapshot| json!({ "Device": "/dev/xvda", "Type": "system", "SnapshotId": snapshot, "Size": 40 }))
+            .collect();
+        let mut image = json!({
+            "ImageId": self.id,
+            "ImageName": self.name,
+            "ImageOwnerAlias": "self",
+            "Status": status,
+            "Progress": if ready { "100%" } else { "50%" },
+            "Usable": ready && self.last_status == "Available",
+            "Tags": { "Tag": tags },
+            "DiskDeviceMappings": { "DiskDeviceMapping": disks },
+        });
+        for (field, text) in &self.reported {
+            image[field] = text.as_str().into();
+        }
+        image
+    }
+}
+
+fn tags_of(sent: &Sent) -> BTreeMap<String, String> {
+    (1..=20)
+        .filter_map(|index| {
+            let key = sent.params.get(&format!("Tag.{index}.Key"))?;
+            Some((key.clone(), sent.param(&format!("Tag.{index}.Value")).to_owned()))
+        })
+        .collect()
+}
+
+fn made(id: &str) -> Reply {
+    ok(&json!({ "RequestId": "R", "ImageId": id }).to_string())
+}
+
+pub(crate) fn done() -> Reply {
+    ok(r#"{"RequestId":"R"}"#)
+}
+
+/// The connection broke when the request had gone out.
+pub(crate) fn broken() -> Reply {
+    fault(Fault::Broken, "connection reset")
+}

@@ -18,8 +18,8 @@ mod retry;
 mod settings;
 pub mod sign;
 mod stack;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod throttle;
 mod transport;
 

@@ -86,9 +86,9 @@ pub fn operation(name: &str) -> anyhow::Result<Operation> {
         "sign-v1" => sign_with(Scheme::V1)?,
         "sign-v3" => sign_with(Scheme::V3)?,
         "decode-page" => {
-            let page = payload::page(100);
+            let page: &'static [u8] = payload::page(100).leak();
             Box::new(move || {
-                let answer = DescribeImagesResponse::of_answer(200, black_box(&page)).expect("an answer");
+                let answer = DescribeImagesResponse::of_answer(200, black_box(page)).expect("an answer");
                 assert_eq!(answer.images.len(), 100);
             })
         }

@@ -9,7 +9,7 @@ const STATUSES: [u16; 8] = [200, 204, 302, 400, 403, 404, 500, 503];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, body)) = bytes.split_first() else { return };
-    match DescribeImagesResponse::of_answer(STATUSES[usize::from(*first) % STATUSES.len()], body) {
+    match DescribeImagesResponse::of_answer(STATUSES[usize::from(*first) % STATUSES.len()], body.to_vec()) {
         Ok(_) => {}
         Err(error) => {
             let shown = error.to_string();

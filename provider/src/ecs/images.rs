@@ -5,7 +5,7 @@ pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod claim;
 #[cfg(test)]
-mod cloud;
+mod test_cloud;
 pub(crate) mod delete;
 pub(crate) mod entry;
 pub(crate) mod inputs;

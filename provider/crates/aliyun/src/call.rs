@@ -511,7 +511,7 @@ mod tests {
     };
     use crate::testing::{
         KEY_ID, SECRET, STS, Stub, client, client_with, fault, hang, in_seconds, json, ok, refuse, settings,
-        start, with_header,
+        start,
     };
     use crate::{Client, Settings};
 
@@ -567,10 +567,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_hangs_is_cut_off_by_the_actions_time_limit_and_made_again() {
-        let stub = Stub::slow(|sent| match sent.index {
-            0 => hang().boxed(),
-            _ => async { ok(EMPTY) }.boxed(),
-        });
+        let stub = Stub::script(vec![hang(), ok(EMPTY)]);
         let started = Instant::now();
         describe(&client(&stub), 600).await.expect("at the second attempt");
         let spent = started.elapsed();
@@ -579,7 +576,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_read_time_out_setting_overrides_the_actions() {
-        let stub = Stub::slow(|_| hang().boxed());
+        let stub = Stub::new(|_| hang());
         let mut settings = settings();
         settings.read_timeout = Some(Duration::from_secs(2));
         settings.retry.broken = 1;
@@ -591,7 +588,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_cuts_off_a_call_that_hangs() {
-        let stub = Stub::slow(|_| hang().boxed());
+        let stub = Stub::new(|_| hang());
         let started = Instant::now();
         let request = create(Some("token"));
         let error = client(&stub).create_image(&request, in_seconds(5)).await.expect_err("hangs");
@@ -620,7 +617,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_server_says_how_long_to_wait() {
-        let busy = with_header(refuse(503, "ServiceUnavailable"), "x-acs-retry-after", "7000");
+        let busy = refuse(503, "ServiceUnavailable").with_header("x-acs-retry-after", "7000");
         let stub = Stub::script(vec![busy, ok(EMPTY)]);
         describe(&client(&stub), 600).await.expect("at the second attempt");
         let sent = stub.sent();
@@ -630,7 +627,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_asks_for_no_pause_gets_the_usual_one() {
         for header in ["retry-after", "x-acs-retry-after"] {
-            let stub = Stub::script(vec![with_header(refuse(503, "ServiceUnavailable"), header, "0")]);
+            let stub = Stub::script(vec![refuse(503, "ServiceUnavailable").with_header(header, "0")]);
             describe(&client(&stub), 60).await.expect_err("busy for ever");
             let sent = stub.sent().len();
             assert!((2..40).contains(&sent), "{header}: {sent}");
@@ -639,7 +636,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_may_ask_for_an_hour_and_no_more() {
-        let busy = with_header(refuse(503, "ServiceUnavailable"), "retry-after", "86400");
+        let busy = refuse(503, "ServiceUnavailable").with_header("retry-after", "86400");
         let stub = Stub::script(vec![busy, ok(EMPTY)]);
         describe(&client(&stub), 7_200).await.expect("at the second attempt");
         let sent = stub.sent();
@@ -650,7 +647,7 @@ mod tests {
     async fn a_pause_beyond_all_time_ends_the_call_and_keeps_the_doubt() {
         for header in ["retry-after", "x-acs-retry-after"] {
             let longest = u64::MAX.to_string();
-            let busy = with_header(refuse(503, "ServiceUnavailable"), header, &longest);
+            let busy = refuse(503, "ServiceUnavailable").with_header(header, &longest);
             let stub = Stub::script(vec![fault(Fault::Broken, "reset"), busy]);
             let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
             let error = result.expect_err("too long");
@@ -695,7 +692,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_request_id_may_be_spelt_otherwise_or_stand_in_a_header() {
-        let header = with_header(ok(r#"{"TotalCount":0}"#), "x-acs-request-id", "R");
+        let header = ok(r#"{"TotalCount":0}"#).with_header("x-acs-request-id", "R");
         for answer in [header, ok(r#"{"requestId":"R","TotalCount":"0"}"#)] {
             describe(&client(&Stub::script(vec![answer])), 600).await.expect("no images");
         }
@@ -754,7 +751,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_longer_than_the_deadline_is_not_begun() {
-        let busy = with_header(refuse(503, "ServiceUnavailable"), "retry-after", "700");
+        let busy = refuse(503, "ServiceUnavailable").with_header("retry-after", "700");
         let stub = Stub::script(vec![busy]);
         let started = Instant::now();
         let error = describe(&client(&stub), 600).await.expect_err("too long");
@@ -863,7 +860,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wrong_clock_is_corrected_once_and_for_later_calls_too() {
         let expired =
-            || with_header(refuse(400, "InvalidTimeStamp.Expired"), "date", "Sun, 22 Nov 2026 04:00:00 GMT");
+            || refuse(400, "InvalidTimeStamp.Expired").with_header("date", "Sun, 22 Nov 2026 04:00:00 GMT");
         let stub = Stub::script(vec![expired(), ok(EMPTY)]);
         let client = client(&stub);
         describe(&client, 600).await.expect("with the server's time");
@@ -878,7 +875,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_stays_wrong_ends_the_call_with_the_measured_difference() {
-        let expired = with_header(refuse(400, "IllegalTimestamp"), "date", "Sun, 22 Nov 2026 04:00:00 GMT");
+        let expired = refuse(400, "IllegalTimestamp").with_header("date", "Sun, 22 Nov 2026 04:00:00 GMT");
         let stub = Stub::script(vec![expired]);
         let error = describe(&client(&stub), 600).await.expect_err("refused twice");
         check_sent(&stub, 2);
@@ -1050,7 +1047,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_never_got_its_turn_says_so_and_is_not_in_doubt() {
-        let stub = Stub::slow(|_| hang().boxed());
+        let stub = Stub::new(|_| hang());
         let mut settings = settings();
         settings.read_timeout = Some(Duration::from_secs(1_000));
         let client = client_with(settings, &stub);

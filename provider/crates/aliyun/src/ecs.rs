@@ -85,8 +85,8 @@ impl Tag {
 impl Record for Tag {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "TagKey" | "Key" => self.key = lenient::value(map)?,
-            "TagValue" | "Value" => self.value = lenient::value(map)?,
+            "TagKey" | "Key" => lenient::value(map, &mut self.key)?,
+            "TagValue" | "Value" => lenient::value(map, &mut self.value)?,
             _ => return Ok(false),
         }
         Ok(true)

@@ -1,19 +1,45 @@
 //! Reading answers that disagree with their own documentation: numbers, booleans and text stand for one another, wrappers
 //! and fields are missing. What cannot be read counts as absent; only text that is no JSON fails. Values are read straight
-//! from the text, in one pass.
+//! from the text into their places, in one pass.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::{Number, Value};
 
-/// The value of a field. It takes what it can read, and is its default if it cannot.
-pub(crate) trait Field: Default {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+/// A place that a value is read into. What a kind of JSON value comes to there is nothing, unless it says otherwise.
+pub(crate) trait Field {
+    /// Forgets what was read.
+    fn nothing(&mut self);
+
+    fn text(&mut self, _text: &str) {
+        self.nothing();
+    }
+
+    fn number(&mut self, _number: Number) {
+        self.nothing();
+    }
+
+    fn boolean(&mut self, _value: bool) {
+        self.nothing();
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(&mut self, mut list: A) -> Result<(), A::Error> {
+        self.nothing();
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    /// `wrappers` is how many objects there are around this one that can be wrappers of a list.
+    fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A, _wrappers: u8) -> Result<(), A::Error> {
+        self.nothing();
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
 }
 
 /// An object of an answer. [`record!`] declares one.
@@ -54,7 +80,7 @@ macro_rules! record {
                 map: &mut A,
             ) -> Result<bool, A::Error> {
                 match key {
-                    $($key $(| $other)* => self.$field = $crate::lenient::value(map)?,)*
+                    $($key $(| $other)* => $crate::lenient::value(map, &mut self.$field)?,)*
                     _ => return Ok(false),
                 }
                 Ok(true)
@@ -67,14 +93,25 @@ pub(crate) use record;
 /// Reads a text that is one object.
 pub(crate) fn from_str<R: Record>(text: &str) -> Result<R, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let record = Option::<R>::read(&mut deserializer)?;
+    let mut record = None;
+    Visit::new(&mut record).deserialize(&mut deserializer)?;
     deserializer.end()?;
     record.ok_or_else(|| serde_json::Error::custom("no object"))
 }
 
-/// The next value of an object, for [`record!`].
-pub(crate) fn value<'de, F: Field, A: MapAccess<'de>>(map: &mut A) -> Result<F, A::Error> {
-    map.next_value::<Read<F>>().map(|Read(value)| value)
+/// Reads the value under the key that a map has just given.
+pub(crate) fn value<'de, A: MapAccess<'de>>(map: &mut A, field: &mut impl Field) -> Result<(), A::Error> {
+    map.next_value_seed(Visit::new(field))
+}
+
+fn object<'de, A: MapAccess<'de>>(mut map: A, record: &mut impl Record) -> Result<(), A::Error> {
+    let mut key = Cow::default();
+    while map.next_key_seed(Key(&mut key))?.is_some() {
+        if !record.read(&key, &mut map)? {
+            map.next_value::<IgnoredAny>()?;
+        }
+    }
+    Ok(())
 }
 
 /// Nothing to read.
@@ -93,34 +130,73 @@ impl<A: Record, B: Record> Record for (A, B) {
 
 /// Text, or what a number or a boolean is as text. Empty text stays.
 impl Field for Option<String> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) => Some(text.into_owned()),
-            Scalar::Number(number) => Some(number.to_string()),
-            Scalar::Boolean(value) => Some(value.to_string()),
-            Scalar::Nothing => None,
-        })
+    fn nothing(&mut self) {
+        *self = None;
+    }
+
+    fn text(&mut self, text: &str) {
+        *self = Some(text.to_owned());
+    }
+
+    fn number(&mut self, number: Number) {
+        *self = Some(number.to_string());
+    }
+
+    fn boolean(&mut self, value: bool) {
+        *self = Some(value.to_string());
     }
 }
 
-/// Text, empty if there is none.
+/// Text as of an `Option`, empty if there is none.
 impl Field for String {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::read(deserializer).map(Option::unwrap_or_default)
+    fn nothing(&mut self) {
+        self.clear();
+    }
+
+    fn text(&mut self, text: &str) {
+        *self = text.to_owned();
+    }
+
+    fn number(&mut self, number: Number) {
+        *self = number.to_string();
+    }
+
+    fn boolean(&mut self, value: bool) {
+        *self = value.to_string();
+    }
+}
+
+/// A text or a number, but no boolean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) Option<String>);
+
+impl Field for Word {
+    fn nothing(&mut self) {
+        self.0 = None;
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.text(text);
+    }
+
+    fn number(&mut self, number: Number) {
+        self.0.number(number);
     }
 }
 
 /// A whole number, also as text.
 impl Field for Option<i64> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Scalar::deserialize(deserializer)? {
-            Scalar::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
-            Scalar::Text(text) => {
-                let text = text.trim();
-                text.parse().ok().or_else(|| whole(text.parse().ok()?))
-            }
-            Scalar::Boolean(_) | Scalar::Nothing => None,
-        })
+    fn nothing(&mut self) {
+        *self = None;
+    }
+
+    fn text(&mut self, text: &str) {
+        let text = text.trim();
+        *self = text.parse().ok().or_else(|| whole(text.parse().ok()?));
+    }
+
+    fn number(&mut self, number: Number) {
+        *self = number.as_i64().or_else(|| whole(number.as_f64()?));
     }
 }
 
@@ -131,273 +207,254 @@ fn whole(number: f64) -> Option<i64> {
 
 /// A truth value, also as text of any case, 0 or 1.
 impl Field for Option<bool> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Scalar::deserialize(deserializer)? {
-            Scalar::Boolean(value) => Some(value),
-            Scalar::Number(number) => number.as_i64().map(|number| number != 0),
-            Scalar::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" => Some(true),
-                "false" | "0" | "no" => Some(false),
-                _ => None,
-            },
-            Scalar::Nothing => None,
-        })
+    fn nothing(&mut self) {
+        *self = None;
     }
-}
 
-/// A text or a number, but no boolean.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Word(pub(crate) Option<String>);
+    fn text(&mut self, text: &str) {
+        *self = match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Some(true),
+            "false" | "0" | "no" => Some(false),
+            _ => None,
+        };
+    }
 
-impl Field for Word {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Word(match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) => Some(text.into_owned()),
-            Scalar::Number(number) => Some(number.to_string()),
-            Scalar::Boolean(_) | Scalar::Nothing => None,
-        }))
+    fn number(&mut self, number: Number) {
+        *self = number.as_i64().map(|number| number != 0);
+    }
+
+    fn boolean(&mut self, value: bool) {
+        *self = Some(value);
     }
 }
 
 /// Whatever stands there, as it is.
 impl Field for Value {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer)
+    fn nothing(&mut self) {
+        *self = Value::Null;
+    }
+
+    fn text(&mut self, text: &str) {
+        *self = text.into();
+    }
+
+    fn number(&mut self, number: Number) {
+        *self = number.into();
+    }
+
+    fn boolean(&mut self, value: bool) {
+        *self = value.into();
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(&mut self, list: A) -> Result<(), A::Error> {
+        *self = Value::deserialize(SeqAccessDeserializer::new(list))?;
+        Ok(())
+    }
+
+    fn object<'de, A: MapAccess<'de>>(&mut self, map: A, _wrappers: u8) -> Result<(), A::Error> {
+        *self = Value::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(())
     }
 }
 
 /// An object, or nothing if something else stands there.
 impl<R: Record> Field for Option<R> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Object(PhantomData))
+    fn nothing(&mut self) {
+        *self = None;
+    }
+
+    fn object<'de, A: MapAccess<'de>>(&mut self, map: A, _wrappers: u8) -> Result<(), A::Error> {
+        object(map, self.insert(R::default()))
     }
 }
 
 /// A list in its wrapper (`Tags.Tag[]`), in two of them, without one, or missing. Of several lists in a wrapper the first
 /// one counts. A lone object counts as a list of one; what is no entry is left out.
 impl<R: Record> Field for Vec<R> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match (Entries { wrappers: 0, record: PhantomData }).deserialize(deserializer)? {
-            Found::List(entries) | Found::Inside(entries) => entries,
-            Found::Nothing => Vec::new(),
-        })
-    }
-}
-
-/// A field, to be read where Serde asks for a type.
-struct Read<F>(F);
-
-impl<'de, F: Field> Deserialize<'de> for Read<F> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        F::read(deserializer).map(Read)
-    }
-}
-
-/// A key, or a text, copied only if it holds escapes.
-struct Text<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) => Text(text),
-            Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Nothing => Text(Cow::Borrowed("")),
-        })
-    }
-}
-
-/// A value that is neither list nor object.
-enum Scalar<'de> {
-    Text(Cow<'de, str>),
-    Number(Number),
-    Boolean(bool),
-    /// Null, a list or an object.
-    Nothing,
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
-    while list.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-fn skip_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-/// The visits of a scalar that comes to nothing.
-macro_rules! no_scalars {
-    ($nothing:expr) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("anything")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-    };
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
+    fn nothing(&mut self) {
+        self.clear();
     }
 
-    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Nothing)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Boolean(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Scalar<'de>, E> {
-        Ok(Number::from_f64(value).map_or(Scalar::Nothing, Scalar::Number))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Scalar<'de>, A::Error> {
-        skip_list(list).map(|()| Scalar::Nothing)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Scalar<'de>, A::Error> {
-        skip_object(map).map(|()| Scalar::Nothing)
-    }
-}
-
-/// Reads an object.
-struct Object<R>(PhantomData<R>);
-
-impl<'de, R: Record> Visitor<'de> for Object<R> {
-    type Value = Option<R>;
-
-    no_scalars!(None);
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<R>, A::Error> {
-        skip_list(list).map(|()| None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<R>, A::Error> {
-        let mut record = R::default();
-        while let Some(Text(key)) = map.next_key()? {
-            if !record.read(&key, &mut map)? {
-                map.next_value::<IgnoredAny>()?;
+    fn list<'de, A: SeqAccess<'de>>(&mut self, mut list: A) -> Result<(), A::Error> {
+        self.clear();
+        loop {
+            let index = self.len();
+            self.push(R::default());
+            let mut entry = Entry { record: &mut self[index], is_object: false };
+            let more = list.next_element_seed(Visit::new(&mut entry))?.is_some();
+            if !entry.is_object || !entry.record.is_entry() {
+                self.truncate(index);
+            }
+            if !more {
+                return Ok(());
             }
         }
-        Ok(Some(record))
-    }
-}
-
-/// Reads a list that may have a wrapper around it, and one around that.
-struct Entries<R> {
-    /// How many wrappers there are around this value.
-    wrappers: u8,
-    record: PhantomData<R>,
-}
-
-enum Found<R> {
-    /// The value is a list.
-    List(Vec<R>),
-    /// The value is an object: a wrapper, or the only entry.
-    Inside(Vec<R>),
-    Nothing,
-}
-
-impl<'de, R: Record> DeserializeSeed<'de> for Entries<R> {
-    type Value = Found<R>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found<R>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, R: Record> Visitor<'de> for Entries<R> {
-    type Value = Found<R>;
-
-    no_scalars!(Found::Nothing);
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found<R>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(Read(entry)) = list.next_element::<Read<Option<R>>>()? {
-            entries.extend(entry.filter(R::is_entry));
-        }
-        Ok(Found::List(entries))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found<R>, A::Error> {
+    fn object<'de, A: MapAccess<'de>>(&mut self, mut map: A, wrappers: u8) -> Result<(), A::Error> {
         // Whether this is a wrapper or an entry is known at its end only.
         let (mut lone, mut is_lone) = (R::default(), false);
-        let mut list: Option<(Cow<'de, str>, Vec<R>)> = None;
+        let mut list: Option<(Cow<'_, str>, Vec<R>)> = None;
         let mut inside = Vec::new();
         let mut others = 0;
-        while let Some(Text(key)) = map.next_key()? {
+        let mut key = Cow::default();
+        while map.next_key_seed(Key(&mut key))?.is_some() {
             if lone.read(&key, &mut map)? {
                 is_lone = true;
                 continue;
             }
             others += 1;
-            if self.wrappers > 1 {
+            if wrappers == 2 {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            match map.next_value_seed(Entries { wrappers: self.wrappers + 1, record: PhantomData })? {
-                Found::List(entries) if list.as_ref().is_none_or(|(first, _)| *first == key) => {
-                    list = Some((key, entries));
-                }
-                Found::Inside(entries) => inside = entries,
-                Found::List(_) | Found::Nothing => {}
+            let mut nested = Nested { is_list: false, entries: Vec::new() };
+            map.next_value_seed(Visit { field: &mut nested, wrappers: wrappers + 1 })?;
+            if !nested.is_list {
+                inside = nested.entries;
+            } else if list.as_ref().is_none_or(|(first, _)| *first == key) {
+                list = Some((key.clone(), nested.entries));
             }
         }
-        Ok(Found::Inside(match list {
+        *self = match list {
             Some((_, entries)) => entries,
             None if is_lone => Some(lone).into_iter().filter(R::is_entry).collect(),
             None if others == 1 => inside,
             None => Vec::new(),
-        }))
+        };
+        Ok(())
+    }
+}
+
+/// An entry of a list.
+struct Entry<'a, R> {
+    record: &'a mut R,
+    is_object: bool,
+}
+
+impl<R: Record> Field for Entry<'_, R> {
+    fn nothing(&mut self) {}
+
+    fn object<'de, A: MapAccess<'de>>(&mut self, map: A, _wrappers: u8) -> Result<(), A::Error> {
+        self.is_object = true;
+        object(map, self.record)
+    }
+}
+
+/// What stands in a wrapper.
+struct Nested<R> {
+    is_list: bool,
+    entries: Vec<R>,
+}
+
+impl<R: Record> Field for Nested<R> {
+    fn nothing(&mut self) {}
+
+    fn list<'de, A: SeqAccess<'de>>(&mut self, list: A) -> Result<(), A::Error> {
+        self.is_list = true;
+        self.entries.list(list)
+    }
+
+    fn object<'de, A: MapAccess<'de>>(&mut self, map: A, wrappers: u8) -> Result<(), A::Error> {
+        self.entries.object(map, wrappers)
+    }
+}
+
+/// Reads a value into a field.
+struct Visit<'a, F> {
+    field: &'a mut F,
+    wrappers: u8,
+}
+
+impl<F> Visit<'_, F> {
+    fn new(field: &mut F) -> Visit<'_, F> {
+        Visit { field, wrappers: 0 }
+    }
+}
+
+impl<'de, F: Field> DeserializeSeed<'de> for Visit<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, F: Field> Visitor<'de> for Visit<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.field.nothing();
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.field.boolean(value);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.field.number(number.into());
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.field.number(number.into());
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        match Number::from_f64(number) {
+            Some(number) => self.field.number(number),
+            None => self.field.nothing(),
+        }
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.field.text(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        self.field.list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.field.object(map, self.wrappers)
+    }
+}
+
+/// Reads a key, which is copied only if it holds escapes.
+struct Key<'a, 'de>(&'a mut Cow<'de, str>);
+
+impl<'de> DeserializeSeed<'de> for Key<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<(), E> {
+        *self.0 = Cow::Borrowed(key);
+        Ok(())
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+        *self.0 = Cow::Owned(key.to_owned());
+        Ok(())
     }
 }
 

@@ -1,6 +1,28 @@
-//! For tests: a transport in memory, an environment whose clock goes with tokio's, and shorthands for answers.
+//! A cloud in memory, for tests of this crate and, with the feature `testing`, of others: a [`Stub`] answers calls by a
+//! closure and keeps what was sent and when. On a paused Tokio clock waits and time-outs take no time.
+//!
+//! ```
+//! use aliyun::ecs::{DescribeImagesRequest, Status};
+//! use aliyun::testing::{self, Stub, ok, refuse};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! let stub = Stub::new(|sent| match (sent.action(), sent.param("ImageId")) {
+//!     ("DescribeImages", "m-1") => ok(r#"{"RequestId":"R","Images":{"Image":[{"ImageId":"m-1"}]}}"#),
+//!     ("DescribeImages", _) => ok(r#"{"RequestId":"R","TotalCount":0}"#),
+//!     _ => refuse(403, "Forbidden.RAM"),
+//! });
+//! let client = testing::client(&stub);
+//! let request = DescribeImagesRequest { image_id: Some("m-1".to_owned()), ..Default::default() };
+//! let answer = client.describe_images(&request, testing::in_seconds(60)).await?;
+//! assert_eq!(answer.images.len(), 1);
+//! assert_eq!(stub.sent()[0].param("RegionId"), client.region());
+//! # Ok::<(), aliyun::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,52 +31,132 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::call::{Caller, Clock};
-use crate::credential::{Context, Credential, Fixed, Provide};
-pub use crate::transport::Fault;
-use crate::transport::{Failure, HttpRequest, HttpResponse, Transport};
-use crate::{Client, Environment, Error, RetryPolicy, Settings};
+use crate::credential::Fixed;
+use crate::transport::{Failure, Fault, HttpRequest, HttpResponse, Transport};
+use crate::{Client, Environment, Settings};
 
-/// Where the tests' clocks start.
+/// When the clock of [`environment`] starts.
 pub const START: &str = "2026-11-22T01:00:00Z";
+/// The id of the key in [`settings`].
 pub const KEY_ID: &str = "LTAI5tExampleKeyId";
+/// The secret of the key in [`settings`].
 pub const SECRET: &str = "a-secret-that-must-not-show";
+/// STS's answer: a temporary key that lives for an hour from [`START`].
+pub const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUexample0001",
+    "AccessKeySecret":"sts-secret","SecurityToken":"sts-token","Expiration":"2026-11-22T02:00:00Z"}}"#;
 
-pub type Reply = Result<HttpResponse, Failure>;
+/// What a call gets: an answer, or none because of the network.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    result: Result<HttpResponse, Failure>,
+    delay: Duration,
+}
 
-/// A transport that asks a closure. It keeps what was sent, and keeps to time limits as the real one does.
+impl Reply {
+    fn new(result: Result<HttpResponse, Failure>) -> Reply {
+        Reply { result, delay: Duration::ZERO }
+    }
+
+    /// The same after so long a time. If that is longer than the action's time limit, the call is cut off.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Reply {
+        self.delay = delay;
+        self
+    }
+
+    /// The same with a header, its name in lower case. A reply without an answer stays as it is.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Reply {
+        if let Ok(response) = &mut self.result {
+            response.headers.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+}
+
+/// An answer of this HTTP status with this body.
+pub fn json(status: u16, body: &str) -> Reply {
+    Reply::new(Ok(HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() }))
+}
+
+/// A success. Nearly every answer has to hold a `RequestId` to be believed.
+pub fn ok(body: &str) -> Reply {
+    json(200, body)
+}
+
+/// The cloud's refusal by this code.
+pub fn refuse(status: u16, code: &str) -> Reply {
+    json(status, &format!(r#"{{"RequestId":"R-{code}","Code":"{code}","Message":"said the cloud"}}"#))
+}
+
+/// No answer: the connection is refused, and nothing was sent.
+pub fn unreachable() -> Reply {
+    fault(Fault::Unreachable, "connection refused")
+}
+
+/// No answer: the connection breaks after the request went out, so that nobody knows whether it was carried out.
+pub fn broken() -> Reply {
+    fault(Fault::Broken, "connection reset")
+}
+
+/// No answer, and no end.
+pub fn hang() -> Reply {
+    fault(Fault::Broken, "the test is over").after(Duration::from_secs(1_000_000))
+}
+
+pub(crate) fn fault(fault: Fault, reason: &str) -> Reply {
+    Reply::new(Err(Failure { fault, reason: reason.to_owned() }))
+}
+
+/// A cloud that a closure plays. It keeps what was sent, and keeps to time limits as the network does.
 pub struct Stub {
     answer: Box<dyn Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync>,
     sent: Mutex<Vec<Sent>>,
 }
 
+impl fmt::Debug for Stub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stub").field("sent", &self.sent()).finish_non_exhaustive()
+    }
+}
+
 /// One request as it went out.
 #[derive(Clone)]
 pub struct Sent {
-    /// Counts from 0.
+    /// Counts all requests from 0.
     pub index: usize,
+    /// When it was sent.
     pub at: Instant,
-    pub request: HttpRequest,
     /// Query and form together.
     pub params: BTreeMap<String, String>,
+    pub(crate) request: HttpRequest,
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.action(), self.params)
+    }
 }
 
 impl Sent {
+    /// A header's value. Names are in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
+    /// The action, empty if it is no call of the cloud's API.
     pub fn action(&self) -> &str {
         self.header("x-acs-action").unwrap_or_default()
     }
 
+    /// A parameter's value, empty if it was not sent.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
 }
 
 impl Stub {
-    /// Answers at once.
+    /// Answers each request as the closure says.
     pub fn new(answer: impl Fn(&Sent) -> Reply + Send + Sync + 'static) -> Arc<Stub> {
         Stub::slow(move |sent| {
             let reply = answer(&sent);
@@ -62,97 +164,58 @@ impl Stub {
         })
     }
 
-    /// Answers when it likes.
-    pub fn slow(answer: impl Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> Arc<Stub> {
-        Arc::new(Stub { answer: Box::new(answer), sent: Mutex::default() })
-    }
-
     /// The replies in order, the last one for ever.
     pub fn script(replies: Vec<Reply>) -> Arc<Stub> {
         Stub::new(move |sent| replies[sent.index.min(replies.len() - 1)].clone())
     }
 
+    /// Answers when the closure's future is ready.
+    pub fn slow(answer: impl Fn(Sent) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> Arc<Stub> {
+        Arc::new(Stub { answer: Box::new(answer), sent: Mutex::default() })
+    }
+
+    /// Everything that was sent so far, in order.
     pub fn sent(&self) -> Vec<Sent> {
         self.sent.lock().expect("no panic").clone()
+    }
+
+    /// The actions that were asked for so far, in order.
+    pub fn actions(&self) -> Vec<String> {
+        self.sent().iter().map(|sent| sent.action().to_owned()).collect()
     }
 }
 
 impl Transport for Stub {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Reply> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
         let limit = request.time_limit;
         let sent = {
             let mut all = self.sent.lock().expect("no panic");
             let query = request.url.split_once('?').map_or("", |(_, query)| query);
             let mut params = decode(query);
             params.extend(decode(&request.body));
-            let sent = Sent { index: all.len(), at: Instant::now(), request, params };
+            let sent = Sent { index: all.len(), at: Instant::now(), params, request };
             all.push(sent.clone());
             sent
         };
         let reply = (self.answer)(sent);
-        async move { timeout(limit, reply).await.unwrap_or_else(|_| fault(Fault::TimedOut, "too slow")) }
+        let reply = async move {
+            let reply = reply.await;
+            if !reply.delay.is_zero() {
+                sleep(reply.delay).await;
+            }
+            reply.result
+        };
+        async move { timeout(limit, reply).await.unwrap_or_else(|_| fault(Fault::TimedOut, "too slow").result) }
             .boxed()
     }
 }
 
 /// Reads a query or a form.
-pub fn decode(form: &str) -> BTreeMap<String, String> {
-    form.split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (plain(name), plain(value)))
-        .collect()
+pub(crate) fn decode(form: &str) -> BTreeMap<String, String> {
+    form_urlencoded::parse(form.as_bytes()).into_owned().collect()
 }
 
-fn plain(encoded: &str) -> String {
-    let mut bytes = encoded.bytes();
-    let mut out = Vec::new();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [bytes.next().expect("a digit"), bytes.next().expect("a digit")];
-                let digits = std::str::from_utf8(&digits).expect("ASCII");
-                u8::from_str_radix(digits, 16).expect("hexadecimal")
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(out).expect("UTF-8")
-}
-
-pub fn json(status: u16, body: &str) -> Reply {
-    Ok(HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() })
-}
-
-pub fn ok(body: &str) -> Reply {
-    json(200, body)
-}
-
-pub fn refuse(status: u16, code: &str) -> Reply {
-    json(status, &format!(r#"{{"RequestId":"R-{code}","Code":"{code}","Message":"said the cloud"}}"#))
-}
-
-pub fn fault(fault: Fault, reason: &str) -> Reply {
-    Err(Failure { fault, reason: reason.to_owned() })
-}
-
-pub fn with_header(reply: Reply, name: &str, value: &str) -> Reply {
-    let mut response = reply?;
-    response.headers.insert(name.to_owned(), value.to_owned());
-    Ok(response)
-}
-
-/// Never.
-pub async fn hang() -> Reply {
-    sleep(Duration::from_secs(1_000_000)).await;
-    fault(Fault::Broken, "the test is over")
-}
-
-pub fn start() -> Timestamp {
-    START.parse().expect("a time")
-}
-
-/// An empty environment whose clock starts at [`START`] and goes with tokio's.
+/// An environment without variables and files. Its clock starts at [`START`] and goes with Tokio's.
 pub fn environment() -> Environment {
     let began = Instant::now();
     Environment::default().with_clock(move || {
@@ -161,56 +224,75 @@ pub fn environment() -> Environment {
     })
 }
 
+pub(crate) fn start() -> Timestamp {
+    START.parse().expect("a time")
+}
+
+/// The settings of [`client`]: the region `cn-test`, a fixed key, and [`environment`].
 pub fn settings() -> Settings {
     let key = Fixed::new(KEY_ID, SECRET, None, "the settings");
     Settings { environment: environment(), ..Settings::new("cn-test", Arc::new(key)) }
 }
 
+/// A client whose network is the stub.
 pub fn client(stub: &Arc<Stub>) -> Client {
     client_with(settings(), stub)
 }
 
+/// A client with these settings whose network is the stub.
+///
+/// # Panics
+/// If the settings are refused.
 pub fn client_with(settings: Settings, stub: &Arc<Stub>) -> Client {
     let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
     Client::with_transport(settings, transport).expect("a client")
 }
 
-/// A context for sources that do not reach the network.
-pub fn context() -> Context {
-    context_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
-}
-
-/// A context whose network is the stub.
-pub fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
-    context_of(&Settings { environment, ..settings() }, stub)
-}
-
-/// The context that a client with these settings would make.
-pub fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
-    let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
-    let caller = Caller {
-        transport,
-        clock: Clock::new(settings.environment.clone()),
-        policy: RetryPolicy::default(),
-        user_agent: "test".to_owned(),
-        read_timeout: None,
-    };
-    Context::new(settings, Arc::new(caller)).expect("a context")
-}
-
-/// What a source gives, with `environment` and `stub` around it.
-pub async fn fetch(
-    source: &impl Provide,
-    environment: Environment,
-    stub: &Arc<Stub>,
-) -> Result<Option<Credential>, Error> {
-    source.fetch(&context_with(environment, stub)).await
-}
-
+/// A deadline.
 pub fn in_seconds(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
 
-/// STS's answer: a temporary key that lives for an hour from [`START`].
-pub const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUexample0001",
-    "AccessKeySecret":"sts-secret","SecurityToken":"sts-token","Expiration":"2026-11-22T02:00:00Z"}}"#;
+#[cfg(test)]
+pub(crate) use self::sources::{context, context_of, context_with, fetch};
+
+/// What sources of keys are tested with.
+#[cfg(test)]
+mod sources {
+    use super::*;
+    use crate::call::{Caller, Clock};
+    use crate::credential::{Context, Credential, Provide};
+    use crate::{Error, RetryPolicy};
+
+    /// A context for sources that do not reach the network.
+    pub(crate) fn context() -> Context {
+        context_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
+    }
+
+    /// A context whose network is the stub.
+    pub(crate) fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
+        context_of(&Settings { environment, ..settings() }, stub)
+    }
+
+    /// The context that a client with these settings would make.
+    pub(crate) fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
+        let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
+        let caller = Caller {
+            transport,
+            clock: Clock::new(settings.environment.clone()),
+            policy: RetryPolicy::default(),
+            user_agent: "test".to_owned(),
+            read_timeout: None,
+        };
+        Context::new(settings, Arc::new(caller)).expect("a context")
+    }
+
+    /// What a source gives, with `environment` and `stub` around it.
+    pub(crate) async fn fetch(
+        source: &impl Provide,
+        environment: Environment,
+        stub: &Arc<Stub>,
+    ) -> Result<Option<Credential>, Error> {
+        source.fetch(&context_with(environment, stub)).await
+    }
+}

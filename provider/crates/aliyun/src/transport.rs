@@ -27,7 +27,7 @@ pub(crate) const MAX_BODY: usize = 8 << 20;
 const CONNECT: Duration = Duration::from_secs(8);
 
 #[derive(Clone)]
-pub struct HttpRequest {
+pub(crate) struct HttpRequest {
     pub(crate) method: &'static str,
     pub(crate) url: String,
     pub(crate) headers: Vec<(Cow<'static, str>, String)>,
@@ -39,7 +39,7 @@ pub struct HttpRequest {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct HttpResponse {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl HttpResponse {
 
 /// What went wrong on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// No connection: nothing was sent.
     Unreachable,
     /// The other side's certificate is not trusted, or it does not speak TLS: nothing was sent.
@@ -72,13 +72,13 @@ pub enum Fault {
 }
 
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub(crate) fault: Fault,
     /// The innermost reason, in the system's words, without address and without secrets.
     pub(crate) reason: String,
 }
 
-pub trait Transport: Send + Sync {
+pub(crate) trait Transport: Send + Sync {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>>;
 
     /// The proxy that requests to this URL go through, as it may be shown.
@@ -89,7 +89,7 @@ pub trait Transport: Send + Sync {
 
 /// Settings of the real transport.
 #[derive(Clone, Debug, Default)]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) proxy: Proxy,
     pub(crate) insecure: bool,
@@ -98,7 +98,7 @@ pub struct HttpSettings {
 
 /// HTTP/1.1 with connections kept alive, over TCP or TLS. Built at the first request: reading the system's certificates
 /// takes longer than a client may take to be made.
-pub struct Http {
+pub(crate) struct Http {
     environment: Environment,
     settings: HttpSettings,
     proxies: Proxies,

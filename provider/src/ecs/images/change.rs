@@ -335,14 +335,14 @@ pub(crate) async fn give_name(
 mod tests {
     use std::collections::BTreeMap;
 
-    use aliyun::testing::{Reply, Sent, refuse};
+    use aliyun::testing::{Reply, Sent, broken, refuse};
     use pulumi::testing::TestContext;
     use pulumi::{Input, Old, Update};
 
     use super::*;
     use crate::ecs::image::ImageState;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::cloud::{Cloud, State, broken, done, golden, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, partial, within};
     use crate::ecs::images::entry::Kept;
     use crate::ecs::images::inputs::Inputs as _;
 
@@ -398,7 +398,7 @@ mod tests {
         changed: &[&str],
     ) -> (Result<ImageState, Failure>, Vec<String>) {
         let state = state(cloud).await;
-        let sent = cloud.actions().len();
+        let sent = cloud.stub.actions().len();
         let update = Update {
             id: "m-1".to_owned(),
             old: Old { args: before(), state },
@@ -407,7 +407,7 @@ mod tests {
             unapplied: HashSet::new(),
         };
         let updated = cloud.verbs(context).update(update).await;
-        (updated, cloud.actions().split_off(sent))
+        (updated, cloud.stub.actions().split_off(sent))
     }
 
     const ALL: [&str; 3] = ["description", "resourceGroupId", "tags"];

@@ -420,12 +420,12 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
 
 #[cfg(test)]
 mod tests {
-    use aliyun::testing::refuse;
+    use aliyun::testing::{hang, refuse};
     use pulumi::testing::TestContext;
 
     use super::*;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::cloud::{Cloud, PROVIDER, URN, golden, making, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, PROVIDER, URN, golden, making, partial, within};
 
     /// What a create of the golden image makes: its id, or why there is none.
     async fn create(cloud: &Cloud, context: &TestContext) -> Result<String, Failure> {
@@ -456,7 +456,7 @@ mod tests {
         assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
         assert_eq!(cloud.names(), [pair("m-1", "golden")]);
         assert_eq!(
-            cloud.actions(),
+            cloud.stub.actions(),
             ["DescribeImages", "CreateImage", "DescribeImages", "ModifyImageAttribute"]
         );
         let sent = cloud.stub.sent();
@@ -596,8 +596,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interruption_of_the_call_says_that_nobody_knows() {
-        let cloud = Cloud::new();
-        cloud.state().silent = Some("CreateImage");
+        let cloud = Cloud::otherwise(|sent, _| (sent.action() == "CreateImage").then(hang));
         let (began, context) = (Instant::now(), within(600));
         let interrupted = async {
             tokio::time::sleep(Duration::from_secs(2)).await;

@@ -217,7 +217,7 @@ mod tests {
     use aliyun::testing::refuse;
 
     use super::*;
-    use crate::ecs::images::cloud::{Cloud, within};
+    use crate::ecs::images::test_cloud::{Cloud, within};
 
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
@@ -244,7 +244,7 @@ mod tests {
         let cloud = cloud();
         let deletion = deletion(&["s-1", "s-2", "s-1"]);
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!(cloud.actions(), ["DeleteImage", "DescribeImages", "DeleteSnapshot", "DeleteSnapshot"]);
+        assert_eq!(cloud.stub.actions(), ["DeleteImage", "DescribeImages", "DeleteSnapshot", "DeleteSnapshot"]);
         assert_eq!(deleted(&cloud), ["s-1", "s-2"]);
     }
 
@@ -255,7 +255,7 @@ mod tests {
         deletion.snapshots.as_mut().unwrap().complete = false;
         deletion.snapshots.as_mut().unwrap().spared = vec!["s-1".to_owned()];
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!(cloud.actions()[..2], ["DescribeImages", "DeleteImage"]);
+        assert_eq!(cloud.stub.actions()[..2], ["DescribeImages", "DeleteImage"]);
         assert_eq!(deleted(&cloud), ["s-2"]);
     }
 

@@ -308,11 +308,10 @@ fn reply(looks: Vec<Wanted>, look: &Look) {
 #[cfg(test)]
 mod tests {
     use aliyun::testing::{Reply, Sent, Stub, client, hang, ok, refuse};
-    use futures::FutureExt as _;
     use futures::future::join_all;
 
     use super::*;
-    use crate::ecs::images::cloud::{Cloud, State, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, within};
 
     fn ids_of(sent: &Sent) -> Vec<String> {
         sent.param("ImageId").split(',').map(str::to_owned).collect()
@@ -431,7 +430,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_look_ends_with_the_time_of_its_operation() {
-        let stub = Stub::slow(|_| hang().boxed());
+        let stub = Stub::new(|_| hang());
         let looks = Looks::new(client(&stub));
         let (began, context) = (Instant::now(), within(30));
         let text = looks.describe(&context, "m-1").await.unwrap_err().to_string();
@@ -441,7 +440,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interruption_ends_a_look_at_once() {
-        let stub = Stub::slow(|_| hang().boxed());
+        let stub = Stub::new(|_| hang());
         let looks = Looks::new(client(&stub));
         let (began, context) = (Instant::now(), within(30));
         let interrupted = async {

@@ -368,7 +368,7 @@ mod tests {
     use super::*;
     use crate::ecs::image::ImageState;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::cloud::{Cloud, golden, making, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, golden, making, partial, within};
 
     fn old(state: ImageState) -> Option<Old<ImageArgs, ImageState>> {
         Some(Old { args: golden(), state })

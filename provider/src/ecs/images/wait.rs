@@ -197,7 +197,7 @@ mod tests {
     use futures::future::join_all;
 
     use super::*;
-    use crate::ecs::images::cloud::{Cloud, within};
+    use crate::ecs::images::test_cloud::{Cloud, within};
 
     /// A cloud whose only image is shown and usable after so many seconds.
     fn cloud(shown_after: u64, ready_after: u64) -> Cloud {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Action, Params, REQUEST_ID, Tag};
 use crate::answer::{Exchange, Expected};
 use crate::error::{Error, ErrorKind};
@@ -92,8 +94,8 @@ impl DescribeImagesResponse {
     ///
     /// # Errors
     /// If the cloud refuses, or something else than the cloud has answered.
-    pub fn of_answer(status: u16, body: &[u8]) -> Result<DescribeImagesResponse, Error> {
-        let response = HttpResponse { status, body: body.to_vec().into(), ..HttpResponse::default() };
+    pub fn of_answer(status: u16, body: impl Into<Bytes>) -> Result<DescribeImagesResponse, Error> {
+        let response = HttpResponse { status, body: body.into(), ..HttpResponse::default() };
         let request = DescribeImagesRequest::default();
         let mut expected =
             Expected::new(|images: &_, request_id: Option<&str>| request.lacks(images, request_id));
@@ -282,7 +284,7 @@ mod tests {
                 }]}
             }]}
         }"#;
-        let response = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect("an answer");
+        let response = DescribeImagesResponse::of_answer(200, json.to_owned()).expect("an answer");
         assert_eq!(response.total_count, Some(1));
         let image = &response.images[0];
         assert_eq!(image.image_version.as_deref(), Some("1"));
@@ -302,10 +304,10 @@ mod tests {
     fn an_answer_without_the_wrapper_is_an_empty_list_if_it_counts_none() {
         for images in ["", r#","Images":null"#, r#","Images":{}"#, r#","Images":{"Image":[]}"#] {
             let json = format!(r#"{{"RequestId":"R","TotalCount":0{images}}}"#);
-            let response = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect(&json);
+            let response = DescribeImagesResponse::of_answer(200, json.clone()).expect(&json);
             assert!(response.images.is_empty(), "{json}");
             let json = json.replace("\"TotalCount\":0", "\"PageNumber\":1");
-            let error = DescribeImagesResponse::of_answer(200, json.as_bytes()).expect_err(&json);
+            let error = DescribeImagesResponse::of_answer(200, json.clone()).expect_err(&json);
             assert!(error.to_string().contains("without a TotalCount"), "{error}");
         }
     }

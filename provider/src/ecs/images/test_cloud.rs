@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use aliyun::testing::{Fault, Reply, Sent, Stub, client, fault, hang, ok, refuse};
-use futures::FutureExt as _;
+use aliyun::testing::{Reply, Sent, Stub, client, ok, refuse};
 use pulumi::testing::TestContext;
 use pulumi::value::Properties;
 use pulumi::{Failure, Verb};
@@ -48,8 +47,6 @@ pub(crate) struct State {
     pub(crate) ready_after: Duration,
     /// The status that new images end in.
     pub(crate) last_status: &'static str,
-    /// The action that is never answered.
-    pub(crate) silent: Option<&'static str>,
     next: u32,
 }
 
@@ -81,17 +78,12 @@ impl Cloud {
             shown_after: Duration::ZERO,
             ready_after: Duration::ZERO,
             last_status: "Available",
-            silent: None,
             next: 1,
         }));
         let shared = Arc::clone(&state);
-        let stub = Stub::slow(move |sent| {
+        let stub = Stub::new(move |sent| {
             let mut state = shared.lock().unwrap();
-            if state.silent == Some(sent.action()) {
-                return hang().boxed();
-            }
-            let reply = otherwise(&sent, &mut state).unwrap_or_else(|| state.answer(&sent));
-            async { reply }.boxed()
+            otherwise(sent, &mut state).unwrap_or_else(|| state.answer(sent))
         });
         let client = Client::for_tests(client(&stub), Some(PROVIDER));
         Cloud { stub, client, memory: Memory::default(), state }
@@ -120,14 +112,9 @@ impl Cloud {
         Verbs { client: &self.client, context, memory: &self.memory }
     }
 
-    /// The actions that were sent, in order.
-    pub(crate) fn actions(&self) -> Vec<String> {
-        self.stub.sent().iter().map(|sent| sent.action().to_owned()).collect()
-    }
-
     /// How often an action was sent.
     pub(crate) fn count(&self, action: &str) -> usize {
-        self.actions().iter().filter(|sent| *sent == action).count()
+        self.stub.actions().iter().filter(|sent| *sent == action).count()
     }
 
     /// The ids and names of the images that there are.
@@ -344,9 +331,4 @@ fn made(id: &str) -> Reply {
 
 pub(crate) fn done() -> Reply {
     ok(r#"{"RequestId":"R"}"#)
-}
-
-/// The connection broke when the request had gone out.
-pub(crate) fn broken() -> Reply {
-    fault(Fault::Broken, "connection reset")
 }

@@ -24,6 +24,7 @@ mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod value;
+mod wait;
 
 pub use check::{CheckFailure, Findings};
 pub use codec::{decode, encode};
@@ -41,3 +42,4 @@ pub use provider::{
 pub use redact::Redactor;
 pub use resource::{Autonaming, CheckContext, Old, Read, ReadResult, Resource, Update};
 pub use server::Server;
+pub use wait::{Ended, Look, Pace, Wait};

@@ -19,6 +19,7 @@ mod provider;
 mod redact;
 mod resource;
 pub mod schema;
+mod serializer;
 mod server;
 mod state;
 #[cfg(any(test, feature = "testing"))]

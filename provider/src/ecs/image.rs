@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update, known};
+use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Unlisted, Update, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -329,6 +329,7 @@ impl Resource<Client> for Image {
     type Args = ImageArgs;
     type State = ImageState;
     type Identity = Identity;
+    type ListArgs = Unlisted;
 
     const TOKEN: &'static str = "alicloud:ecs/image:Image";
     const DESCRIPTION: &'static str = include_str!("image.md");

@@ -8,9 +8,9 @@ use aliyun::credential::{Profile, Provide as _};
 use aliyun::{Environment, Protocol, Proxy, Settings, SignVersion, StackSettings};
 use pulumi::path::Path;
 use pulumi::value::quote;
-use pulumi::{ConfigureError, Failure, Findings, Input, MissingKey, known};
+use pulumi::{ConfigureError, Failure, Findings, Input, MissingKey, Pace, known};
 
-use crate::client::{Client, Pace};
+use crate::client::{Client, Patience, cloud_pace};
 use crate::config::{Config, ProviderEndpoint, flavour, is_given, number, stack_prefix, text, variable};
 use crate::ecs::images::account::Account;
 use crate::ecs::images::looks::Looks;
@@ -176,12 +176,13 @@ pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Clie
             ..StackSettings::new(flavour)
         });
     }
-    let pace = pace(&environment);
+    let (pace, patience) = pace(&environment);
     settings.environment = environment;
     let api = aliyun::Client::new(settings).map_err(failed)?;
 
     Ok(Client {
         pace,
+        patience,
         looks: Looks::new(api.clone()),
         region_named: region.named,
         region_origin: region.origin,
@@ -287,12 +288,13 @@ fn milliseconds(setting: &Option<Input<i64>>, environment: &Environment, variabl
     number(setting, environment, variable).filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
-fn pace(environment: &Environment) -> Pace {
+fn pace(environment: &Environment) -> (Pace, Patience) {
     match environment.variable(PACE_VARIABLE).and_then(|text| text.parse().ok()) {
-        None => Pace::cloud(),
+        None => (cloud_pace(), Patience::default()),
         Some(milliseconds) => {
             let interval = Duration::from_millis(milliseconds).min(LONGEST_PACE);
-            Pace { first: interval, most: interval, invisible: interval * 150, ..Pace::cloud() }
+            let patience = Patience { invisible: interval * 150, ..Patience::default() };
+            (Pace::new(interval, interval), patience)
         }
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod making;
 mod rules;
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Update};
+use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Unlisted, Update};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
@@ -43,6 +43,7 @@ impl Resource<Client> for Image {
     type Args = ImageArgs;
     type State = ImageState;
     type Identity = Identity;
+    type ListArgs = Unlisted;
 
     const TOKEN: &'static str = "alicloud:ecs/image:Image";
     const DESCRIPTION: &'static str = include_str!("image.md");

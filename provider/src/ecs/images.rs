@@ -4,8 +4,6 @@ pub(crate) mod account;
 pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod claim;
-#[cfg(test)]
-mod test_cloud;
 pub(crate) mod delete;
 pub(crate) mod entry;
 pub(crate) mod inputs;
@@ -15,6 +13,8 @@ pub(crate) mod names;
 pub(crate) mod partial;
 pub(crate) mod tags;
 pub(crate) mod taken;
+#[cfg(test)]
+mod test_cloud;
 pub(crate) mod unfinished;
 pub(crate) mod verbs;
 pub(crate) mod wait;

@@ -6,7 +6,8 @@ use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::failure::Failure;
 use crate::input::INPUT;
-use crate::value::{LARGEST_WHOLE, Properties, Value, from_json, unknown_sentinel};
+use crate::serializer::Writer;
+use crate::value::{LARGEST_WHOLE, Properties, Value, unknown_sentinel};
 
 /// Reads a Rust type out of properties. Secret wrappings are taken off; keys that the type does not know are left out.
 ///
@@ -35,25 +36,12 @@ pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result
 ///
 /// # Errors
 /// [`Failure::Bug`]: every args and state type is an object.
-pub fn encode<T: Serialize>(value: &T) -> Result<Properties, Failure> {
-    let json = serde_json::to_value(value)
-        .map_err(|error| Failure::Bug(format!("cannot write properties: {error}")))?;
-    match without_nulls(from_json(json)) {
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Properties, Failure> {
+    let written =
+        value.serialize(Writer).map_err(|error| Failure::Bug(format!("cannot write properties: {error}")))?;
+    match written {
         Value::Object(map) => Ok(map),
         other => Err(Failure::Bug(format!("properties are {}", other.describe()))),
-    }
-}
-
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.into_iter()
-                .filter(|(_, item)| !item.is_null())
-                .map(|(key, item)| (key, without_nulls(item)))
-                .collect(),
-        ),
-        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
-        other => other,
     }
 }
 
@@ -115,9 +103,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
+    /// What nobody wants is not gone through.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
+        tuple_struct map struct enum identifier
     }
 }
 
@@ -143,6 +136,7 @@ mod tests {
 
     use super::*;
     use crate::Input;
+    use crate::value::from_json;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! [`Context`]: the surroundings of one operation. Who asked for it, how long it may take, and the way to the user.
 
 use std::fmt;
+use std::pin::Pin;
 
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +10,9 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::generated::pulumirpc::LogSeverity;
 use crate::redact::Redactor;
+
+/// An operation's future, as a trait object returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the engine has asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,10 @@ mod context;
 pub mod diff;
 mod engine;
 mod failure;
+mod function;
 mod generated;
 mod input;
+mod lookup;
 pub mod model;
 mod operations;
 pub mod path;
@@ -19,25 +21,31 @@ mod provider;
 mod redact;
 mod resource;
 pub mod schema;
+mod serializer;
 mod server;
 mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod value;
+mod wait;
 
 pub use check::{CheckFailure, Findings};
 pub use codec::{decode, encode};
-pub use context::{Context, Verb};
+pub use context::{BoxFuture, Context, Verb};
 pub use engine::{Engine, EngineLayer};
 pub use failure::{BoxError, Failure, MissingKey, chain};
+pub use function::{AnyFunction, Function, FunctionTypes, function};
 pub use generated::{google_rpc, pulumirpc};
 pub use input::{Input, known};
 pub use operations::{urn_name, urn_type};
 pub use plugin::serve;
 pub use provider::{
-    AnyResource, AnyUpdate, BoxFuture, ConfigureError, OldInputs, Provider, Reconsidered, Types,
-    package_schema, resource,
+    AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Reconsidered, Types, package_schema,
+    resource,
 };
 pub use redact::Redactor;
-pub use resource::{Autonaming, CheckContext, Old, Read, ReadResult, Resource, Update};
+pub use resource::{
+    Autonaming, CheckContext, ListPage, ListQuery, Listed, Old, Read, ReadResult, Resource, Unlisted, Update,
+};
 pub use server::Server;
+pub use wait::{Ended, Look, Pace, Wait};

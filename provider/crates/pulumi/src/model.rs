@@ -32,7 +32,7 @@ use serde_json::{Map, Value as Json};
 use crate::path::{Path, Step};
 
 /// An object: a resource's inputs, its state, a nested type.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ObjectType {
     /// The Rust type's name.
     pub name: String,

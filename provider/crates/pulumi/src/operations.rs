@@ -58,7 +58,7 @@ impl<P: Provider> Operations<P> {
         }
     }
 
-    fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
+    pub(crate) fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
         let token = if type_.is_empty() { urn_type(urn) } else { type_ };
         let resources = self.provider.resources();
         if let Some(resource) = resources.iter().find(|resource| resource.token() == token) {
@@ -78,7 +78,7 @@ impl<P: Provider> Operations<P> {
             .map_err(|error| Failure::Bug(error.clone()))
     }
 
-    fn client(&self) -> Result<Arc<P::Client>, Failure> {
+    pub(crate) fn client(&self) -> Result<Arc<P::Client>, Failure> {
         lock(&self.client).clone().ok_or_else(|| {
             Failure::Refused(
                 "the provider is not configured: the engine must call Configure, with known settings, first"
@@ -87,7 +87,7 @@ impl<P: Provider> Operations<P> {
         })
     }
 
-    fn context(
+    pub(crate) fn context(
         &self,
         verb: Verb,
         urn: &str,
@@ -217,7 +217,7 @@ impl<P: Provider> Operations<P> {
     }
 
     /// Warns of deprecated properties among `inputs`, and of what a check of them found.
-    fn warn_of(
+    pub(crate) fn warn_of(
         &self,
         findings: &Findings,
         object: &ObjectType,
@@ -610,7 +610,7 @@ fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffRe
     }
 }
 
-fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFailure> {
+pub(crate) fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFailure> {
     findings
         .failures
         .into_iter()
@@ -630,7 +630,7 @@ fn split_settings(wire: prost_types::Struct) -> (Properties, Properties) {
 }
 
 /// The same settings, with those that are or hold secrets as secrets.
-fn with_secrets(object: &ObjectType, settings: Properties) -> Properties {
+pub(crate) fn with_secrets(object: &ObjectType, settings: Properties) -> Properties {
     settings
         .into_iter()
         .map(|(name, value)| {

@@ -1,8 +1,7 @@
 //! [`Provider`]: what a provider's author hands to the server, and the typed resources behind one common face.
 
+use std::any::TypeId;
 use std::collections::HashSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
@@ -12,16 +11,14 @@ use tokio::time::Duration;
 
 use crate::check::{self, Findings};
 use crate::codec::{decode, decode_old, encode};
-use crate::context::Context;
+use crate::context::{BoxFuture, Context};
 use crate::diff::Change;
 use crate::failure::{Failure, MissingKey};
+use crate::function::AnyFunction;
 use crate::model::ObjectType;
-use crate::resource::{CheckContext, Old, Resource, Update};
+use crate::resource::{CheckContext, ListPage, ListQuery, Old, Resource, Unlisted, Update};
 use crate::schema::{self, ResourceTypes};
 use crate::value::Properties;
-
-/// A future that a trait object returns.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A provider: its settings, its resources, and how settings become a client.
 pub trait Provider: Send + Sync + 'static {
@@ -41,6 +38,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Every resource type.
     fn resources(&self) -> &[Box<dyn AnyResource<Self::Client>>];
+
+    /// Every function.
+    fn functions(&self) -> &[Box<dyn AnyFunction<Self::Client>>] {
+        &[]
+    }
 
     /// The rules on settings that their declaration cannot express. No I/O.
     fn check_config(&self, config: &Self::Config, findings: &mut Findings);
@@ -85,10 +87,26 @@ pub fn package_schema<P: Provider>(provider: &P) -> Result<Json, Failure> {
                 description: resource.description(),
                 args: Arc::clone(&types.args),
                 state: Arc::clone(&types.state),
+                list: types.list.clone(),
             })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    schema::package(provider.metadata(), &config, &resources).map_err(|error| Failure::Bug(error.to_string()))
+    let functions = provider
+        .functions()
+        .iter()
+        .map(|function| {
+            let types = function.types()?;
+            Ok(schema::Function {
+                token: function.token(),
+                description: function.description(),
+                deprecated: function.deprecated(),
+                args: Arc::clone(&types.args),
+                output: Arc::clone(&types.output),
+            })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    schema::package(provider.metadata(), &config, &resources, &functions)
+        .map_err(|error| Failure::Bug(error.to_string()))
 }
 
 /// A resource whose own types are out of sight.
@@ -161,6 +179,13 @@ pub trait AnyResource<C>: Send + Sync {
         id: &'a str,
         old: (Properties, Properties),
     ) -> BoxFuture<'a, Result<(), Failure>>;
+    /// See [`Resource::list`].
+    fn list<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        query: ListQuery<Properties>,
+    ) -> BoxFuture<'a, Result<ListPage, Failure>>;
 }
 
 /// The old inputs of a check, without secret wrappings.
@@ -205,6 +230,8 @@ pub struct Types {
     pub args: Arc<ObjectType>,
     /// Its outputs.
     pub state: Arc<ObjectType>,
+    /// What a list of it can be narrowed by; `None` if it cannot be listed.
+    pub list: Option<Arc<ObjectType>>,
 }
 
 /// Puts a typed resource behind the common face.
@@ -230,7 +257,11 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         let read = || {
             let args = ObjectType::of::<R::Args>().map_err(|error| error.to_string())?;
             let state = ObjectType::of::<R::State>().map_err(|error| error.to_string())?;
-            Ok(Types { args, state })
+            let list = match TypeId::of::<R::ListArgs>() == TypeId::of::<Unlisted>() {
+                true => None,
+                false => Some(ObjectType::of::<R::ListArgs>().map_err(|error| error.to_string())?),
+            };
+            Ok(Types { args, state, list })
         };
         self.types.get_or_init(read).as_ref().map_err(|error| Failure::Bug(error.clone()))
     }
@@ -334,6 +365,20 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         Box::pin(async move {
             let old = Old { args: decode_old(&args)?, state: decode_old(&state)? };
             self.resource.delete(client, context, id, old).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        client: &'a C,
+        context: &'a Context,
+        query: ListQuery<Properties>,
+    ) -> BoxFuture<'a, Result<ListPage, Failure>> {
+        let ListQuery { args, limit, page_size, page } = query;
+        let args = decode(&args);
+        Box::pin(async move {
+            let query = ListQuery { args: args?, limit, page_size, page };
+            self.resource.list(client, context, query).await
         })
     }
 }

@@ -24,6 +24,8 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// The few fields of a state by which the resource knows its entries again. They are read before each verb, from every
     /// state whatever else it holds; what does not fit is absent.
     type Identity: DeserializeOwned + Default + Send;
+    /// What a list of the resources can be narrowed by; [`Unlisted`] if there is no list.
+    type ListArgs: JsonSchema + DeserializeOwned + Default + Send + 'static;
 
     /// The type token: `package:module/name:Name`.
     const TOKEN: &'static str;
@@ -110,6 +112,51 @@ pub trait Resource<C>: Send + Sync + 'static {
         id: &str,
         old: Old<Self::Args, Self::State>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Lists one page of the resources that there are in the cloud, whoever made them.
+    fn list(
+        &self,
+        _client: &C,
+        _context: &Context,
+        _query: ListQuery<Self::ListArgs>,
+    ) -> impl Future<Output = Result<ListPage, Failure>> + Send {
+        async { Err(Failure::Refused(format!("resources of type {:?} cannot be listed", Self::TOKEN))) }
+    }
+}
+
+/// The [`ListArgs`](Resource::ListArgs) of a resource that cannot be listed.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+pub struct Unlisted {}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone)]
+pub struct ListQuery<A> {
+    /// What the list is narrowed by.
+    pub args: A,
+    /// How many resources the engine wants at most, over all pages from this one on; `None` for all.
+    pub limit: Option<u64>,
+    /// How many resources a page may have at most; `None` leaves it to the resource.
+    pub page_size: Option<u64>,
+    /// What the page before said of this one ([`ListPage::next`]); `None` for the first.
+    pub page: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// The resources on it.
+    pub resources: Vec<Listed>,
+    /// What leads to the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// A resource in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What `pulumi import` takes.
+    pub id: String,
+    /// Its name in the cloud; empty if it has none.
+    pub name: String,
 }
 
 /// What the state holds of a resource.

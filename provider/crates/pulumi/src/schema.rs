@@ -1,6 +1,6 @@
 //! The package schema: from the Rust types to the JSON that documents the provider and from which the SDKs are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -19,6 +19,23 @@ pub struct ResourceTypes {
     pub args: Arc<ObjectType>,
     /// Its outputs.
     pub state: Arc<ObjectType>,
+    /// What a list of it can be narrowed by; `None` if it cannot be listed.
+    pub list: Option<Arc<ObjectType>>,
+}
+
+/// A function, as the schema sees it.
+#[derive(Debug)]
+pub struct Function {
+    /// The token.
+    pub token: &'static str,
+    /// Its documentation.
+    pub description: &'static str,
+    /// Why not to use it, and what instead.
+    pub deprecated: Option<&'static str>,
+    /// Its arguments.
+    pub args: Arc<ObjectType>,
+    /// Its result.
+    pub output: Arc<ObjectType>,
 }
 
 /// Writes the package schema. `metadata` is the head of the document: name, version, description, language settings.
@@ -29,6 +46,7 @@ pub fn package(
     metadata: Map<String, Json>,
     config: &ObjectType,
     resources: &[ResourceTypes],
+    functions: &[Function],
 ) -> Result<Json, ModelError> {
     let mut package = metadata;
 
@@ -44,6 +62,13 @@ pub fn package(
     for resource in resources {
         collect(&resource.state, true);
         collect(&resource.args, false);
+        if let Some(list) = &resource.list {
+            collect(list, false);
+        }
+    }
+    for function in functions {
+        collect(&function.output, true);
+        collect(&function.args, false);
     }
 
     let settings = properties(config, Side::Setting);
@@ -67,6 +92,11 @@ pub fn package(
     let resources: Map<String, Json> =
         resources.iter().map(|types| (types.token.to_owned(), resource(types))).collect();
     package.insert("resources".to_owned(), Json::Object(resources));
+    if !functions.is_empty() {
+        let functions: Map<String, Json> =
+            functions.iter().map(|declared| (declared.token.to_owned(), function(declared))).collect();
+        package.insert("functions".to_owned(), Json::Object(functions));
+    }
     Ok(Json::Object(package))
 }
 
@@ -77,11 +107,13 @@ enum Side {
     Output,
     Nested,
     Setting,
+    /// Of a function or a list.
+    Bag,
 }
 
 fn resource(types: &ResourceTypes) -> Json {
     let outputs = properties(&types.state, Side::Output);
-    json!({
+    let mut json = json!({
         "description": types.description,
         "properties": outputs,
         "required": always_reported(&types.state),
@@ -92,7 +124,39 @@ fn resource(types: &ResourceTypes) -> Json {
             "properties": properties(&types.state, Side::Input),
             "type": "object",
         },
-    })
+    });
+    if let Some(list) = &types.list {
+        json["listInputs"] =
+            bag(list, format!("What a list of {} resources can be narrowed by.\n", name(types.token)));
+    }
+    json
+}
+
+fn function(declared: &Function) -> Json {
+    let called = name(declared.token);
+    let mut json = json!({
+        "description": declared.description,
+        "inputs": bag(&declared.args, format!("The arguments of {called}.\n")),
+        "outputs": bag(&declared.output, format!("The result of {called}.\n")),
+    });
+    if let Some(text) = declared.deprecated {
+        json["deprecationMessage"] = text.into();
+    }
+    json
+}
+
+/// An object that has no type token of its own.
+fn bag(object: &ObjectType, description: String) -> Json {
+    let mut json = json!({
+        "description": description,
+        "properties": properties(object, Side::Bag),
+        "type": "object",
+    });
+    let required: BTreeSet<&String> = required(object).into_iter().chain(always_reported(object)).collect();
+    if !required.is_empty() {
+        json["required"] = json!(required);
+    }
+    json
 }
 
 fn name(token: &str) -> &str {
@@ -129,8 +193,9 @@ fn properties(object: &ObjectType, side: Side) -> Map<String, Json> {
     object
         .properties
         .iter()
-        // The engine has the id already; a schema may not declare it.
-        .filter(|(name, _)| name.as_str() != "id" && !is_internal(name))
+        // The engine has a resource's id already; a schema may not declare it.
+        .filter(|(name, _)| name.as_str() != "id" || !matches!(side, Side::Input | Side::Output))
+        .filter(|(name, _)| !is_internal(name))
         .map(|(name, declared)| (name.clone(), property(declared, side)))
         .collect()
 }

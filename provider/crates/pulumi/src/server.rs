@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::vec::IntoIter;
 
-use tokio_stream::Empty;
+use tokio_stream::Iter;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
@@ -74,17 +75,18 @@ impl<P: Provider> Server<P> {
     }
 }
 
-/// A request that is about one resource: which, and what of it is secret.
+/// A request that may be about one resource: which, and what of it is secret.
 trait AboutResource {
     fn urn(&self) -> &str;
     fn redactor(&self) -> Redactor;
 }
 
 macro_rules! about_resource {
-    ($($request:ident: $($properties:ident),+;)+) => {$(
+    ($($request:ident($this:ident => $urn:expr): $($properties:ident),+;)+) => {$(
         impl AboutResource for rpc::$request {
             fn urn(&self) -> &str {
-                &self.urn
+                let $this = self;
+                $urn
             }
 
             fn redactor(&self) -> Redactor {
@@ -102,12 +104,14 @@ macro_rules! about_resource {
 }
 
 about_resource! {
-    CheckRequest: news, olds;
-    DiffRequest: news, olds, old_inputs;
-    CreateRequest: properties;
-    ReadRequest: properties, inputs;
-    UpdateRequest: news, olds, old_inputs;
-    DeleteRequest: properties, old_inputs;
+    CheckRequest(this => &this.urn): news, olds;
+    DiffRequest(this => &this.urn): news, olds, old_inputs;
+    CreateRequest(this => &this.urn): properties;
+    ReadRequest(this => &this.urn): properties, inputs;
+    UpdateRequest(this => &this.urn): news, olds, old_inputs;
+    DeleteRequest(this => &this.urn): properties, old_inputs;
+    InvokeRequest(_this => ""): args;
+    ListRequest(_this => ""): query;
 }
 
 #[tonic::async_trait]
@@ -192,10 +196,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::InvokeRequest>,
     ) -> Result<Response<rpc::InvokeResponse>, Status> {
-        Err(Status::invalid_argument(format!(
-            "unknown function {:?}: this provider has no functions",
-            request.into_inner().tok
-        )))
+        self.run(request, |operations, request, redactor| async move {
+            operations.invoke(request, redactor).await
+        })
+        .await
     }
 
     async fn call(&self, request: Request<rpc::CallRequest>) -> Result<Response<rpc::CallResponse>, Status> {
@@ -236,13 +240,19 @@ impl<P: Provider> ResourceProvider for Server<P> {
         .await
     }
 
-    type ListStream = Empty<Result<rpc::ListResponse, Status>>;
+    type ListStream = Iter<IntoIter<Result<rpc::ListResponse, Status>>>;
 
     async fn list(&self, request: Request<rpc::ListRequest>) -> Result<Response<Self::ListStream>, Status> {
-        Err(Status::unimplemented(format!(
-            "this provider cannot list resources of type {:?}",
-            request.into_inner().token
-        )))
+        let token = &request.get_ref().token;
+        let can_list = self.operations.can_list(token);
+        if !can_list.map_err(|failure| failure.into_status(&Redactor::default()))? {
+            return Err(Status::unimplemented(format!("resources of type {token:?} cannot be listed")));
+        }
+        let listed = self.run(request, |operations, request, redactor| async move {
+            operations.list(request, redactor).await
+        });
+        let listed: Vec<_> = listed.await?.into_inner().into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(listed)))
     }
 
     async fn update(

@@ -365,6 +365,11 @@ pub(crate) fn from_json(json: serde_json::Value) -> Value {
     }
 }
 
+/// Whether a text is the sentinel that serde writes for an unknown value.
+pub(crate) fn is_unknown_sentinel(text: &str) -> bool {
+    text == UNKNOWN
+}
+
 /// The sentinel that serde writes for an unknown value.
 pub(crate) fn unknown_sentinel() -> &'static str {
     UNKNOWN

@@ -233,7 +233,7 @@ impl Change<'_> {
 
     /// Reads until the changes are reported. A value that the cloud took and does not report is no failure.
     async fn read_back(&self) -> Result<Box<Described>, Halt> {
-        let wait = Wait::begin(self.client, self.context);
+        let mut wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
         let all = || self.changed.iter().cloned().collect();
         let halt = |failure, pending, seen| Halt { failure, pending, untouched: false, seen };
@@ -260,7 +260,7 @@ impl Change<'_> {
                 }
                 return Ok(Box::new(seen));
             }
-            if let Err(failure) = wait.pause(None).await {
+            if let Err(failure) = wait.pause().await {
                 let late = late.into_iter().cloned().collect();
                 return Err(halt(failure, late, Some(Box::new(seen))));
             }
@@ -293,7 +293,7 @@ pub(crate) async fn give_name(
         ..Default::default()
     };
     let still = |failure| Unnamed { failure, bears: Some(unfinished.to_owned()) };
-    let wait = Wait::begin(client, context);
+    let mut wait = Wait::begin(client, context);
     loop {
         let call = client.api.modify_image_attribute(&request, context.deadline());
         let error = match context.unless_cancelled(call).await {
@@ -306,7 +306,7 @@ pub(crate) async fn give_name(
             let owner = match holder_of(client, context, name, &wait).await.map_err(still)? {
                 Holder::Image(owner) if owner.id == id => return Ok(()),
                 Holder::Leaving => {
-                    wait.pause(None).await.map_err(still)?;
+                    wait.pause().await.map_err(still)?;
                     continue;
                 }
                 Holder::Image(owner) => Some(owner.id),
@@ -342,9 +342,9 @@ mod tests {
     use super::*;
     use crate::ecs::image::ImageState;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, partial, within};
     use crate::ecs::images::entry::Kept;
     use crate::ecs::images::inputs::Inputs as _;
+    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, partial, within};
 
     fn tags(tags: &[(&str, &str)]) -> Option<Input<BTreeMap<String, Input<String>>>> {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), Input::Known((*value).to_owned())));

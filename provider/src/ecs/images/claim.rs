@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use aliyun::ecs::Image as Described;
-use pulumi::{Context, Failure};
+use pulumi::{Context, Failure, Look};
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -31,7 +31,7 @@ use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
 use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, import, name_taken, refused_name};
 use crate::ecs::images::unfinished::{Naming, Unfinished};
-use crate::ecs::images::wait::Wait;
+use crate::ecs::images::wait::{Wait, is_usable};
 use crate::failure;
 
 /// A call that makes an image.
@@ -180,7 +180,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
     /// For engines that do not say whose the state is.
     async fn make_at_once(&self, name: Option<&str>) -> Result<Made, Failure> {
         let token = format!("pulumi-{}", uuid::Uuid::new_v4().simple());
-        let wait = Wait::begin(self.client, self.context);
+        let mut wait = Wait::begin(self.client, self.context);
         loop {
             let error = match self.send(name, &token).await? {
                 Answer::Id(id) => return Ok(Made { id, unfinished: None, seen: None }),
@@ -188,7 +188,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             };
             let name = name.unwrap_or_default();
             match holder_of(self.client, self.context, name, &wait).await? {
-                Holder::Leaving => wait.pause(None).await?,
+                Holder::Leaving => wait.pause().await?,
                 Holder::Nobody => return Err(refused_name(self.context, name, None, &error)),
                 Holder::Image(owner) => return Err(refused_name(self.context, name, Some(&owner), &error)),
             }
@@ -234,7 +234,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 continue;
             }
             // After an answer that led to no image the next one is most likely new, and only not visible yet.
-            let patience = self.client.pace.unseen / if unseen.is_some() { 4 } else { 1 };
+            let patience = self.client.patience.unseen / if unseen.is_some() { 4 } else { 1 };
             let seen = match self.look(&id, patience).await {
                 Ok(seen) => seen,
                 // The wait that follows says that the time is up, and what to do.
@@ -316,7 +316,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             Some(id) => self.partial(id, unfinished, failure),
             None => failure,
         };
-        let wait = Wait::begin(self.client, self.context);
+        let mut wait = Wait::begin(self.client, self.context);
         loop {
             if let Some(id) = &unseen {
                 let seen = self.client.looks.describe(self.context, id).await.map_err(kept)?;
@@ -328,7 +328,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
                 return Ok(made);
             }
-            if wait.elapsed() >= self.client.pace.invisible {
+            if wait.elapsed() >= self.client.patience.invisible {
                 if let Some(id) = unseen {
                     return Ok(self.found(id, unfinished, None));
                 }
@@ -339,7 +339,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                     unfinished.name
                 )));
             }
-            wait.pause(None).await.map_err(kept)?;
+            wait.pause().await.map_err(kept)?;
             if let Answer::Id(id) = self.send(Some(&unfinished.name), token).await.map_err(kept)? {
                 return Ok(self.found(id, unfinished, None));
             }
@@ -394,13 +394,17 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
 
     /// The image, as soon as it is visible, or `None` if it is not within `patience`.
     async fn look(&self, id: &str, patience: Duration) -> Result<Option<Described>, Failure> {
-        let wait = Wait::begin(self.client, self.context);
+        let mut wait = Wait::begin(self.client, self.context).within(patience);
         loop {
-            wait.pause_within(patience).await?;
+            wait.pause().await?;
             if wait.elapsed() >= patience {
                 return self.client.looks.describe(self.context, id).await;
             }
             if let Some(seen) = self.client.looks.glance(self.context, id).await? {
+                if is_usable(&seen) {
+                    // The pace is to know that images are ready at once here.
+                    let _ = wait.after(Ok(Look::Done(()))).await;
+                }
                 return Ok(Some(seen));
             }
         }

@@ -244,7 +244,10 @@ mod tests {
         let cloud = cloud();
         let deletion = deletion(&["s-1", "s-2", "s-1"]);
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!(cloud.stub.actions(), ["DeleteImage", "DescribeImages", "DeleteSnapshot", "DeleteSnapshot"]);
+        assert_eq!(
+            cloud.stub.actions(),
+            ["DeleteImage", "DescribeImages", "DeleteSnapshot", "DeleteSnapshot"]
+        );
         assert_eq!(deleted(&cloud), ["s-1", "s-2"]);
     }
 

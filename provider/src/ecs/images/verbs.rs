@@ -168,7 +168,7 @@ impl Verbs<'_> {
             return Ok(Some(seen));
         }
         // One answer may lag behind; two in a row do so less.
-        Wait::begin(client, context).pause(None).await?;
+        Wait::begin(client, context).pause().await?;
         client.looks.describe(context, id).await
     }
 

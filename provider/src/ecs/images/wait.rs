@@ -1,48 +1,47 @@
-//! Waits: until an image is usable, until it is gone, until the next look.
+//! Waits: until an image is usable, until it is shown, until it is gone.
 
 use std::time::Duration;
 
 use aliyun::ecs::Image as Described;
-use pulumi::{Context, Failure};
-use tokio::time::Instant;
+use pulumi::{Context, Ended, Failure, Look};
 
 use crate::client::Client;
-use crate::ecs::images::looks::Waiting;
+use crate::ecs::images::looks::{Looks, Waiting};
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
 pub(crate) struct Wait<'a> {
-    client: &'a Client,
-    context: &'a Context,
-    began: Instant,
+    wait: pulumi::Wait<'a>,
+    looks: &'a Looks,
     _counted: Waiting,
 }
 
-impl Wait<'_> {
-    pub(crate) fn begin<'a>(client: &'a Client, context: &'a Context) -> Wait<'a> {
-        Wait { client, context, began: Instant::now(), _counted: client.looks.wait() }
+impl<'a> Wait<'a> {
+    /// A wait that may take as long as the operation may.
+    pub(crate) fn begin(client: &'a Client, context: &'a Context) -> Self {
+        let wait = pulumi::Wait::begin(context, &client.pace);
+        Wait { wait, looks: &client.looks, _counted: client.looks.wait() }
     }
 
+    /// The same, for at most so long. The last look is due at its end.
+    #[must_use]
+    pub(crate) fn within(mut self, patience: Duration) -> Self {
+        self.wait = self.wait.within(patience);
+        self
+    }
+
+    /// How long it has taken so far.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.began.elapsed()
+        self.wait.elapsed()
     }
 
     /// Pauses until the next look is due or the operation's time is up, unless the user interrupts the deployment.
-    pub(crate) async fn pause(&self, left: Option<Duration>) -> Result<(), Failure> {
-        self.pause_until(self.next(left)).await
+    pub(crate) async fn pause(&mut self) -> Result<(), Failure> {
+        self.wait.pause(None, self.looks.calls()).await
     }
 
-    /// As [`pause`](Self::pause), but no longer than until the wait has lasted for `patience`.
-    pub(crate) async fn pause_within(&self, patience: Duration) -> Result<(), Failure> {
-        self.pause_until(self.next(None).min(self.began + patience)).await
-    }
-
-    fn next(&self, left: Option<Duration>) -> Instant {
-        self.client.pace.next(self.elapsed(), left, self.client.looks.calls())
-    }
-
-    async fn pause_until(&self, next: Instant) -> Result<(), Failure> {
-        let until = next.min(self.context.deadline());
-        self.context.unless_cancelled(tokio::time::sleep_until(until)).await
+    /// See [`pulumi::Wait::after`].
+    pub(crate) async fn after<T>(&mut self, look: Result<Look<T>, Failure>) -> Result<Option<T>, Ended> {
+        self.wait.after(look, self.looks.calls()).await
     }
 }
 
@@ -61,65 +60,70 @@ pub(crate) async fn wait_until_usable(
     id: &str,
     seen: Option<Described>,
 ) -> Result<Described, Unusable> {
-    let wait = Wait::begin(client, context);
+    let invisible = client.patience.invisible;
+    let mut wait = Wait::begin(client, context);
     let mut seen = seen.map(Box::new);
-    let mut shown = String::new();
     // Of the wait, when a look last showed the image.
     let mut shown_at = Duration::ZERO;
     loop {
-        let mut left = None;
-        if let Some(image) = &seen {
-            let text = progress(image);
-            if text != shown {
-                context.status(&format!("image {id}: {text}"));
-                shown = text;
-            }
-            if image.status.as_deref() == Some("CreateFailed") {
+        let look = match seen.as_deref() {
+            Some(image) if image.status.as_deref() == Some("CreateFailed") => {
                 let message = format!("the cloud could not make image {id}: its status is CreateFailed");
-                return Err(Unusable::Failed { message, seen: image.clone() });
+                return Err(Unusable::Failed { message, seen: Box::new(image.clone()) });
             }
-            if is_usable(image) {
-                return Ok(image.as_ref().clone());
-            }
-            left = time_left(image, wait.elapsed());
-        }
-        let stopped = |failure| Unusable::Stopped { failure, seen: seen.clone() };
-        wait.pause(left).await.map_err(stopped)?;
-        let late = Instant::now() >= context.deadline();
-        let look = match &seen {
-            _ if late => Ok(None),
-            None if wait.elapsed() < client.pace.invisible => client.looks.glance(context, id).await,
-            _ => client.looks.describe(context, id).await,
+            Some(image) if is_usable(image) => Look::Done(image.clone()),
+            Some(image) => Look::Going {
+                status: format!("image {id}: {}", progress(image)),
+                left: time_left(image, wait.elapsed()),
+            },
+            None => Look::Nothing,
         };
-        match look {
-            Ok(Some(image)) => {
-                shown_at = wait.elapsed();
-                seen = Some(Box::new(image));
-            }
-            Ok(None) if !late => {
-                // An answer may lag behind, whatever it has shown before: that it shows no image once proves nothing.
-                if wait.elapsed().saturating_sub(shown_at) >= client.pace.invisible {
-                    let before = if seen.is_some() { "any more, though it did before" } else { "yet" };
-                    let text = format!(
-                        "DescribeImages has not shown image {id} for {} s {before}. If somebody has deleted it, `pulumi refresh` \
-                         takes it out of the state and `pulumi up` makes it anew; if not, run `pulumi up` again to keep waiting",
-                        client.pace.invisible.as_secs()
-                    );
-                    return Err(stopped(Failure::Refused(text)));
+        let ended = match wait.after(Ok(look)).await {
+            Ok(Some(usable)) => return Ok(usable),
+            Ok(None) => {
+                let glances = seen.is_none() && wait.elapsed() < invisible;
+                let look = match glances {
+                    true => client.looks.glance(context, id).await,
+                    false => client.looks.describe(context, id).await,
+                };
+                match look {
+                    Ok(Some(image)) => {
+                        shown_at = wait.elapsed();
+                        seen = Some(Box::new(image));
+                        continue;
+                    }
+                    // An answer may lag behind, whatever it has shown before: that it shows no image once proves nothing.
+                    Ok(None) if wait.elapsed().saturating_sub(shown_at) < invisible => continue,
+                    Ok(None) => Ended::OutOfPatience,
+                    Err(failure) => match wait.after::<()>(Err(failure)).await {
+                        Ok(_) => continue,
+                        Err(ended) => ended,
+                    },
                 }
             }
-            _ if Instant::now() >= context.deadline() => {
-                let seconds = context.time_limit().as_secs();
+            Err(ended) => ended,
+        };
+        let failure = match ended {
+            Ended::Late => {
                 let state = seen.as_ref().map_or("not visible".to_owned(), |seen| progress(seen));
-                return Err(stopped(Failure::Refused(format!(
-                    "image {id} is not usable after {seconds} s: it is {state}. Run `pulumi up` again to keep waiting; \
+                Failure::Refused(format!(
+                    "image {id} is not usable after {} s: it is {state}. Run `pulumi up` again to keep waiting; \
                      customTimeouts.{} allows more time",
+                    context.time_limit().as_secs(),
                     context.verb()
-                ))));
+                ))
             }
-            Ok(None) => {}
-            Err(failure) => return Err(stopped(failure)),
-        }
+            Ended::OutOfPatience => {
+                let before = if seen.is_some() { "any more, though it did before" } else { "yet" };
+                Failure::Refused(format!(
+                    "DescribeImages has not shown image {id} for {} s {before}. If somebody has deleted it, `pulumi refresh` \
+                     takes it out of the state and `pulumi up` makes it anew; if not, run `pulumi up` again to keep waiting",
+                    invisible.as_secs()
+                ))
+            }
+            Ended::Cancelled(failure) | Ended::LookFailed(failure) => failure,
+        };
+        return Err(Unusable::Stopped { failure, seen });
     }
 }
 
@@ -129,14 +133,16 @@ pub(crate) async fn wait_until_visible(
     context: &Context,
     id: &str,
 ) -> Result<Option<Described>, Failure> {
-    let wait = Wait::begin(client, context);
+    let mut wait = Wait::begin(client, context).within(client.patience.invisible);
     loop {
-        let last = wait.elapsed() >= client.pace.invisible;
-        let seen = client.looks.describe(context, id).await?;
-        if seen.is_some() || last {
-            return Ok(seen);
+        let look = client.looks.describe(context, id).await;
+        match wait.after(look.map(|seen| seen.map_or(Look::Nothing, Look::Done))).await {
+            Ok(Some(seen)) => return Ok(Some(seen)),
+            Err(Ended::OutOfPatience) => return Ok(None),
+            // The look that follows fails, and says why.
+            Ok(None) | Err(Ended::Late) => {}
+            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
         }
-        wait.pause_within(client.pace.invisible).await?;
     }
 }
 
@@ -170,31 +176,32 @@ fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
 
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
-    let wait = Wait::begin(client, context);
+    let mut wait = Wait::begin(client, context);
     loop {
-        let look = client.looks.describe(context, id).await;
-        let late = Instant::now() >= context.deadline();
-        match look {
-            Ok(None) => return Ok(()),
-            Ok(Some(_)) if !late => {}
-            Err(failure) if !late => return Err(failure),
-            // A look that has no time left fails, and says less than the limit does.
-            Ok(Some(_)) | Err(_) => break,
+        let look = client.looks.describe(context, id).await.map(|seen| match seen {
+            None => Look::Done(()),
+            Some(_) => Look::Going { status: format!("image {id}: being deleted"), left: None },
+        });
+        match wait.after(look).await {
+            Ok(Some(())) => return Ok(()),
+            Ok(None) => {}
+            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
+            Err(Ended::Late | Ended::OutOfPatience) => {
+                return Err(Failure::Refused(format!(
+                    "image {id} is still there {} s after the cloud accepted its deletion. Run the command again to keep \
+                     waiting; customTimeouts.delete allows more time",
+                    context.time_limit().as_secs()
+                )));
+            }
         }
-        context.status(&format!("image {id}: being deleted"));
-        wait.pause(None).await?;
     }
-    let limit = context.time_limit().as_secs();
-    Err(Failure::Refused(format!(
-        "image {id} is still there {limit} s after the cloud accepted its deletion. Run the command again to keep waiting; \
-         customTimeouts.delete allows more time"
-    )))
 }
 
 #[cfg(test)]
 mod tests {
     use aliyun::testing::refuse;
     use futures::future::join_all;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::ecs::images::test_cloud::{Cloud, within};
@@ -299,11 +306,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_state_is_shown_once() {
+    async fn a_state_is_shown_once() {
         let cloud = cloud(0, 40);
         let context = within(600);
         wait(&cloud, &context).await.0.unwrap();
-        assert_eq!(context.statuses(), ["image m-1: Creating (50%)", "image m-1: Available (100%)"]);
+        assert_eq!(context.statuses(), ["image m-1: Creating (50%)"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -312,7 +319,7 @@ mod tests {
         let (outcome, took) = wait(&cloud, &within(7_200)).await;
         outcome.unwrap();
         assert!((3_600..3_611).contains(&took.as_secs()), "{took:?}");
-        assert!(cloud.count("DescribeImages") <= 420, "{}", cloud.count("DescribeImages"));
+        assert!(cloud.count("DescribeImages") <= 360, "{}", cloud.count("DescribeImages"));
     }
 
     /// The creates of one `pulumi up` begin one after another, and share their looks all the same.

@@ -349,6 +349,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_look_waits_a_moment_for_others() {
+        let cloud = cloud(2, |_, _| None);
+        let later = async {
+            sleep(GATHER / 2).await;
+            look(&cloud, &["m-2"], Care::Sure).await
+        };
+        tokio::join!(look(&cloud, &["m-1"], Care::Sure), later);
+        assert_eq!(asked(&cloud), ["m-1,m-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_comes_too_late_for_one_is_not_waited_for() {
+        let cloud = cloud(2, |sent, state| {
+            Some(ok(&state.describe(sent).to_string()).after(Duration::from_secs(35)))
+        });
+        let (began, short, long) = (Instant::now(), within(30), within(600));
+        let ended = async {
+            let look = cloud.client.looks.describe(&short, "m-1").await;
+            (look, began.elapsed())
+        };
+        let ((look, took), other) = tokio::join!(ended, cloud.client.looks.describe(&long, "m-2"));
+        assert_eq!(
+            look.unwrap_err().to_string(),
+            "DescribeImages did not answer about image m-1 within the 30 s of this operation"
+        );
+        assert_eq!(took.as_secs(), 30);
+        assert!(other.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_call_asks_for_a_hundred_images_at_most() {
         let cloud = cloud(101, |_, _| None);
         let ids: Vec<String> = (1..=101).map(|index| format!("m-{index}")).collect();

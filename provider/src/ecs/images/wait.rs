@@ -343,6 +343,23 @@ mod tests {
         assert!(cloud.count("DescribeImages") <= 35, "{}", cloud.count("DescribeImages"));
     }
 
+    /// A thousand new images are not a thousand calls.
+    #[tokio::test(start_paused = true)]
+    async fn images_that_are_not_visible_yet_are_not_asked_for_one_by_one() {
+        let cloud = Cloud::new();
+        let context = within(600);
+        let ids: Vec<String> = (0..20).map(|index| format!("m-{index}")).collect();
+        for id in &ids {
+            cloud.holds(id, id);
+            cloud.state().images.last_mut().unwrap().shown_from += Duration::from_secs(10);
+        }
+        let waits = ids.iter().map(|id| wait_until_usable(&cloud.client, &context, id, None));
+        assert!(join_all(waits).await.iter().all(Result::is_ok));
+        let sent = cloud.stub.sent();
+        let lists = sent.iter().filter(|sent| sent.param("ImageId").contains(',')).count();
+        assert!(sent.len() <= 2 * lists, "{} calls, {lists} of them lists", sent.len());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_image_that_is_ready_at_once_is_seen_at_once() {
         let (outcome, took) = wait(&cloud(0, 0), &within(600)).await;

@@ -148,7 +148,7 @@ async fn every_mistake_is_reported_with_its_path_and_nothing_is_made() {
             "bootMode: must be one of \"BIOS\", \"UEFI\", \"UEFI-Preferred\", got \"Legacy\"",
             "desription: unknown property; did you mean \"description\"?",
             "diskDeviceMappings[0].size: must be a whole number from 5 to 32768, got 4",
-            "diskDeviceMappings[1].progress: is set by the cloud and cannot be given",
+            "diskDeviceMappings[1].progress: is read-only",
             "diskDeviceMappings[1].size: expected a whole number, got the string \"40\"",
             "force: expected a boolean, got the number 1",
             "imageFamily: must be 2 to 128 characters long, got 1: \"5\"",

@@ -125,7 +125,7 @@ fn check_object(
                 None => findings.fail(here.path(), unknown_property(object, &key)),
             },
             Some(property) if property.output_only => {
-                findings.fail(here.path(), "is set by the cloud and cannot be given")
+                findings.fail(here.path(), "is read-only")
             }
             Some(property) => {
                 if let Some(text) = &property.unused {
@@ -431,7 +431,7 @@ mod tests {
     fn what_the_cloud_sets_cannot_be_given() {
         check_failures(
             json!({"disks": [{"progress": "5%"}]}),
-            &[("disks[0].progress", "is set by the cloud and cannot be given")],
+            &[("disks[0].progress", "is read-only")],
         );
     }
 

@@ -23,6 +23,7 @@ mod resource;
 pub mod schema;
 mod serializer;
 mod server;
+mod settings;
 mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

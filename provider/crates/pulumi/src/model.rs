@@ -19,7 +19,8 @@
 //! | `x-unreported` | a field | the cloud never reports it: known only from the program |
 //! | `x-scalars-as-text` | a map of strings | numbers and booleans are taken as their text |
 //! | `x-known-values` | a string | other values are a warning, not a failure |
-//! | `x-environment` | a provider setting | the variables that give it, in order |
+//! | `x-environment` | a provider setting | the variables from which SDKs give it, in order |
+//! | `x-variables` | a provider setting | the variables from which the provider reads it if it is absent, in order |
 //! | `x-always-reported` | a field | the state always has it |
 
 use std::collections::BTreeMap;
@@ -75,8 +76,10 @@ pub struct Property {
     pub default: Option<Json>,
     /// Why giving it has no effect.
     pub unused: Option<String>,
-    /// Environment variables that give it, in order.
+    /// The environment variables from which SDKs give it, in order.
     pub environment: Vec<String>,
+    /// The environment variables from which the provider reads it if it is absent, in order.
+    pub variables: Vec<String>,
 }
 
 /// The type of a property, with the limits that a schema can express.
@@ -276,6 +279,7 @@ impl Reader {
             default,
             unused: take_text(&mut schema, "x-unused")?,
             environment: schema.remove("x-environment").map(strings).transpose()?.unwrap_or_default(),
+            variables: schema.remove("x-variables").map(strings).transpose()?.unwrap_or_default(),
             kind: self.kind(schema)?,
         };
         Ok(property)

@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::alias::Writing;
 use crate::check::{CheckFailure, DEFAULTS, Findings, is_internal, read_json_texts};
-use crate::codec::decode;
+use crate::codec::{decode, decode_old};
 use crate::context::{Context, Verb};
 use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
@@ -21,6 +21,7 @@ use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext};
+use crate::settings::{Origins, has_variables, read_variables};
 use crate::state::{
     Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
     preview_update, unapplied,
@@ -285,6 +286,20 @@ impl<P: Provider> Operations<P> {
         Ok(diff_response(&changes, reconsidered.delete_before_replace))
     }
 
+    /// The settings, with what the environment gives of those that are absent.
+    fn with_variables(&self, object: &ObjectType, mut settings: Properties) -> (Properties, Origins) {
+        let mut origins = Origins::default();
+        if has_variables(object) {
+            let mut given = settings.clone();
+            read_json_texts(object, &mut given);
+            let given: P::Config = decode_old(&reveal(given)).unwrap_or_default();
+            origins =
+                read_variables(object, &mut settings, |variable| self.provider.variable(&given, variable));
+            settings = with_secrets(object, settings);
+        }
+        (settings, origins)
+    }
+
     pub(crate) fn check_config(
         &self,
         request: rpc::CheckRequest,
@@ -294,12 +309,13 @@ impl<P: Provider> Operations<P> {
         let (settings, engines) = split_settings(request.news.unwrap_or_default());
         // From here on secret, whether the program says so or not, so that no message quotes them either.
         let written = with_secrets(object, settings);
-        let redactor = redactor.and(Redactor::of([&written]));
-        let mut settings = written.clone();
+        let (mut settings, origins) = self.with_variables(object, written.clone());
+        let redactor = redactor.and(Redactor::of([&settings]));
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
         self.provider.check_config(&decode(&reveal(checked.clone()))?, &mut findings);
+        origins.name_in(&mut findings);
         if findings.failures.is_empty() {
             self.warn_of(&findings, object, &checked, &request.urn, &redactor);
         }
@@ -361,7 +377,7 @@ impl<P: Provider> Operations<P> {
         });
         let object = self.config().map_err(|failure| failure.into_status(&Redactor::default()))?;
         let (settings, _) = split_settings(args);
-        let mut settings = with_secrets(object, settings);
+        let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
         let redactor = Redactor::of([&settings]);
         // For as long as the process lives.
         std::mem::forget(self.engine.hide(redactor.clone()));
@@ -369,6 +385,7 @@ impl<P: Provider> Operations<P> {
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
+        origins.name_in(&mut findings);
         if !findings.failures.is_empty() {
             let texts: Vec<String> = findings
                 .failures

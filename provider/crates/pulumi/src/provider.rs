@@ -44,6 +44,12 @@ pub trait Provider: Send + Sync + 'static {
         &[]
     }
 
+    /// An environment variable. A setting that is absent is read from the first of its `x-variables` that has a value here.
+    /// `given` are the settings as the program gives them: of some variables they decide whether they count.
+    fn variable(&self, _given: &Self::Config, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The rules on settings that their declaration cannot express. No I/O.
     fn check_config(&self, config: &Self::Config, findings: &mut Findings);
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::check::is_internal;
 use crate::model::{Kind, ModelError, ObjectType, Property};
+use crate::settings;
 
 /// A resource, as the schema sees it.
 #[derive(Debug)]
@@ -71,8 +72,8 @@ pub fn package(
         collect(&function.args, false);
     }
 
-    let settings = properties(config, Side::Setting);
-    package.insert("config".to_owned(), json!({ "variables": settings.clone() }));
+    let inputs = properties(config, Side::Setting);
+    package.insert("config".to_owned(), json!({ "variables": inputs.clone() }));
     package.insert("types".to_owned(), json!(types));
     let outputs: Map<String, Json> = config
         .properties
@@ -85,7 +86,7 @@ pub fn package(
         json!({
             "description": config.description,
             "properties": outputs,
-            "inputProperties": settings,
+            "inputProperties": inputs,
             "requiredInputs": required(config),
         }),
     );
@@ -202,7 +203,11 @@ fn properties(object: &ObjectType, side: Side) -> Map<String, Json> {
 
 fn property(declared: &Property, side: Side) -> Json {
     let mut json = kind(&declared.kind);
-    json.insert("description".to_owned(), declared.description.clone().into());
+    let mut description = declared.description.clone();
+    if let (Side::Setting, Some(sentence)) = (side, settings::sentence(&declared.variables)) {
+        description = format!("{description} {sentence}");
+    }
+    json.insert("description".to_owned(), description.into());
     if let Some(text) = &declared.deprecated {
         json.insert("deprecationMessage".to_owned(), text.clone().into());
     }

@@ -29,13 +29,11 @@ pub(crate) struct Clock {
     environment: Environment,
     /// Seconds that the server is ahead, by which requests are dated.
     offset: Arc<AtomicI64>,
-    /// Seconds that the server was ahead in its latest answer.
-    latest: Arc<AtomicI64>,
 }
 
 impl Clock {
     pub(crate) fn new(environment: Environment) -> Clock {
-        Clock { environment, offset: Arc::default(), latest: Arc::default() }
+        Clock { environment, offset: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -47,17 +45,6 @@ impl Clock {
     /// How far a server's time is ahead of the local clock.
     fn skew(&self, server: Timestamp) -> SignedDuration {
         server.duration_since(self.environment.now())
-    }
-
-    /// Takes note of the time that an answer carries.
-    fn note(&self, server: Timestamp) {
-        self.latest.store(self.skew(server).as_secs(), Ordering::Relaxed);
-    }
-
-    /// The server's time by its latest answer, to the second.
-    pub(crate) fn server_now(&self) -> Timestamp {
-        let local = self.environment.now();
-        local.checked_add(SignedDuration::from_secs(self.latest.load(Ordering::Relaxed))).unwrap_or(local)
     }
 
     fn correct(&self, server: Timestamp) {
@@ -322,9 +309,6 @@ impl Caller {
                 (Answer { result: Err(error), request_id: None, denial: None }, None)
             }
         };
-        if let Some(server) = server_time {
-            self.clock.note(server);
-        }
         let status = response.as_ref().ok().map(|response| response.status);
         let error = answer.result.as_ref().err();
         tracing::debug!(
@@ -594,7 +578,7 @@ mod tests {
         let error = client(&stub).create_image(&request, in_seconds(5)).await.expect_err("hangs");
         assert_eq!(started.elapsed().as_secs(), 5);
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(error.is_ambiguous() && error.is_retryable());
+        assert!(error.is_ambiguous());
     }
 
     #[tokio::test(start_paused = true)]
@@ -841,7 +825,7 @@ mod tests {
             let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
             let error = result.expect_err(code);
             assert_eq!(error.code(), Some(code));
-            assert!(!error.is_retryable() && !error.is_ambiguous(), "{error}");
+            assert!(!error.is_ambiguous(), "{error}");
             check_sent(&stub, 1);
         }
     }
@@ -1102,7 +1086,7 @@ mod tests {
             PROFILE,
             0o600,
         );
-        Settings { environment, credentials: crate::credential::default_chain(), ..settings() }
+        Settings { environment, credentials: Arc::new(crate::credential::Profile::current()), ..settings() }
     }
 
     #[tokio::test(start_paused = true)]

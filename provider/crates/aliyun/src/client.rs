@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::answer::Expected;
@@ -108,18 +107,6 @@ impl Client {
     /// The endpoint's address, for messages.
     pub fn endpoint(&self) -> String {
         self.0.endpoint.to_string()
-    }
-
-    /// The cloud's time as its latest answer has it, to the second; the local clock's before there was one. For comparing
-    /// with times that the cloud reports.
-    pub fn cloud_time(&self) -> Timestamp {
-        self.0.caller.clock.server_now()
-    }
-
-    /// Fetches a key if there is none yet, and says whose it is: to find out early whether there is one at all.
-    pub async fn check_credentials(&self) -> Result<String, Error> {
-        let credential = self.0.store.get().await?;
-        Ok(format!("{} from {}", credential.masked_id(), credential.origin))
     }
 
     /// Starts making an image. Give a [`client_token`](ecs::CreateImageRequest::client_token), or a call whose outcome is

@@ -1,10 +1,8 @@
 //! Keys to sign with: what they are, the sources they come from (one file each), and the cache that refreshes them.
 //!
-//! A source that is absent gives `None`, so that a chain goes on to the next; one that is present and broken is an error
-//! that says which file, variable or key is wrong. Sources reach the world only through their [`Context`].
+//! A source that is not set up gives `None`; one that is set up and broken is an error that says which file, variable or key is wrong. Sources reach the world only through their [`Context`].
 
 mod assume_role;
-mod chain;
 mod ecs_role;
 mod environment;
 mod external;
@@ -25,7 +23,6 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 pub use self::assume_role::AssumeRole;
-pub use self::chain::{Chain, default_chain};
 pub use self::ecs_role::EcsRole;
 pub use self::environment::{
     ACCESS_KEY_VARIABLES, EnvironmentVariables, GivenKey, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES,
@@ -37,7 +34,7 @@ pub use self::oidc::{EnvironmentOidc, Oidc, OidcToken};
 pub use self::profile::{PROFILE_VARIABLES, Profile};
 pub(crate) use self::store::Store;
 pub(crate) use self::sts::Sts;
-pub use self::uri::{EnvironmentUri, Uri};
+pub use self::uri::Uri;
 use crate::call::Caller;
 use crate::environment::Environment;
 use crate::error::Error;

@@ -204,22 +204,6 @@ pub(crate) fn classify(rules: &[Rule], code: &str, status: u16) -> (ErrorKind, C
 }
 
 impl Class {
-    /// Whether the same call may well succeed later.
-    fn is_retryable(self) -> bool {
-        match self {
-            Class::Throttle
-            | Class::Backoff
-            | Class::Wait
-            | Class::Resign
-            | Class::Nonce
-            | Class::Refresh
-            | Class::Unreachable
-            | Class::Broken
-            | Class::Garbage => true,
-            Class::Fatal => false,
-        }
-    }
-
     /// Whether the call may have been carried out although it failed like this, at an HTTP status if there was one.
     pub(crate) fn is_ambiguous(self, status: Option<u16>) -> bool {
         match self {
@@ -400,24 +384,6 @@ impl Error {
             | ErrorKind::TimedOut
             | ErrorKind::UnexpectedResponse
             | ErrorKind::Settings => false,
-        }
-    }
-
-    /// Whether the same call may well succeed later. The client has repeated it as often as was sensible already.
-    pub fn is_retryable(&self) -> bool {
-        match self.0.kind {
-            ErrorKind::TimedOut => true,
-            ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::InvalidRequest
-            | ErrorKind::Denied
-            | ErrorKind::Quota
-            | ErrorKind::Credential
-            | ErrorKind::Throttled
-            | ErrorKind::Unavailable
-            | ErrorKind::Transport
-            | ErrorKind::UnexpectedResponse
-            | ErrorKind::Settings => self.0.class.is_retryable(),
         }
     }
 

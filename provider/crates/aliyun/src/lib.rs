@@ -28,7 +28,7 @@ pub use self::endpoint::Protocol;
 pub use self::environment::Environment;
 pub use self::error::{Error, ErrorKind};
 pub use self::proxy::Proxy;
-pub use self::retry::{Backoff, RetryPolicy};
+pub use self::retry::RetryPolicy;
 pub use self::settings::Settings;
 pub use self::sign::Scheme as SignVersion;
 pub use self::stack::{Flavour, StackSettings};

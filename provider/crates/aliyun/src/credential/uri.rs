@@ -73,27 +73,6 @@ impl Provide for Uri {
     }
 }
 
-/// The address in `ALIBABA_CLOUD_CREDENTIALS_URI` or `ALICLOUD_CREDENTIALS_URI`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EnvironmentUri;
-
-impl Provide for EnvironmentUri {
-    fn name(&self) -> String {
-        "a credentials URI in the environment".to_owned()
-    }
-
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async {
-            let names = ["ALIBABA_CLOUD_CREDENTIALS_URI", "ALICLOUD_CREDENTIALS_URI"];
-            match context.environment.first(&names) {
-                Some((name, uri)) => Uri::new(uri, name).get(context).await.map(Some),
-                None => Ok(None),
-            }
-        }
-        .boxed()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,11 +92,6 @@ mod tests {
         let key = fetch(&uri(), environment(), &stub).await.expect("no error").expect("a key");
         assert_eq!(key.access_key_id, "STS.NUexample0001");
         assert_eq!(stub.sent()[0].request.method, "GET");
-        let variable = environment().with_variable("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost/x");
-        let stub = Stub::script(vec![ok(ANSWER)]);
-        fetch(&EnvironmentUri, variable, &stub).await.expect("no error").expect("a key");
-        assert_eq!(stub.sent()[0].request.url, "http://localhost/x");
-        assert!(fetch(&EnvironmentUri, environment(), &stub).await.expect("no error").is_none());
     }
 
     #[tokio::test(start_paused = true)]

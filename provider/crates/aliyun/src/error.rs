@@ -434,6 +434,28 @@ impl std::error::Error for Error {
     }
 }
 
+/// A text on one line, without control characters, cut to a number of characters.
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    for (index, word) in text
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty())
+        .enumerate()
+    {
+        if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > longest * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,14 +5,18 @@
 
 mod advice;
 mod answer;
+mod ascm;
 mod call;
 mod client;
+mod clock;
 pub mod credential;
 pub mod ecs;
 pub mod endpoint;
 mod environment;
 mod error;
+mod key;
 mod lenient;
+mod percent;
 mod proxy;
 mod retry;
 mod settings;
@@ -21,6 +25,7 @@ mod stack;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod throttle;
+mod tls;
 mod transport;
 
 pub use self::client::Client;

@@ -103,7 +103,15 @@ impl Settings {
 
     /// What sources of keys find them with.
     pub(crate) fn means(&self, caller: Caller) -> Result<Means, Error> {
-        let sts = Sts::new(self.hosts(), self.scheme(), self.stack.as_ref(), &self.proxy, &self.environment)?;
-        Ok(Means { environment: self.environment.clone(), caller, sts })
+        let environment = self.environment.clone();
+        let sts = Sts::new(
+            self.hosts(),
+            self.scheme(),
+            self.stack.as_ref(),
+            &self.proxy,
+            environment.clone(),
+            caller.clone(),
+        )?;
+        Ok(Means { environment, caller, sts })
     }
 }

@@ -75,10 +75,7 @@ impl AssumeRole {
             vpc: self.vpc,
             secure: false,
         };
-        let answer = means
-            .sts
-            .credentials(&means.caller, &means.environment, &target, "AssumeRole", params, &base, None)
-            .await;
+        let answer = means.sts.credentials(&target, "AssumeRole", params, &base, None).await;
         let mut credential = answer.map_err(|error| error.with_note(format_args!("asked for {origin}")))?;
         credential.origin = format!("{origin}, assumed with {}", base.origin);
         Ok(Some(credential))

@@ -98,10 +98,7 @@ impl Oidc {
             secure: true,
         };
         let action = "AssumeRoleWithOIDC";
-        let mut credential = means
-            .sts
-            .credentials(&means.caller, &means.environment, &target, action, params, &Anonymous, Some(token))
-            .await?;
+        let mut credential = means.sts.credentials(&target, action, params, &Anonymous, Some(token)).await?;
         credential.origin = origin;
         Ok(credential)
     }

@@ -31,6 +31,8 @@ const RULES: &[Rule] = &[
 /// How STS is reached.
 #[derive(Clone)]
 pub(crate) struct Sts {
+    caller: Caller,
+    environment: Environment,
     hosts: Hosts,
     scheme: Scheme,
     /// A private cloud, with the host of its STS.
@@ -59,18 +61,20 @@ impl Sts {
         scheme: Scheme,
         stack: Option<&StackSettings>,
         proxy: &Proxy,
-        environment: &Environment,
+        environment: Environment,
+        caller: Caller,
     ) -> Result<Sts, Error> {
         let stack =
             stack.map(|stack| (stack.clone(), stack::endpoint(stack, &hosts, proxy, Product::Sts).ok()));
-        let sts = Sts { hosts, scheme, stack };
+        let sts = Sts { caller, environment, hosts, scheme, stack };
         // A wrong setting is reported when the client is made, not when the first key is needed.
-        sts.endpoint(&StsTarget::default(), environment)?;
+        sts.endpoint(&StsTarget::default())?;
         Ok(sts)
     }
 
     /// The host: what the source, the settings or the environment name, else by region, else the central one.
-    fn endpoint(&self, target: &StsTarget, environment: &Environment) -> Result<Endpoint, Error> {
+    fn endpoint(&self, target: &StsTarget) -> Result<Endpoint, Error> {
+        let environment = &self.environment;
         // Both private clouds' providers call STS by HTTPS only.
         let secure = target.secure || self.stack.is_some();
         let protocol = if secure { Protocol::Https } else { self.hosts.protocol };
@@ -97,15 +101,13 @@ impl Sts {
     /// Calls an action that answers with `Credentials`.
     pub(crate) async fn credentials(
         &self,
-        caller: &Caller,
-        environment: &Environment,
         target: &StsTarget,
         action: &'static str,
         params: Vec<(String, String)>,
         keys: &dyn Keys,
         secret: Option<String>,
     ) -> Result<Credential, Error> {
-        let endpoint = self.endpoint(target, environment)?;
+        let endpoint = self.endpoint(target)?;
         let mut service = Service {
             product: Product::Sts,
             layout: Layout::Form,
@@ -135,7 +137,7 @@ impl Sts {
             deadline: Instant::now() + Duration::from_secs(60),
         };
         let mut expected = Expected::<Issued>::anything();
-        caller.call(&service, keys, &call, &mut expected).await?;
+        self.caller.call(&service, keys, &call, &mut expected).await?;
         read_key(action, &expected.response.credentials)
     }
 }

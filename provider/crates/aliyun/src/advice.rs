@@ -3,15 +3,14 @@
 use jiff::SignedDuration;
 
 use crate::answer::Denial;
-use crate::credential::Credential;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Product};
 use crate::error::{Error, ErrorKind};
+use crate::key::Credential;
 
 /// What is known about a failed call besides its error.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    /// `ecs`, `sts`: the prefix of RAM's name for the action.
-    pub(crate) product: &'static str,
+    pub(crate) product: Product,
     pub(crate) region: &'a str,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) credential: Option<&'a Credential>,
@@ -103,7 +102,7 @@ pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
 
 fn denied(error: &Error, facts: &Facts<'_>, key: &str) -> String {
     let named = facts.denial.and_then(|denial| denial.action.clone());
-    let action = named.unwrap_or_else(|| format!("{}:{}", facts.product, error.action()));
+    let action = named.unwrap_or_else(|| format!("{}:{}", facts.product.name(), error.action()));
     let mut advice = format!("Allow {action} for the owner of {key} in RAM");
     if let Some(denial) = facts.denial {
         if let Some(principal) = &denial.principal {
@@ -148,7 +147,7 @@ mod tests {
             ..Credential::default()
         };
         let facts = Facts {
-            product: "ecs",
+            product: Product::Ecs,
             region: "cn-hangzhou",
             endpoint: &endpoint,
             credential: Some(&credential),

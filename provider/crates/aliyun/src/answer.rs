@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::error::{Class, Error, ErrorKind, Rule, classify};
+use crate::error::{Class, Error, ErrorKind, Rule, classify, one_line};
 use crate::lenient::{self, Record, Word, record};
 use crate::transport::HttpResponse;
 
@@ -14,9 +14,9 @@ const EXCERPT: usize = 200;
 /// How long a message of the cloud may be, in characters: some echo the whole request.
 const LONGEST_MESSAGE: usize = 1_000;
 
-/// What an answer comes to; what a success holds is in its [`Reading`].
+/// What an answer comes to; what a success holds is in the [`Reading`].
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Outcome {
     pub(crate) result: Result<(), Error>,
     pub(crate) request_id: Option<String>,
     /// Who refused and why, on RAM denials.
@@ -106,7 +106,7 @@ pub(crate) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Reads the answer.
-    pub(crate) fn read(&self, reading: &mut dyn Reading) -> Answer {
+    pub(crate) fn read(&self, reading: &mut dyn Reading) -> Outcome {
         let header_id = self.response.header("x-acs-request-id").filter(|id| !id.is_empty()).map(self.redact);
         let body = &self.response.body;
         // Checking first is several times as fast as replacing what is wrong.
@@ -132,7 +132,7 @@ impl Exchange<'_> {
         envelope: Envelope,
         header_id: Option<String>,
         reading: &dyn Reading,
-    ) -> Answer {
+    ) -> Outcome {
         let id = envelope.request_id.0.or(envelope.other_request_id.0).filter(|id| !id.is_empty());
         let request_id = id.map(|id| (self.redact)(&id)).or(header_id);
         let code = envelope.code.0.or(envelope.other_code.0).filter(|code| !code.is_empty());
@@ -146,7 +146,7 @@ impl Exchange<'_> {
             return self.foreign(text, "no answer of this API", request_id);
         }
         match reading.lacks(request_id.as_deref()) {
-            None => Answer { result: Ok(()), request_id, denial: None },
+            None => Outcome { result: Ok(()), request_id, denial: None },
             Some(lack) => {
                 self.unexpected(&format!("an answer without {lack}: {}", self.excerpt(text)), request_id)
             }
@@ -164,7 +164,7 @@ impl Exchange<'_> {
         message: Option<String>,
         request_id: Option<String>,
         denial: Option<Denial>,
-    ) -> Answer {
+    ) -> Outcome {
         let status = self.response.status;
         let (kind, class) = classify(self.rules, code, status);
         let message = (self.redact)(message.as_deref().unwrap_or("no message"));
@@ -180,11 +180,11 @@ impl Exchange<'_> {
             reason: shown(denial.reason),
             principal: shown(denial.principal),
         });
-        Answer { denial, ..self.failed(error, request_id) }
+        Outcome { denial, ..self.failed(error, request_id) }
     }
 
     /// An answer that no ECS gives: a proxy's, a gateway's, a portal's, or one cut short.
-    fn foreign(&self, text: &str, otherwise: &str, request_id: Option<String>) -> Answer {
+    fn foreign(&self, text: &str, otherwise: &str, request_id: Option<String>) -> Outcome {
         let text = &(self.redact)(text);
         let what = if self.response.status == 407 {
             "a demand of the proxy for a user name and password".to_owned()
@@ -198,7 +198,7 @@ impl Exchange<'_> {
         self.unexpected(&what, request_id)
     }
 
-    fn unexpected(&self, what: &str, request_id: Option<String>) -> Answer {
+    fn unexpected(&self, what: &str, request_id: Option<String>) -> Outcome {
         let status = self.response.status;
         let (kind, class) = match status {
             429 => (ErrorKind::Throttled, Class::Throttle),
@@ -214,12 +214,12 @@ impl Exchange<'_> {
     }
 
     /// An error with what the answer says besides.
-    fn failed(&self, error: Error, request_id: Option<String>) -> Answer {
+    fn failed(&self, error: Error, request_id: Option<String>) -> Outcome {
         let error = error
             .with_status(self.response.status)
             .with_request_id(request_id.as_ref().map(|id| one_line(id, EXCERPT)))
             .with_retry_after(retry_after(self.response));
-        Answer { result: Err(error), request_id, denial: None }
+        Outcome { result: Err(error), request_id, denial: None }
     }
 }
 
@@ -267,28 +267,6 @@ fn strip_tags(page: &str) -> String {
     if out.trim().is_empty() { page.to_owned() } else { out }
 }
 
-/// A text on one line, without control characters, cut to a number of characters.
-pub(crate) fn one_line(text: &str, longest: usize) -> String {
-    let mut line = String::new();
-    for (index, word) in text
-        .split(|character: char| character.is_whitespace() || character.is_control())
-        .filter(|word| !word.is_empty())
-        .enumerate()
-    {
-        if index > 0 {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if line.len() > longest * 4 {
-            break;
-        }
-    }
-    match line.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,7 +275,7 @@ mod tests {
         HttpResponse { status, body: body.to_owned().into(), ..HttpResponse::default() }
     }
 
-    fn answer(action: &'static str, status: u16, body: &str) -> Answer {
+    fn answer(action: &'static str, status: u16, body: &str) -> Outcome {
         let response = &respond(status, body);
         Exchange { action, rules: &[], response, redact: &str::to_owned }
             .read(&mut Expected::<()>::anything())

@@ -3,92 +3,55 @@
 //! Knows neither which actions there are nor what their answers hold.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::advice::{self, Facts};
-use crate::answer::{self, Answer, Exchange, Reading};
-use crate::credential::{Credential, Store};
-use crate::endpoint::Endpoint;
-use crate::environment::Environment;
-use crate::error::{Class, Error, ErrorKind, Rule};
+use crate::answer::{self, Exchange, Outcome, Reading};
+use crate::clock::Clock;
+use crate::endpoint::{Endpoint, Product};
+use crate::error::{Class, Error, ErrorKind, Rule, one_line};
+use crate::key::{self, Credential};
 use crate::retry::RetryPolicy;
 use crate::sign::{self, Scheme};
 use crate::throttle::Throttle;
-use crate::transport::{Failure, Fault, HttpRequest, Transport};
+use crate::transport::{Fault, HttpRequest, Transport, TransportError};
 
 /// No pause between two attempts is longer than this, whoever asks for it.
 const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 
-/// The server's time as far as it is known: the local clock, corrected once a server has refused it.
+/// What all calls have in common, whatever product they go to. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Clock {
-    environment: Environment,
-    /// Seconds that the server is ahead, by which requests are dated.
-    offset: Arc<AtomicI64>,
-    /// Seconds that the server was ahead in its latest answer.
-    latest: Arc<AtomicI64>,
-}
-
-impl Clock {
-    pub(crate) fn new(environment: Environment) -> Clock {
-        Clock { environment, offset: Arc::default(), latest: Arc::default() }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        let offset = SignedDuration::from_secs(self.offset.load(Ordering::Relaxed));
-        let local = self.environment.now();
-        local.checked_add(offset).unwrap_or(local)
-    }
-
-    /// How far a server's time is ahead of the local clock.
-    fn skew(&self, server: Timestamp) -> SignedDuration {
-        server.duration_since(self.environment.now())
-    }
-
-    /// Takes note of the time that an answer carries.
-    fn note(&self, server: Timestamp) {
-        self.latest.store(self.skew(server).as_secs(), Ordering::Relaxed);
-    }
-
-    /// The server's time by its latest answer, to the second.
-    pub(crate) fn server_now(&self) -> Timestamp {
-        let local = self.environment.now();
-        local.checked_add(SignedDuration::from_secs(self.latest.load(Ordering::Relaxed))).unwrap_or(local)
-    }
-
-    fn correct(&self, server: Timestamp) {
-        self.offset.store(self.skew(server).as_secs(), Ordering::Relaxed);
-    }
-}
-
-/// What all calls have in common, whatever product they go to.
 pub(crate) struct Caller {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Clock,
     pub(crate) policy: RetryPolicy,
-    pub(crate) user_agent: String,
+    pub(crate) user_agent: Arc<str>,
     /// Overrides every action's own time limit.
     pub(crate) read_timeout: Option<Duration>,
 }
 
 /// How a request is laid out. Servers do not mind; gateways do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
+pub(crate) enum Layout {
+    /// `POST` with the action's parameters in the body.
     Form,
+    /// `POST` with them in the query.
     PostQuery,
+    /// `GET` with them in the query.
     GetQuery,
 }
 
 /// A product as one client reaches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Service<'a> {
-    pub(crate) product: &'static str,
-    /// `POST` with the action's parameters in the body, or either method with them in the query.
-    pub(crate) method: Method,
+    pub(crate) product: Product,
+    pub(crate) layout: Layout,
     pub(crate) version: &'static str,
     pub(crate) region: &'a str,
     pub(crate) endpoint: &'a Endpoint,
@@ -102,15 +65,37 @@ pub(crate) struct Service<'a> {
     pub(crate) throttle: Option<&'a Throttle>,
 }
 
-/// What to sign with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Keys<'a> {
-    /// Nothing: an anonymous call.
-    None,
-    /// This key, come what may.
-    Fixed(&'a Credential),
-    /// Whatever is valid at the time of each attempt.
-    Store(&'a Store),
+/// What calls are signed with.
+pub(crate) trait Keys: Send + Sync {
+    /// The key for one attempt, or none for an anonymous call.
+    fn key(&self) -> BoxFuture<'_, Result<Option<Credential>, Error>>;
+
+    /// Takes note that the cloud calls a key expired. False if there cannot be another one.
+    fn refused(&self, key: &Credential) -> bool;
+}
+
+/// Calls that are not signed.
+pub(crate) struct Anonymous;
+
+impl Keys for Anonymous {
+    fn key(&self) -> BoxFuture<'_, Result<Option<Credential>, Error>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn refused(&self, _key: &Credential) -> bool {
+        false
+    }
+}
+
+/// This key, come what may.
+impl Keys for Credential {
+    fn key(&self) -> BoxFuture<'_, Result<Option<Credential>, Error>> {
+        async { Ok(Some(self.clone())) }.boxed()
+    }
+
+    fn refused(&self, _key: &Credential) -> bool {
+        false
+    }
 }
 
 /// One action with its parameters.
@@ -159,7 +144,7 @@ impl Caller {
     pub(crate) async fn call(
         &self,
         service: &Service<'_>,
-        keys: Keys<'_>,
+        keys: &dyn Keys,
         call: &Call,
         reading: &mut dyn Reading,
     ) -> Result<(), Error> {
@@ -207,9 +192,9 @@ impl Caller {
                     Some(server) => self.clock.correct(server),
                     None => return Err(error),
                 },
-                Class::Refresh => match (keys, &attempt.credential) {
-                    (Keys::Store(store), Some(used)) => store.discard(used),
-                    (Keys::Store(_) | Keys::Fixed(_) | Keys::None, _) => return Err(error),
+                Class::Refresh => match &attempt.credential {
+                    Some(used) if keys.refused(used) => {}
+                    Some(_) | None => return Err(error),
                 },
                 Class::Throttle
                 | Class::Backoff
@@ -283,7 +268,7 @@ impl Caller {
     async fn attempt(
         &self,
         service: &Service<'_>,
-        keys: Keys<'_>,
+        keys: &dyn Keys,
         call: &Call,
         history: &History,
         sent: &AtomicBool,
@@ -293,11 +278,7 @@ impl Caller {
             Some(throttle) => Some(throttle.acquire().await),
             None => None,
         };
-        let credential = match keys {
-            Keys::None => None,
-            Keys::Fixed(credential) => Some(credential.clone()),
-            Keys::Store(store) => Some(store.get().await?),
-        };
+        let credential = keys.key().await?;
         let request = self.request(service, credential.as_ref(), call);
         let url = request.url.clone();
         let started = Instant::now();
@@ -308,34 +289,31 @@ impl Caller {
         let redact = |text: &str| {
             let text =
                 credential.as_ref().map_or_else(|| text.to_owned(), |credential| credential.redact(text));
-            crate::credential::redact(&text, call.secret.as_ref())
+            key::redact(&text, call.secret.as_ref())
         };
-        let (answer, server_time) = match &response {
+        let (outcome, server_time) = match &response {
             Ok(response) => {
                 let exchange = Exchange { action: call.action, rules: call.rules, response, redact: &redact };
                 (exchange.read(reading), answer::server_time(response))
             }
-            Err(failure) => {
+            Err(error) => {
                 let proxy = self.transport.proxy(&url);
-                let failure = Failure { reason: redact(&failure.reason), ..failure.clone() };
-                let error = unanswered(call.action, service.endpoint, proxy, &failure);
-                (Answer { result: Err(error), request_id: None, denial: None }, None)
+                let error = TransportError { reason: redact(&error.reason), ..error.clone() };
+                let error = unanswered(call.action, service.endpoint, proxy, &error);
+                (Outcome { result: Err(error), request_id: None, denial: None }, None)
             }
         };
-        if let Some(server) = server_time {
-            self.clock.note(server);
-        }
         let status = response.as_ref().ok().map(|response| response.status);
-        let error = answer.result.as_ref().err();
+        let error = outcome.result.as_ref().err();
         tracing::debug!(
             action = call.action,
             attempt = history.attempts,
             status,
             code = error.map(|error| error.code().unwrap_or("none")),
-            request_id = answer.request_id.as_deref(),
+            request_id = outcome.request_id.as_deref(),
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "called {}",
-            service.product,
+            service.product.name(),
         );
         if let (Some(permit), Ok(_)) = (&permit, &response) {
             if error.is_some_and(|error| error.class() == Class::Throttle) {
@@ -346,14 +324,14 @@ impl Caller {
                 permit.carried();
             }
         }
-        let result = answer.result.map_err(|error| {
+        let result = outcome.result.map_err(|error| {
             let facts = Facts {
                 product: service.product,
                 region: service.region,
                 endpoint: service.endpoint,
                 credential: credential.as_ref(),
                 skew: server_time.map(|server| self.clock.skew(server)),
-                denial: answer.denial.as_ref(),
+                denial: outcome.denial.as_ref(),
             };
             let advice = advice::advise(&error, &facts);
             if advice.is_some() { error.with_advice(advice) } else { error }
@@ -366,12 +344,12 @@ impl Caller {
         if service.scheme == Scheme::V1 {
             query.push(("Format".to_owned(), "JSON".to_owned()));
         }
-        let (method, form): (_, &[(String, String)]) = match service.method {
-            Method::Form => ("POST", &call.params),
-            Method::PostQuery => ("POST", &[]),
-            Method::GetQuery => ("GET", &[]),
+        let (method, form): (_, &[(String, String)]) = match service.layout {
+            Layout::Form => ("POST", &call.params),
+            Layout::PostQuery => ("POST", &[]),
+            Layout::GetQuery => ("GET", &[]),
         };
-        if service.method != Method::Form {
+        if service.layout != Layout::Form {
             query.extend_from_slice(&call.params);
         }
         if let (true, Some(credential)) = (service.send_secret, credential) {
@@ -393,7 +371,7 @@ impl Caller {
         let signed = sign::sign(service.scheme, &request, credential, self.clock.now(), &nonce);
         let mut headers = signed.headers;
         headers.push(("accept".into(), "application/json".to_owned()));
-        headers.push(("user-agent".into(), self.user_agent.clone()));
+        headers.push(("user-agent".into(), self.user_agent.as_ref().to_owned()));
         let time_limit = self.read_timeout.unwrap_or(call.time_limit);
         HttpRequest {
             method,
@@ -407,10 +385,15 @@ impl Caller {
 }
 
 /// The error of a call that got no answer.
-fn unanswered(action: &'static str, endpoint: &Endpoint, proxy: Option<String>, failure: &Failure) -> Error {
+fn unanswered(
+    action: &'static str,
+    endpoint: &Endpoint,
+    proxy: Option<String>,
+    error: &TransportError,
+) -> Error {
     let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-    let reason = answer::one_line(&failure.reason, 500);
-    let (kind, class, message) = match failure.fault {
+    let reason = one_line(&error.reason, 500);
+    let (kind, class, message) = match error.fault {
         Fault::Unreachable => {
             (ErrorKind::Transport, Class::Unreachable, format!("cannot reach {endpoint}{through}: {reason}"))
         }
@@ -435,7 +418,7 @@ fn unanswered(action: &'static str, endpoint: &Endpoint, proxy: Option<String>, 
         }
         Fault::Unsendable => (ErrorKind::Settings, Class::Fatal, reason),
     };
-    let advice = match failure.fault {
+    let advice = match error.fault {
         Fault::Unreachable => Some(format!(
             "Check the endpoint {endpoint}, given by {}, and the network, the proxy settings and the firewall on the way.",
             endpoint.origin()
@@ -450,7 +433,7 @@ fn unanswered(action: &'static str, endpoint: &Endpoint, proxy: Option<String>, 
         )),
         Fault::Broken | Fault::TimedOut | Fault::TooLarge | Fault::Unsendable => None,
     };
-    let ambiguous = match failure.fault {
+    let ambiguous = match error.fault {
         Fault::Broken | Fault::TimedOut | Fault::TooLarge => true,
         Fault::Unreachable | Fault::Untrusted | Fault::Blocked | Fault::Unsendable => false,
     };
@@ -509,6 +492,7 @@ mod tests {
     use crate::ecs::{
         CreateImageRequest, DeleteImageRequest, DescribeImagesRequest, JoinResourceGroupRequest,
     };
+    use crate::percent::percent_encode;
     use crate::testing::{
         KEY_ID, SECRET, STS, Stub, client, client_with, fault, hang, in_seconds, json, ok, refuse, settings,
         start,
@@ -594,7 +578,7 @@ mod tests {
         let error = client(&stub).create_image(&request, in_seconds(5)).await.expect_err("hangs");
         assert_eq!(started.elapsed().as_secs(), 5);
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(error.is_ambiguous() && error.is_retryable());
+        assert!(error.is_ambiguous());
     }
 
     #[tokio::test(start_paused = true)]
@@ -841,7 +825,7 @@ mod tests {
             let result = client(&stub).create_image(&create(Some("token")), in_seconds(600)).await;
             let error = result.expect_err(code);
             assert_eq!(error.code(), Some(code));
-            assert!(!error.is_retryable() && !error.is_ambiguous(), "{error}");
+            assert!(!error.is_ambiguous(), "{error}");
             check_sent(&stub, 1);
         }
     }
@@ -971,7 +955,7 @@ mod tests {
     async fn a_secret_that_an_answer_repeats_is_not_shown() {
         let echo = format!(
             r#"{{"Code":"SignatureDoesNotMatch","Message":"string to sign is POST&{SECRET}&{}"}}"#,
-            sign::percent_encode(&sign::percent_encode("tok/en=="))
+            percent_encode(&percent_encode("tok/en=="))
         );
         let stub = Stub::script(vec![json(400, &echo)]);
         let key =
@@ -987,8 +971,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_keys_id_in_a_string_to_sign_is_masked() {
         for id in [KEY_ID, "STS.NUexample0001"] {
-            let once = sign::percent_encode(&format!("AccessKeyId={id}"));
-            for said in [format!("AccessKeyId={id}"), once.clone(), sign::percent_encode(&once)] {
+            let once = percent_encode(&format!("AccessKeyId={id}"));
+            for said in [format!("AccessKeyId={id}"), once.clone(), percent_encode(&once)] {
                 let body = format!(
                     r#"{{"Code":"SignatureDoesNotMatch","RequestId":"R","Message":"server string to sign is: POST&{said}&x"}}"#
                 );
@@ -1102,7 +1086,7 @@ mod tests {
             PROFILE,
             0o600,
         );
-        Settings { environment, credentials: crate::credential::default_chain(), ..settings() }
+        Settings { environment, credentials: Arc::new(crate::credential::Profile::current()), ..settings() }
     }
 
     #[tokio::test(start_paused = true)]

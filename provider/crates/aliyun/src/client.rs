@@ -1,16 +1,18 @@
 //! The client: one method per action over one generic core.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::answer::Expected;
-use crate::call::{Call, Caller, Clock, Keys, Method, Service};
-use crate::credential::{Context, Store};
+use crate::ascm::Lookup;
+use crate::call::{Call, Caller, Layout, Service};
+use crate::clock::Clock;
+use crate::credential::KeyCache;
 use crate::ecs::{self, Action};
-use crate::endpoint::{self, Endpoint, Product};
+use crate::endpoint::{self, Endpoint, Hosts, Product};
 use crate::error::{Error, ErrorKind};
 use crate::settings::Settings;
 use crate::stack;
@@ -23,25 +25,56 @@ use crate::transport::{Http, HttpSettings, Transport};
 /// Every method takes a deadline past which it never goes, attempts and waits included. Dropping a method's future cancels
 /// the call; whether the cloud carries it out is then unknown.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    shared: Arc<Shared>,
+    region: Arc<Region>,
+}
 
-struct Inner {
+/// What a client's regions have in common.
+struct Shared {
     settings: Settings,
-    endpoint: Endpoint,
-    caller: Arc<Caller>,
-    store: Store,
-    throttle: Throttle,
-    stack: Option<stack::Lookup>,
+    caller: Caller,
+    keys: KeyCache,
     /// The one of [`EVERY_STATUS`](ecs::EVERY_STATUS) that the cloud has taken.
     every_status: OnceLock<&'static str>,
+    /// The regions in use.
+    regions: Mutex<HashMap<String, Weak<Region>>>,
+}
+
+/// What is a region's own.
+struct Region {
+    name: String,
+    endpoint: Endpoint,
+    throttle: Throttle,
+    ascm: Option<Lookup>,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("region", &self.0.settings.region)
-            .field("endpoint", &self.0.endpoint.to_string())
+            .field("region", &self.region())
+            .field("endpoint", &self.endpoint())
             .finish_non_exhaustive()
+    }
+}
+
+impl Region {
+    fn new(settings: &Settings, name: &str) -> Result<Region, Error> {
+        endpoint::check_region_syntax(name)?;
+        let hosts = Hosts { region: name.to_owned(), ..settings.hosts() };
+        let (proxy, environment) = (&settings.proxy, &settings.environment);
+        let (endpoint, ascm) = match &settings.stack {
+            Some(stack) => (
+                stack::endpoint(stack, &hosts, proxy, Product::Ecs)?,
+                Some(Lookup::new(stack.clone(), &hosts, proxy, environment)?),
+            ),
+            None => {
+                let setting = hosts.ecs.as_deref();
+                let (protocol, vpc) = (hosts.protocol, hosts.vpc);
+                (Endpoint::resolve(Product::Ecs, name, setting, protocol, vpc, environment)?, None)
+            }
+        };
+        Ok(Region { name: name.to_owned(), endpoint, throttle: Throttle::default(), ascm })
     }
 }
 
@@ -64,62 +97,49 @@ impl Client {
     }
 
     pub(crate) fn with_transport(settings: Settings, transport: Arc<dyn Transport>) -> Result<Client, Error> {
-        endpoint::check_region_syntax(&settings.region)?;
-        let endpoint = match &settings.stack {
-            Some(stack) => stack::endpoint(stack, &settings, stack::Product::Ecs)?,
-            None => Endpoint::resolve(
-                Product::Ecs,
-                &settings.region,
-                settings.endpoint.as_deref(),
-                settings.protocol,
-                settings.vpc,
-                &settings.environment,
-            )?,
-        };
-        let caller = Arc::new(Caller {
+        let region = Arc::new(Region::new(&settings, &settings.region)?);
+        let caller = Caller {
             transport,
             clock: Clock::new(settings.environment.clone()),
             policy: settings.retry.clone(),
-            user_agent: user_agent(settings.user_agent.as_deref())?,
+            user_agent: user_agent(settings.user_agent.as_deref())?.into(),
             read_timeout: settings.read_timeout,
-        });
-        let context = Context::new(&settings, Arc::clone(&caller))?;
-        let store = Store::new(Arc::clone(&settings.credentials), context);
-        let stack = match &settings.stack {
-            Some(stack) => Some(stack::Lookup::new(stack.clone(), &settings)?),
-            None => None,
         };
-        Ok(Client(Arc::new(Inner {
-            settings,
-            endpoint,
-            caller,
-            store,
-            throttle: Throttle::default(),
-            stack,
-            every_status: OnceLock::new(),
-        })))
+        let means = settings.means(caller.clone())?;
+        let keys = KeyCache::new(Arc::clone(&settings.credentials), means);
+        let regions = HashMap::from([(region.name.clone(), Arc::downgrade(&region))]);
+        let shared =
+            Shared { settings, caller, keys, every_status: OnceLock::new(), regions: Mutex::new(regions) };
+        Ok(Client { shared: Arc::new(shared), region })
+    }
+
+    /// The same client for another region. It shares everything but the pace of calls, which each region of a cloud limits
+    /// for itself; all clients of one region share that too. The endpoint is found by the same rules as for the first
+    /// region, so that one that a setting or a variable names stays as it is.
+    ///
+    /// # Errors
+    /// If the name cannot be a region's, or the settings give no endpoint for it.
+    pub fn in_region(&self, name: &str) -> Result<Client, Error> {
+        let mut regions = self.shared.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let region = match regions.get(name).and_then(Weak::upgrade) {
+            Some(region) => region,
+            None => {
+                let region = Arc::new(Region::new(&self.shared.settings, name)?);
+                regions.insert(name.to_owned(), Arc::downgrade(&region));
+                region
+            }
+        };
+        Ok(Client { shared: Arc::clone(&self.shared), region })
     }
 
     /// The region.
     pub fn region(&self) -> &str {
-        &self.0.settings.region
+        &self.region.name
     }
 
     /// The endpoint's address, for messages.
     pub fn endpoint(&self) -> String {
-        self.0.endpoint.to_string()
-    }
-
-    /// The cloud's time as its latest answer has it, to the second; the local clock's before there was one. For comparing
-    /// with times that the cloud reports.
-    pub fn cloud_time(&self) -> Timestamp {
-        self.0.caller.clock.server_now()
-    }
-
-    /// Fetches a key if there is none yet, and says whose it is: to find out early whether there is one at all.
-    pub async fn check_credentials(&self) -> Result<String, Error> {
-        let credential = self.0.store.get().await?;
-        Ok(format!("{} from {}", credential.masked_id(), credential.origin))
+        self.region.endpoint.to_string()
     }
 
     /// Starts making an image. Give a [`client_token`](ecs::CreateImageRequest::client_token), or a call whose outcome is
@@ -151,11 +171,11 @@ impl Client {
             let request = ecs::DescribeImagesRequest { status, ..request.clone() };
             async move { self.call(&request, deadline).await }
         };
-        if let Some(states) = self.0.every_status.get() {
+        if let Some(states) = self.shared.every_status.get() {
             return ask(states).await;
         }
         let mut refusal = None;
-        for states in &ecs::EVERY_STATUS[usize::from(self.0.settings.stack.is_some())..] {
+        for states in &ecs::EVERY_STATUS[usize::from(self.shared.settings.stack.is_some())..] {
             match ask(states).await {
                 Err(error) if ecs::refuses_status(&error) => {
                     tracing::debug!(states, "images in every state are asked for otherwise: {error}");
@@ -164,7 +184,7 @@ impl Client {
                 Err(error) => return Err(error),
                 Ok(response) => {
                     // Of two first calls at once, both have found out the same.
-                    let _ = self.0.every_status.set(states);
+                    let _ = self.shared.every_status.set(states);
                     return Ok(response);
                 }
             }
@@ -227,29 +247,28 @@ impl Client {
     }
 
     async fn call<A: Action + Sync>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
-        let inner = &*self.0;
-        let settings = &inner.settings;
+        let (shared, region) = (&*self.shared, &*self.region);
+        let settings = &shared.settings;
         let deadline = match settings.max_retry_timeout {
             Some(longest) => Instant::now().checked_add(longest).map_or(deadline, |last| last.min(deadline)),
             None => deadline,
         };
         let mut params = request.params();
-        let stacked = settings.stack.is_some();
         // The published private-cloud providers send it with every action.
-        if A::HAS_REGION || stacked {
-            params.push(("RegionId".to_owned(), settings.region.clone()));
+        if A::HAS_REGION || settings.stack.is_some() {
+            params.push(("RegionId".to_owned(), region.name.clone()));
         }
         let mut service = Service {
-            product: "ecs",
-            method: Method::Form,
+            product: Product::Ecs,
+            layout: Layout::Form,
             version: ecs::VERSION,
-            region: &settings.region,
-            endpoint: &inner.endpoint,
-            scheme: if stacked { stack::SCHEME } else { settings.sign_version },
+            region: &region.name,
+            endpoint: &region.endpoint,
+            scheme: settings.scheme(),
             query: Vec::new(),
             headers: Vec::new(),
             send_secret: settings.stack.as_ref().is_some_and(|stack| stack.send_secret),
-            throttle: Some(&inner.throttle),
+            throttle: Some(&region.throttle),
         };
         for (name, value) in
             [("SourceIp", &settings.source_ip), ("SecureTransport", &settings.secure_transport)]
@@ -258,9 +277,9 @@ impl Client {
                 service.query.push((name.to_owned(), value.clone()));
             }
         }
-        if let Some(lookup) = &inner.stack {
-            let place = Box::pin(lookup.place(&inner.caller, &inner.store, deadline)).await?;
-            let extras = lookup.extras(&place, "ecs");
+        if let Some(lookup) = &region.ascm {
+            let tenancy = Box::pin(lookup.tenancy(&shared.caller, &shared.keys, deadline)).await?;
+            let extras = lookup.extras(&tenancy, Product::Ecs);
             service.query.extend(extras.query);
             service.headers.extend(extras.headers);
         }
@@ -277,7 +296,7 @@ impl Client {
             request.lacks(response, request_id)
         });
         // Boxed, so that what waits between its calls does not hold the room that one takes.
-        match Box::pin(inner.caller.call(&service, Keys::Store(&inner.store), &call, &mut expected)).await {
+        match Box::pin(shared.caller.call(&service, &shared.keys, &call, &mut expected)).await {
             Ok(()) => Ok(expected.response),
             Err(error)
                 if A::DONE_ALREADY.is_some()

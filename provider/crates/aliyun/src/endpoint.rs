@@ -29,6 +29,29 @@ impl Protocol {
 pub(crate) enum Product {
     Ecs,
     Sts,
+    /// What private clouds are administered with. The public cloud has none.
+    Ascm,
+}
+
+impl Product {
+    /// The product's name in hosts, in RAM's actions and in what private clouds are sent.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Product::Ecs => "ecs",
+            Product::Sts => "sts",
+            Product::Ascm => "ascm",
+        }
+    }
+}
+
+/// What the settings say of the hosts to call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    pub(crate) ecs: Option<String>,
+    pub(crate) sts: Option<String>,
+    pub(crate) protocol: Protocol,
+    pub(crate) vpc: bool,
+    pub(crate) region: String,
 }
 
 /// Where a product is reached.
@@ -110,9 +133,11 @@ impl Endpoint {
         vpc: bool,
         environment: &Environment,
     ) -> Result<Endpoint, Error> {
-        let (name, variables, exceptions): (_, &[&str], _) = match product {
-            Product::Ecs => ("ecs", &["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"], ECS_EXCEPTIONS),
-            Product::Sts => ("sts", &["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"], STS_EXCEPTIONS),
+        let name = product.name();
+        let (variables, exceptions): (&[&str], _) = match product {
+            Product::Ecs => (&["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"], ECS_EXCEPTIONS),
+            Product::Sts => (&["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"], STS_EXCEPTIONS),
+            Product::Ascm => (&[], &[]),
         };
         if let Some(setting) = setting {
             return Endpoint::parse(setting, protocol, &format!("the {name} endpoint setting"));

@@ -135,7 +135,7 @@ impl Environment {
         self.home.as_deref()
     }
 
-    /// The time of the local clock, which can be wrong: see [`Clock`](crate::call::Clock).
+    /// The time of the local clock, which can be wrong: see [`Clock`](crate::clock::Clock).
     pub(crate) fn now(&self) -> Timestamp {
         (self.now)()
     }

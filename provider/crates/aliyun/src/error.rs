@@ -204,22 +204,6 @@ pub(crate) fn classify(rules: &[Rule], code: &str, status: u16) -> (ErrorKind, C
 }
 
 impl Class {
-    /// Whether the same call may well succeed later.
-    fn is_retryable(self) -> bool {
-        match self {
-            Class::Throttle
-            | Class::Backoff
-            | Class::Wait
-            | Class::Resign
-            | Class::Nonce
-            | Class::Refresh
-            | Class::Unreachable
-            | Class::Broken
-            | Class::Garbage => true,
-            Class::Fatal => false,
-        }
-    }
-
     /// Whether the call may have been carried out although it failed like this, at an HTTP status if there was one.
     pub(crate) fn is_ambiguous(self, status: Option<u16>) -> bool {
         match self {
@@ -403,24 +387,6 @@ impl Error {
         }
     }
 
-    /// Whether the same call may well succeed later. The client has repeated it as often as was sensible already.
-    pub fn is_retryable(&self) -> bool {
-        match self.0.kind {
-            ErrorKind::TimedOut => true,
-            ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::InvalidRequest
-            | ErrorKind::Denied
-            | ErrorKind::Quota
-            | ErrorKind::Credential
-            | ErrorKind::Throttled
-            | ErrorKind::Unavailable
-            | ErrorKind::Transport
-            | ErrorKind::UnexpectedResponse
-            | ErrorKind::Settings => self.0.class.is_retryable(),
-        }
-    }
-
     /// Whether the call may have been carried out although it failed: one of its attempts, not only the last, may have
     /// reached the cloud and its answer been lost, or been none of this API. Look before making the thing anew. False if
     /// every attempt was refused or never sent.
@@ -465,6 +431,28 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A text on one line, without control characters, cut to a number of characters.
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    for (index, word) in text
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty())
+        .enumerate()
+    {
+        if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > longest * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 

@@ -5,14 +5,18 @@
 
 mod advice;
 mod answer;
+mod ascm;
 mod call;
 mod client;
+mod clock;
 pub mod credential;
 pub mod ecs;
 pub mod endpoint;
 mod environment;
 mod error;
+mod key;
 mod lenient;
+mod percent;
 mod proxy;
 mod retry;
 mod settings;
@@ -21,6 +25,7 @@ mod stack;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod throttle;
+mod tls;
 mod transport;
 
 pub use self::client::Client;
@@ -28,7 +33,7 @@ pub use self::endpoint::Protocol;
 pub use self::environment::Environment;
 pub use self::error::{Error, ErrorKind};
 pub use self::proxy::Proxy;
-pub use self::retry::{Backoff, RetryPolicy};
+pub use self::retry::RetryPolicy;
 pub use self::settings::Settings;
 pub use self::sign::Scheme as SignVersion;
 pub use self::stack::{Flavour, StackSettings};

@@ -95,15 +95,9 @@ impl Proxies {
         let first = |names: &[&'static str]| -> Result<Option<Url>, Error> {
             environment.first(names).map(|(name, value)| parse(value, name)).transpose()
         };
-        // In a CGI program HTTP_PROXY is the request's header Proxy, which anybody can send.
-        let cgi = environment.variable("REQUEST_METHOD").is_some();
-        let http: &[&str] = match cgi {
-            true => &["http_proxy", "all_proxy", "ALL_PROXY"],
-            false => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
-        };
         let no_proxy = environment.first(&["no_proxy", "NO_PROXY"]).map_or("", |(_, value)| value);
         Ok(Proxies {
-            http: first(http)?,
+            http: first(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])?,
             https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
             direct: no_proxy.split([',', ' ']).filter_map(read_direct).collect(),
         })
@@ -223,7 +217,6 @@ mod tests {
             "http://x/",
             Some("http://a:1/"),
         );
-        check(&[("HTTP_PROXY", "http://a:1"), ("REQUEST_METHOD", "GET")], "http://x/", None);
         check(&[], "https://ecs.test/", None);
     }
 

@@ -34,17 +34,6 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Delays of milliseconds, for tests against a server in the same process.
-    pub fn fast() -> RetryPolicy {
-        RetryPolicy {
-            base: Duration::from_millis(5),
-            cap: Duration::from_millis(50),
-            wait: Duration::from_millis(20),
-            unreachable: Duration::from_millis(500),
-            ..RetryPolicy::default()
-        }
-    }
-
     /// Full jitter: anything from nothing to the bound, which doubles with each of `failures` (the first is 0).
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         jittered(doubled(self.base, failures, self.cap))
@@ -54,32 +43,6 @@ impl RetryPolicy {
     pub(crate) fn pace(&self, looks: u32) -> Duration {
         let pace = doubled(self.wait / 5, looks, self.wait);
         pace - jittered(pace / 4)
-    }
-}
-
-/// Growing delays for polling: `base`, then twice that, up to `cap`, each up to a quarter early.
-#[derive(Clone, Debug)]
-pub struct Backoff {
-    base: Duration,
-    cap: Duration,
-    steps: u32,
-}
-
-impl Backoff {
-    /// Starts at `base` and never exceeds `cap`.
-    pub fn new(base: Duration, cap: Duration) -> Backoff {
-        Backoff { base, cap, steps: 0 }
-    }
-}
-
-impl Iterator for Backoff {
-    type Item = Duration;
-
-    /// Never ends.
-    fn next(&mut self) -> Option<Duration> {
-        let delay = doubled(self.base, self.steps, self.cap);
-        self.steps = self.steps.saturating_add(1);
-        Some(delay - jittered(delay / 4))
     }
 }
 
@@ -115,12 +78,5 @@ mod tests {
             let pace = policy.pace(looks);
             assert!(pace <= policy.wait && pace >= policy.wait * 3 / 4, "{pace:?}");
         }
-    }
-
-    #[test]
-    fn polling_delays_grow() {
-        let delays: Vec<_> = Backoff::new(Duration::from_secs(1), Duration::from_secs(10)).take(8).collect();
-        assert!(delays[0] <= Duration::from_secs(1));
-        assert!(delays[7] > Duration::from_secs(7) && delays[7] <= Duration::from_secs(10));
     }
 }

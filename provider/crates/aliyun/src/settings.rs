@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::credential::Source;
-use crate::endpoint::Protocol;
+use crate::call::Caller;
+use crate::credential::{Means, Source, Sts};
+use crate::endpoint::{Hosts, Protocol};
 use crate::environment::Environment;
+use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::retry::RetryPolicy;
 use crate::sign::Scheme;
-use crate::stack::StackSettings;
+use crate::stack::{self, StackSettings};
 
 /// Settings of a [`Client`](crate::Client). [`Settings::new`] gives the defaults, every field can then be changed.
 #[derive(Clone, Debug)]
@@ -81,5 +83,35 @@ impl Settings {
             ca_file: None,
             stack: None,
         }
+    }
+
+    /// What they say of hosts.
+    pub(crate) fn hosts(&self) -> Hosts {
+        Hosts {
+            ecs: self.endpoint.clone(),
+            sts: self.sts_endpoint.clone(),
+            protocol: self.protocol,
+            vpc: self.vpc,
+            region: self.region.clone(),
+        }
+    }
+
+    /// How requests are signed.
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.stack.is_some() { stack::SCHEME } else { self.sign_version }
+    }
+
+    /// What sources of keys find them with.
+    pub(crate) fn means(&self, caller: Caller) -> Result<Means, Error> {
+        let environment = self.environment.clone();
+        let sts = Sts::new(
+            self.hosts(),
+            self.scheme(),
+            self.stack.as_ref(),
+            &self.proxy,
+            environment.clone(),
+            caller.clone(),
+        )?;
+        Ok(Means { environment, caller, sts })
     }
 }

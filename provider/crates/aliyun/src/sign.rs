@@ -14,7 +14,8 @@ use jiff::tz::Offset;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use crate::credential::Credential;
+use crate::key::Credential;
+use crate::percent::{Encoding, encode, encode_pairs, encode_twice, text};
 
 /// SHA-256 of nothing: what ACS3 wants as the hash of an absent body.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -311,14 +312,6 @@ pub fn format_time(time: Timestamp) -> String {
     text(out.to_vec())
 }
 
-/// Percent-encodes a text as signatures do.
-#[cfg(test)]
-pub(crate) fn percent_encode(plain: &str) -> String {
-    let mut out = Vec::with_capacity(plain.len());
-    encode(&mut out, plain.as_bytes(), Encoding::Rfc3986);
-    text(out)
-}
-
 fn pairs(params: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
@@ -347,111 +340,6 @@ fn hex(digest: &[u8]) -> [u8; 64] {
         pair[1] = digit(byte & 15);
     }
     out
-}
-
-#[derive(Clone, Copy)]
-enum Encoding {
-    /// What signatures are computed over: a space is `%20`.
-    Rfc3986,
-    /// What a form body carries: a space is `+`.
-    Form,
-}
-
-fn encode_pairs(pairs: &[(&str, &str)], encoding: Encoding) -> Vec<u8> {
-    let length = pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
-    let mut out = Vec::with_capacity(length + length / 4);
-    for (index, (name, value)) in pairs.iter().enumerate() {
-        if index > 0 {
-            out.push(b'&');
-        }
-        encode(&mut out, name.as_bytes(), encoding);
-        out.push(b'=');
-        encode(&mut out, value.as_bytes(), encoding);
-    }
-    out
-}
-
-/// What a percent-encoding keeps as it is: `A-Z a-z 0-9 - _ . ~`.
-const UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    loop {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
-
-/// Whether nothing in a text needs an escape, as in all names and most values. Looks at every byte, so that no branch
-/// depends on them: on short texts this costs less than a search that stops early and is mispredicted.
-fn is_plain(input: &[u8]) -> bool {
-    input.iter().fold(true, |plain, byte| plain & UNRESERVED[usize::from(*byte)])
-}
-
-/// Splits a text into runs of bytes that are kept, each with the byte behind it that is not.
-fn runs(input: &[u8]) -> impl Iterator<Item = (&[u8], Option<u8>)> {
-    let mut rest = Some(input);
-    std::iter::from_fn(move || {
-        let input = rest?;
-        match input.iter().position(|byte| !UNRESERVED[usize::from(*byte)]) {
-            Some(end) => {
-                rest = Some(&input[end + 1..]);
-                Some((&input[..end], Some(input[end])))
-            }
-            None => {
-                rest = None;
-                Some((input, None))
-            }
-        }
-    })
-}
-
-/// The two digits of an escape.
-fn digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
-}
-
-/// Percent-encodes a text, copying whole runs of what stays.
-fn encode(out: &mut Vec<u8>, input: &[u8], encoding: Encoding) {
-    if is_plain(input) {
-        return out.extend_from_slice(input);
-    }
-    for (run, escaped) in runs(input) {
-        out.extend_from_slice(run);
-        match (escaped, encoding) {
-            (None, _) => {}
-            (Some(b' '), Encoding::Form) => out.push(b'+'),
-            (Some(byte), Encoding::Form | Encoding::Rfc3986) => {
-                let [high, low] = digits(byte);
-                out.extend_from_slice(&[b'%', high, low]);
-            }
-        }
-    }
-}
-
-/// Percent-encodes a text into one output, and that encoding once more into another.
-fn encode_twice(once: &mut Vec<u8>, twice: &mut Vec<u8>, input: &[u8]) {
-    if is_plain(input) {
-        once.extend_from_slice(input);
-        twice.extend_from_slice(input);
-        return;
-    }
-    for (run, escaped) in runs(input) {
-        once.extend_from_slice(run);
-        twice.extend_from_slice(run);
-        if let Some(byte) = escaped {
-            let [high, low] = digits(byte);
-            once.extend_from_slice(&[b'%', high, low]);
-            twice.extend_from_slice(&[b'%', b'2', b'5', high, low]);
-        }
-    }
-}
-
-fn text(ascii: Vec<u8>) -> String {
-    String::from_utf8(ascii).expect("encoders emit ASCII only")
 }
 
 #[cfg(test)]
@@ -591,23 +479,5 @@ mod tests {
     fn times_carry_no_fraction() {
         let time: Timestamp = "2026-01-02T03:04:05.678Z".parse().expect("a time");
         assert_eq!(format_time(time), "2026-01-02T03:04:05Z");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_survives_the_wire(value in ".*") {
-            for encoding in [Encoding::Rfc3986, Encoding::Form] {
-                let encoded = text(encode_pairs(&[("Key", &value)], encoding));
-                proptest::prop_assert_eq!(&decode(&encoded)["Key"], &value);
-            }
-        }
-
-        #[test]
-        fn encoding_twice_is_encoding_the_encoded(value in ".*") {
-            let (mut once, mut twice) = (Vec::new(), Vec::new());
-            encode_twice(&mut once, &mut twice, value.as_bytes());
-            proptest::prop_assert_eq!(text(once), percent_encode(&value));
-            proptest::prop_assert_eq!(text(twice), percent_encode(&percent_encode(&value)));
-        }
     }
 }

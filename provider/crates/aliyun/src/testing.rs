@@ -32,7 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::credential::Fixed;
-use crate::transport::{Failure, Fault, HttpRequest, HttpResponse, Transport};
+use crate::transport::{Fault, HttpRequest, HttpResponse, Transport, TransportError};
 use crate::{Client, Environment, Settings};
 
 /// When the clock of [`environment`] starts.
@@ -48,12 +48,12 @@ pub const STS: &str = r#"{"RequestId":"R","Credentials":{"AccessKeyId":"STS.NUex
 /// What a call gets: an answer, or none because of the network.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    result: Result<HttpResponse, Failure>,
+    result: Result<HttpResponse, TransportError>,
     delay: Duration,
 }
 
 impl Reply {
-    fn new(result: Result<HttpResponse, Failure>) -> Reply {
+    fn new(result: Result<HttpResponse, TransportError>) -> Reply {
         Reply { result, delay: Duration::ZERO }
     }
 
@@ -105,7 +105,7 @@ pub fn hang() -> Reply {
 }
 
 pub(crate) fn fault(fault: Fault, reason: &str) -> Reply {
-    Reply::new(Err(Failure { fault, reason: reason.to_owned() }))
+    Reply::new(Err(TransportError { fault, reason: reason.to_owned() }))
 }
 
 /// A cloud that a closure plays. It keeps what was sent, and keeps to time limits as the network does.
@@ -186,7 +186,7 @@ impl Stub {
 }
 
 impl Transport for Stub {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let limit = request.time_limit;
         let sent = {
             let mut all = self.sent.lock().expect("no panic");
@@ -254,37 +254,38 @@ pub fn in_seconds(seconds: u64) -> Instant {
 }
 
 #[cfg(test)]
-pub(crate) use self::sources::{context, context_of, context_with, fetch};
+pub(crate) use self::sources::{fetch, means, means_of, means_with};
 
 /// What sources of keys are tested with.
 #[cfg(test)]
 mod sources {
     use super::*;
-    use crate::call::{Caller, Clock};
-    use crate::credential::{Context, Credential, Provide};
+    use crate::call::Caller;
+    use crate::clock::Clock;
+    use crate::credential::{Credential, Means, Provide};
     use crate::{Error, RetryPolicy};
 
-    /// A context for sources that do not reach the network.
-    pub(crate) fn context() -> Context {
-        context_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
+    /// The means of sources that do not reach the network.
+    pub(crate) fn means() -> Means {
+        means_with(environment(), &Stub::script(vec![fault(Fault::Unsendable, "no network in this test")]))
     }
 
-    /// A context whose network is the stub.
-    pub(crate) fn context_with(environment: Environment, stub: &Arc<Stub>) -> Context {
-        context_of(&Settings { environment, ..settings() }, stub)
+    /// Means whose network is the stub.
+    pub(crate) fn means_with(environment: Environment, stub: &Arc<Stub>) -> Means {
+        means_of(&Settings { environment, ..settings() }, stub)
     }
 
-    /// The context that a client with these settings would make.
-    pub(crate) fn context_of(settings: &Settings, stub: &Arc<Stub>) -> Context {
+    /// The means that a client with these settings would make.
+    pub(crate) fn means_of(settings: &Settings, stub: &Arc<Stub>) -> Means {
         let transport: Arc<dyn Transport> = Arc::clone(stub) as _;
         let caller = Caller {
             transport,
             clock: Clock::new(settings.environment.clone()),
             policy: RetryPolicy::default(),
-            user_agent: "test".to_owned(),
+            user_agent: "test".into(),
             read_timeout: None,
         };
-        Context::new(settings, Arc::new(caller)).expect("a context")
+        settings.means(caller).expect("the means")
     }
 
     /// What a source gives, with `environment` and `stub` around it.
@@ -293,6 +294,6 @@ mod sources {
         environment: Environment,
         stub: &Arc<Stub>,
     ) -> Result<Option<Credential>, Error> {
-        source.fetch(&context_with(environment, stub)).await
+        source.fetch(&means_with(environment, stub)).await
     }
 }

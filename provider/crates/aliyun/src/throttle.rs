@@ -172,7 +172,6 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::Backoff;
     use crate::ecs::{CreateImageRequest, DescribeImagesRequest};
     use crate::testing::{Reply, Stub, client, in_seconds, ok, refuse};
 
@@ -259,9 +258,11 @@ mod tests {
                     image_id: Some(made.image_id),
                     ..DescribeImagesRequest::default()
                 };
-                let mut delays = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
+                // Each up to a quarter early, so that the polls drift apart.
+                let mut delay = Duration::from_secs(2);
                 loop {
-                    sleep(delays.next().expect("endless")).await;
+                    sleep(delay.mul_f64(1.0 - rand::random::<f64>() / 4.0)).await;
+                    delay = (delay * 2).min(Duration::from_secs(30));
                     let page = client.describe_images(&request, in_seconds(1_800)).await.expect("described");
                     if page.images[0].usable == Some(true) {
                         return;

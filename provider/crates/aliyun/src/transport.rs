@@ -6,20 +6,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls_platform_verifier::Verifier;
 
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::proxy::{Proxies, Proxy, without_userinfo};
+use crate::tls;
 
 /// No answer of the API comes near this: a page of a hundred images with seventeen disks each is under 1 MiB.
 pub(crate) const MAX_BODY: usize = 8 << 20;
@@ -52,7 +50,7 @@ impl HttpResponse {
     }
 }
 
-/// What went wrong on the way.
+/// What kept an exchange from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// No connection: nothing was sent.
@@ -71,15 +69,16 @@ pub(crate) enum Fault {
     Unsendable,
 }
 
+/// An exchange without an answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct TransportError {
     pub(crate) fault: Fault,
     /// The innermost reason, in the system's words, without address and without secrets.
     pub(crate) reason: String,
 }
 
 pub(crate) trait Transport: Send + Sync {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>>;
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>>;
 
     /// The proxy that requests to this URL go through, as it may be shown.
     fn proxy(&self, _url: &str) -> Option<String> {
@@ -102,7 +101,7 @@ pub(crate) struct Http {
     environment: Environment,
     settings: HttpSettings,
     proxies: Proxies,
-    clients: [OnceLock<Result<reqwest::Client, Failure>>; 3],
+    clients: [OnceLock<Result<reqwest::Client, TransportError>>; 3],
 }
 
 /// The connections that requests need: reading the system's certificates is left out where nobody asks for TLS.
@@ -119,7 +118,7 @@ impl Http {
         Ok(Http { environment: environment.clone(), settings, proxies, clients: Default::default() })
     }
 
-    fn client(&self, request: &HttpRequest) -> Result<&reqwest::Client, Failure> {
+    fn client(&self, request: &HttpRequest) -> Result<&reqwest::Client, TransportError> {
         let tls = request.url.starts_with("https:") || self.proxies.need_tls();
         let need = match (request.link_local, tls) {
             (true, _) => Need::LinkLocal,
@@ -133,8 +132,14 @@ impl Http {
         if link_local { Duration::from_secs(1) } else { self.settings.connect_timeout.unwrap_or(CONNECT) }
     }
 
-    fn build(&self, need: Need) -> Result<reqwest::Client, Failure> {
+    fn build(&self, need: Need) -> Result<reqwest::Client, TransportError> {
         let connect = self.connect_timeout(need == Need::LinkLocal);
+        let settings = &self.settings;
+        let tls = match need {
+            Need::Tls => tls::trusting(&self.environment, settings.insecure, settings.ca_file.as_deref()),
+            Need::LinkLocal | Need::Plain => tls::trusting_nobody(),
+        };
+        let tls = tls.map_err(unsendable)?;
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -143,7 +148,7 @@ impl Http {
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(Duration::from_secs(30))
             .connect_timeout(connect)
-            .tls_backend_preconfigured(self.tls(need)?);
+            .tls_backend_preconfigured(tls);
         if need != Need::LinkLocal {
             let proxies = self.proxies.clone();
             builder = builder.proxy(reqwest::Proxy::custom(move |url| proxies.proxy(url).cloned()));
@@ -151,55 +156,7 @@ impl Http {
         builder.build().map_err(|error| unsendable(reason(&error)))
     }
 
-    fn tls(&self, need: Need) -> Result<rustls::ClientConfig, Failure> {
-        // The provider is named here and not installed for the process, which may hold other users of TLS.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unsendable(error.to_string()))?;
-        if need != Need::Tls {
-            // An empty store trusts nobody.
-            return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
-        }
-        let verifier: Arc<dyn rustls::client::danger::ServerCertVerifier> = if self.settings.insecure {
-            Arc::new(TrustAnyone(provider))
-        } else {
-            let extra = match &self.settings.ca_file {
-                Some(path) => self.certificates(path, "the CA file")?,
-                None => Vec::new(),
-            };
-            let own = match self.environment.variable("SSL_CERT_FILE") {
-                // Read here although the verifier would: it passes over a file that it cannot read.
-                Some(path) => self.certificates(&PathBuf::from(path), "SSL_CERT_FILE")?,
-                None => Vec::new(),
-            };
-            let verifier = Verifier::new_with_extra_roots(extra.into_iter().chain(own), provider)
-                .map_err(|error| unsendable(format!("no certificate authorities to trust: {error}")))?;
-            Arc::new(verifier)
-        };
-        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-    }
-
-    fn certificates(
-        &self,
-        path: &std::path::Path,
-        what: &str,
-    ) -> Result<Vec<CertificateDer<'static>>, Failure> {
-        let file = self
-            .environment
-            .read(path)
-            .map_err(|error| unsendable(format!("{what} {} cannot be read: {error}", path.display())))?;
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&file.contents).collect();
-        match certificates {
-            Ok(certificates) if certificates.is_empty() => {
-                Err(unsendable(format!("{what} {} holds no certificate in PEM form", path.display())))
-            }
-            Ok(certificates) => Ok(certificates),
-            Err(error) => Err(unsendable(format!("{what} {} is damaged: {error}", path.display()))),
-        }
-    }
-
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let client = self.client(&request)?;
         let method = match request.method {
             "GET" => reqwest::Method::GET,
@@ -223,13 +180,13 @@ impl Http {
             .body(request.body)
             .send()
             .await
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| failed(&error))?;
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
             if body.len() + chunk.len() > MAX_BODY {
                 let limit = MAX_BODY >> 20;
                 let reason = format!("the answer (status {}) is larger than {limit} MiB", response.status());
-                return Err(Failure { fault: Fault::TooLarge, reason });
+                return Err(TransportError { fault: Fault::TooLarge, reason });
             }
             body.extend_from_slice(&chunk);
         }
@@ -245,13 +202,13 @@ impl Http {
 }
 
 impl Transport for Http {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         // Shorter, a connection that takes too long would look like a request that does.
         let limit = request.time_limit.saturating_add(self.connect_timeout(request.link_local));
         async move {
             match tokio::time::timeout(limit, self.exchange(request)).await {
                 Ok(result) => result,
-                Err(_) => Err(Failure {
+                Err(_) => Err(TransportError {
                     fault: Fault::TimedOut,
                     reason: format!("no complete answer within {:.1} s", limit.as_secs_f64()),
                 }),
@@ -266,11 +223,11 @@ impl Transport for Http {
     }
 }
 
-fn unsendable(reason: impl Into<String>) -> Failure {
-    Failure { fault: Fault::Unsendable, reason: reason.into() }
+fn unsendable(reason: impl Into<String>) -> TransportError {
+    TransportError { fault: Fault::Unsendable, reason: reason.into() }
 }
 
-fn failure(error: &reqwest::Error) -> Failure {
+fn failed(error: &reqwest::Error) -> TransportError {
     let reason = reason(error);
     let fault = if untrusted(error) {
         Fault::Untrusted
@@ -287,7 +244,7 @@ fn failure(error: &reqwest::Error) -> Failure {
     } else {
         Fault::Broken
     };
-    Failure { fault, reason }
+    TransportError { fault, reason }
 }
 
 /// The causes, from the outermost that says more than "error sending request" to the innermost, without repetitions.
@@ -325,53 +282,14 @@ fn untrusted(error: &reqwest::Error) -> bool {
     false
 }
 
-/// For `insecure`: signatures are still checked, so that a broken handshake is noticed; certificates are not.
-#[derive(Debug)]
-struct TrustAnyone(Arc<rustls::crypto::CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for TrustAnyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &rustls::pki_types::ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use rustls::pki_types::PrivateKeyDer;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::{Instant, sleep};
@@ -431,7 +349,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn failed(result: Result<HttpResponse, Failure>, fault: Fault, reason: &str) -> Failure {
+    fn failed(result: Result<HttpResponse, TransportError>, fault: Fault, reason: &str) -> TransportError {
         let failure = result.expect_err("a failure");
         assert_eq!(failure.fault, fault, "{}", failure.reason);
         assert!(failure.reason.contains(reason), "{}", failure.reason);

@@ -3,10 +3,10 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::sts::{self, Place};
-use super::{Context, Credential, Provide, Source};
-use crate::call::Keys;
+use crate::credential::source::{Means, Provide, Source};
+use crate::credential::sts::{DURATION, StsTarget, check_role};
 use crate::error::Error;
+use crate::key::Credential;
 
 /// A role that another source's key may assume.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct AssumeRole {
 }
 
 /// What sessions are called if nobody says.
-pub(super) const SESSION_NAME: &str = "aliyun-rust";
+pub(crate) const SESSION_NAME: &str = "aliyun-rust";
 
 impl AssumeRole {
     /// A role with everything else left to the defaults.
@@ -50,12 +50,12 @@ impl AssumeRole {
         }
     }
 
-    async fn assume(&self, context: &Context) -> Result<Option<Credential>, Error> {
+    async fn assume(&self, means: &Means) -> Result<Option<Credential>, Error> {
         let origin = self.name();
         let session_name = self.session_name.as_deref().unwrap_or(SESSION_NAME);
-        let duration = self.duration.unwrap_or(sts::DURATION);
-        sts::check_role(&origin, &self.role_arn, session_name, duration)?;
-        let Some(base) = self.base.fetch(context).await? else {
+        let duration = self.duration.unwrap_or(DURATION);
+        check_role(&origin, &self.role_arn, session_name, duration)?;
+        let Some(base) = self.base.fetch(means).await? else {
             return Err(Error::credential(format!(
                 "{origin}: there is no key to assume the role with: {} gives none",
                 self.base.name()
@@ -69,14 +69,13 @@ impl AssumeRole {
         for (name, value) in [("Policy", &self.policy), ("ExternalId", &self.external_id)] {
             params.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
         }
-        let place = Place {
+        let target = StsTarget {
             endpoint: self.sts_endpoint.clone(),
             region: self.sts_region.clone(),
             vpc: self.vpc,
             secure: false,
         };
-        let keys = Keys::Fixed(&base);
-        let answer = context.sts.credentials(context, &place, "AssumeRole", params, keys, None).await;
+        let answer = means.sts.credentials(&target, "AssumeRole", params, &base, None).await;
         let mut credential = answer.map_err(|error| error.with_note(format_args!("asked for {origin}")))?;
         credential.origin = format!("{origin}, assumed with {}", base.origin);
         Ok(Some(credential))
@@ -88,8 +87,8 @@ impl Provide for AssumeRole {
         format!("the role {}", self.role_arn)
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        self.assume(context).boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        self.assume(means).boxed()
     }
 }
 

@@ -4,10 +4,12 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Context, Credential, Provide, sts, uri};
-use crate::answer::one_line;
-use crate::error::Error;
-use crate::transport::{Failure, Fault, HttpResponse};
+use crate::credential::source::{Means, Provide};
+use crate::credential::sts::read_key;
+use crate::credential::uri::check_code;
+use crate::error::{Error, one_line};
+use crate::key::Credential;
+use crate::transport::{Fault, HttpResponse, TransportError};
 
 const ADDRESS: &str = "http://100.100.100.200";
 /// Another address for the metadata service: ours, for tests and for relays. The official clients have none.
@@ -34,8 +36,8 @@ impl EcsRole {
         EcsRole { role: None }
     }
 
-    async fn get(&self, context: &Context) -> Result<Option<Credential>, Error> {
-        let environment = &context.environment;
+    async fn get(&self, means: &Means) -> Result<Option<Credential>, Error> {
+        let environment = &means.environment;
         let role = match &self.role {
             Some(role) => Some(role.clone()),
             None if environment.flag("ALIBABA_CLOUD_ECS_METADATA_DISABLED") => return Ok(None),
@@ -45,7 +47,7 @@ impl EcsRole {
             Some(role) => format!("the ECS RAM role {role}"),
             None => self.name(),
         };
-        let service = Metadata::reach(context).await;
+        let service = Metadata::reach(means).await;
         let service = match (service, &role) {
             (Ok(service), _) => service,
             // Not on an instance.
@@ -94,12 +96,12 @@ impl EcsRole {
         }
         let value: Value = serde_json::from_slice(&response.body)
             .map_err(|error| Error::credential(format!("{name}: the metadata service's answer: {error}")))?;
-        uri::check_code(&name, &value)?;
-        sts::read(&name, &value).map(Some)
+        check_code(&name, &value)?;
+        read_key(&name, &value).map(Some)
     }
 }
 
-fn is_elsewhere(failure: &Failure) -> bool {
+fn is_elsewhere(failure: &TransportError) -> bool {
     match failure.fault {
         Fault::Unreachable | Fault::TimedOut => true,
         Fault::Untrusted | Fault::Blocked | Fault::Broken | Fault::TooLarge | Fault::Unsendable => false,
@@ -112,25 +114,25 @@ fn refused(name: &str, what: &str, response: &HttpResponse) -> Error {
 
 /// The metadata service, with a session token if it gives any.
 struct Metadata<'a> {
-    context: &'a Context,
+    means: &'a Means,
     address: String,
     token: Option<String>,
 }
 
 impl<'a> Metadata<'a> {
-    async fn reach(context: &'a Context) -> Result<Metadata<'a>, Failure> {
-        let address = context.environment.variable(ADDRESS_VARIABLE).unwrap_or(ADDRESS);
+    async fn reach(means: &'a Means) -> Result<Metadata<'a>, TransportError> {
+        let address = means.environment.variable(ADDRESS_VARIABLE).unwrap_or(ADDRESS);
         let address = address.trim_end_matches('/').to_owned();
         let ttl = [("x-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_LIFE)];
-        let token = context.fetch("PUT", format!("{address}/latest/api/token"), &ttl, true).await?;
+        let token = means.fetch("PUT", format!("{address}/latest/api/token"), &ttl, true).await?;
         let text = String::from_utf8_lossy(&token.body).trim().to_owned();
         let usable =
             token.status == 200 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         if usable {
-            return Ok(Metadata { context, address, token: Some(text) });
+            return Ok(Metadata { means, address, token: Some(text) });
         }
-        if context.environment.flag("ALIBABA_CLOUD_IMDSV1_DISABLED") {
-            return Err(Failure {
+        if means.environment.flag("ALIBABA_CLOUD_IMDSV1_DISABLED") {
+            return Err(TransportError {
                 fault: Fault::Broken,
                 reason: format!(
                     "it gives no session token (HTTP status {}), and ALIBABA_CLOUD_IMDSV1_DISABLED forbids going without",
@@ -138,12 +140,12 @@ impl<'a> Metadata<'a> {
                 ),
             });
         }
-        Ok(Metadata { context, address, token: None })
+        Ok(Metadata { means, address, token: None })
     }
 
-    async fn get(&self, role: &str) -> Result<HttpResponse, Failure> {
+    async fn get(&self, role: &str) -> Result<HttpResponse, TransportError> {
         let header = self.token.as_ref().map(|token| ("x-aliyun-ecs-metadata-token", token.as_str()));
-        self.context.fetch("GET", format!("{}{ROLES}{role}", self.address), header.as_slice(), true).await
+        self.means.fetch("GET", format!("{}{ROLES}{role}", self.address), header.as_slice(), true).await
     }
 }
 
@@ -155,8 +157,8 @@ impl Provide for EcsRole {
         }
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        self.get(context).boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        self.get(means).boxed()
     }
 }
 

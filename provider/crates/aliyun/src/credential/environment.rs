@@ -5,22 +5,12 @@ use std::fmt;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{Context, Credential, Fixed, Provide, fixed};
+use crate::credential::fixed::Fixed;
+use crate::credential::source::{Means, Provide};
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::key::{ACCESS_KEY_VARIABLES, Credential, SECRET_KEY_VARIABLES, SECURITY_TOKEN_VARIABLES};
 use crate::stack::Flavour;
-
-/// Variables that give the access key's id, in the order of the published provider.
-pub const ACCESS_KEY_VARIABLES: &[&str] =
-    &["ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID"];
-
-/// Variables that give the secret, in the same order.
-pub const SECRET_KEY_VARIABLES: &[&str] =
-    &["ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET"];
-
-/// Variables that give a temporary key's token, in the same order.
-pub const SECURITY_TOKEN_VARIABLES: &[&str] =
-    &["ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN"];
 
 /// Names of variables that belong together: the parts of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +128,7 @@ impl EnvironmentVariables {
             expiration: None,
             origin: format!("the environment variables {} and {}", id.0, secret.0),
         };
-        fixed::check(&credential)?;
+        credential.check()?;
         Ok(Some(credential))
     }
 }
@@ -169,8 +159,8 @@ impl Provide for EnvironmentVariables {
         "the environment".to_owned()
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async { self.find(&context.environment) }.boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.find(&means.environment) }.boxed()
     }
 }
 

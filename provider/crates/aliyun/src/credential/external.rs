@@ -10,9 +10,10 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{Context, Credential, Provide, fixed, sts};
-use crate::answer::one_line;
-use crate::error::Error;
+use crate::credential::source::{Means, Provide};
+use crate::credential::sts::read_time;
+use crate::error::{Error, one_line};
+use crate::key::Credential;
 
 /// As long as the official CLI waits.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -39,13 +40,13 @@ impl External {
         External { command: command.into(), origin: origin.into() }
     }
 
-    async fn run(&self, context: &Context) -> Result<Credential, Error> {
+    async fn run(&self, means: &Means) -> Result<Credential, Error> {
         let name = self.name();
         let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
         let mut child = Command::new(shell)
             .args([flag, &self.command])
             .env_clear()
-            .envs(context.environment.variables())
+            .envs(means.environment.variables())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -108,7 +109,7 @@ fn read(name: &str, out: &[u8]) -> Result<Credential, Error> {
             )));
         }
     };
-    let expiration = field("expiration").map(|text| sts::read_time(name, &text)).transpose()?;
+    let expiration = field("expiration").map(|text| read_time(name, &text)).transpose()?;
     let credential = Credential {
         access_key_id: required("access_key_id")?,
         access_key_secret: required("access_key_secret")?,
@@ -116,7 +117,7 @@ fn read(name: &str, out: &[u8]) -> Result<Credential, Error> {
         expiration,
         origin: name.to_owned(),
     };
-    fixed::check(&credential)?;
+    credential.check()?;
     Ok(credential)
 }
 
@@ -125,8 +126,8 @@ impl Provide for External {
         format!("the command of {}", self.origin)
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async { self.run(context).await.map(Some) }.boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.run(means).await.map(Some) }.boxed()
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
                 )
                 .with_variable("ID", variable);
             let stub = crate::testing::Stub::script(vec![crate::testing::ok("{}")]);
-            crate::testing::context_with(environment, &stub)
+            crate::testing::means_with(environment, &stub)
         };
         let command = r#"printf '{"mode":"AK","access_key_id":"%s","access_key_secret":"s"}' "$ID""#;
         let external = External::new(command, "the profile");

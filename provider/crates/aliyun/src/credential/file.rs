@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 
 /// A key file's text; `None` if there is no such file.
-pub(super) fn read(environment: &Environment, path: &Path) -> Result<Option<String>, Error> {
+pub(crate) fn read_text(environment: &Environment, path: &Path) -> Result<Option<String>, Error> {
     let shown = path.display();
     let file = match environment.read(path) {
         Ok(file) => file,
@@ -32,7 +32,7 @@ mod tests {
     #[track_caller]
     fn refused(contents: &[u8], mode: u32, reason: &str) {
         let environment = Environment::default().with_file("/keys", contents, mode);
-        let error = read(&environment, Path::new("/keys")).expect_err(reason).to_string();
+        let error = read_text(&environment, Path::new("/keys")).expect_err(reason).to_string();
         assert!(error.contains(reason) && error.contains("/keys"), "{error}");
     }
 
@@ -41,7 +41,7 @@ mod tests {
         refused(b"{}", 0o666, "chmod 600 /keys");
         refused(b"{}", 0o602, "chmod 600 /keys");
         let environment = Environment::default().with_file("/keys", "{}", 0o644);
-        assert_eq!(read(&environment, Path::new("/keys")).expect("trusted").as_deref(), Some("{}"));
+        assert_eq!(read_text(&environment, Path::new("/keys")).expect("trusted").as_deref(), Some("{}"));
     }
 
     #[test]
@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_none() {
-        assert_eq!(read(&Environment::default(), Path::new("/keys")).expect("no error"), None);
+        assert_eq!(read_text(&Environment::default(), Path::new("/keys")).expect("no error"), None);
     }
 
     #[cfg(unix)]
     #[test]
     fn a_file_that_cannot_be_read_says_why() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = read(&Environment::from_process(), folder.path()).expect_err("a folder").to_string();
+        let error = read_text(&Environment::from_process(), folder.path()).expect_err("a folder").to_string();
         assert!(error.contains("cannot be read: not a regular file"), "{error}");
     }
 }

@@ -3,8 +3,9 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{Context, Credential, Provide};
+use crate::credential::source::{Means, Provide};
 use crate::error::Error;
+use crate::key::Credential;
 
 /// A key, or a temporary key with its token, that never changes.
 #[derive(Clone, Debug)]
@@ -37,63 +38,19 @@ impl Fixed {
     }
 }
 
-/// Refuses a key that cannot work: a part missing, or blanks and control characters from a copy gone wrong.
-pub(super) fn check(credential: &Credential) -> Result<(), Error> {
-    let origin = &credential.origin;
-    let parts =
-        [("access key id", &credential.access_key_id), ("access key secret", &credential.access_key_secret)];
-    for (part, value) in
-        parts.into_iter().chain(credential.security_token.as_ref().map(|token| ("security token", token)))
-    {
-        if value.is_empty() {
-            return Err(Error::credential(format!("{origin}: the {part} is missing")));
-        }
-        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::credential(format!(
-                "{origin}: the {part} contains a blank, a line break or a character outside ASCII; copy it again"
-            )));
-        }
-    }
-    if credential.access_key_id.starts_with("STS.") && credential.security_token.is_none() {
-        return Err(Error::credential(format!(
-            "{origin}: the key {} is a temporary one and comes with a security token, which is missing: give it as securityToken \
-             or in one of {}",
-            credential.masked_id(),
-            super::SECURITY_TOKEN_VARIABLES.join(", ")
-        )));
-    }
-    Ok(())
-}
-
 impl Provide for Fixed {
     fn name(&self) -> String {
         self.0.origin.clone()
     }
 
-    fn fetch<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async { check(&self.0).map(|()| Some(self.0.clone())) }.boxed()
+    fn fetch<'a>(&'a self, _: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.0.check().map(|()| Some(self.0.clone())) }.boxed()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn refused(id: &str, secret: &str, token: Option<&str>, reason: &str) {
-        let fixed = Fixed::new(id, secret, token.map(ToOwned::to_owned), "the settings");
-        let error = check(&fixed.0).expect_err("refused").to_string();
-        assert!(error.contains(reason) && error.contains("the settings"), "{error}");
-    }
-
-    #[test]
-    fn a_key_that_cannot_work_is_refused_with_the_part_named() {
-        refused("", "secret", None, "access key id is missing");
-        refused("id", " ", None, "access key secret is missing");
-        refused("id", "sec ret", None, "access key secret contains a blank");
-        refused("STS.NUxxxxxxxxxx", "secret", None, "security token, which is missing");
-        refused("STS.NUxxxxxxxxxx", "secret", Some("to\nken"), "security token contains");
-    }
 
     #[test]
     fn blanks_around_values_are_dropped() {

@@ -7,9 +7,15 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{AssumeRole, Context, Credential, EcsRole, Fixed, Oidc, OidcToken, Provide, Source, file};
+use crate::credential::assume_role::AssumeRole;
+use crate::credential::ecs_role::EcsRole;
+use crate::credential::file::read_text;
+use crate::credential::fixed::Fixed;
+use crate::credential::oidc::{Oidc, OidcToken};
+use crate::credential::source::{Means, Provide, Source};
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, one_line};
+use crate::key::Credential;
 
 /// The ini file that `ALIBABA_CLOUD_CREDENTIALS_FILE` names, else `~/.alibabacloud/credentials` or
 /// `~/.alibabacloud/credentials.ini`; the section that `ALIBABA_CLOUD_PROFILE` names, else `default`.
@@ -25,7 +31,7 @@ type Section = BTreeMap<String, String>;
 
 impl Ini {
     /// The source that the section describes, if there is one.
-    pub(super) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
+    pub(crate) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
         let named = environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE");
         let explicit = self.file.clone().or_else(|| named.map(|path| environment.expand(path)));
         let usual = || {
@@ -36,7 +42,7 @@ impl Ini {
         let paths = explicit.clone().map_or_else(|| usual().unwrap_or_default(), |path| vec![path]);
         let mut found = None;
         for path in &paths {
-            if let Some(text) = file::read(environment, path)? {
+            if let Some(text) = read_text(environment, path)? {
                 found = Some((path, text));
                 break;
             }
@@ -90,7 +96,7 @@ fn source(section: &Section, origin: &str) -> Result<Source, Error> {
         }
         other => Err(Error::credential(format!(
             "{origin} has the type \"{}\"; known are access_key, ecs_ram_role, ram_role_arn and oidc_role_arn",
-            crate::answer::one_line(other, 40)
+            one_line(other, 40)
         ))),
     }
 }
@@ -125,10 +131,10 @@ impl Provide for Ini {
         "the credentials file ~/.alibabacloud/credentials".to_owned()
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
         async {
-            match self.described(&context.environment)? {
-                Some(source) => source.fetch(context).await,
+            match self.described(&means.environment)? {
+                Some(source) => source.fetch(means).await,
                 None => Ok(None),
             }
         }

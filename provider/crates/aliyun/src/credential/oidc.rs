@@ -5,11 +5,12 @@ use std::fmt;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::assume_role::SESSION_NAME;
-use super::sts::{self, Place};
-use super::{Context, Credential, Provide};
-use crate::call::Keys;
-use crate::error::Error;
+use crate::call::Anonymous;
+use crate::credential::assume_role::SESSION_NAME;
+use crate::credential::source::{Means, Provide};
+use crate::credential::sts::{DURATION, StsTarget, check_role};
+use crate::error::{Error, one_line};
+use crate::key::Credential;
 
 /// A role that an OIDC provider's users may assume.
 #[derive(Clone, Debug)]
@@ -68,19 +69,19 @@ impl Oidc {
         }
     }
 
-    async fn assume(&self, context: &Context) -> Result<Credential, Error> {
+    async fn assume(&self, means: &Means) -> Result<Credential, Error> {
         let origin = self.name();
         let session_name = self.session_name.as_deref().unwrap_or(SESSION_NAME);
-        let duration = self.duration.unwrap_or(sts::DURATION);
-        sts::check_role(&origin, &self.role_arn, session_name, duration)?;
+        let duration = self.duration.unwrap_or(DURATION);
+        check_role(&origin, &self.role_arn, session_name, duration)?;
         let provider = self.oidc_provider_arn.strip_prefix("acs:ram::");
         if provider.is_none_or(|rest| !rest.contains(":oidc-provider/")) {
             return Err(Error::credential(format!(
                 "{origin}: the provider \"{}\" is not of the form acs:ram::<account>:oidc-provider/<name>",
-                crate::answer::one_line(&self.oidc_provider_arn, 100)
+                one_line(&self.oidc_provider_arn, 100)
             )));
         }
-        let token = self.read_token(context)?;
+        let token = self.read_token(means)?;
         let mut params = vec![
             ("RoleArn".to_owned(), self.role_arn.clone()),
             ("OIDCProviderArn".to_owned(), self.oidc_provider_arn.clone()),
@@ -89,7 +90,7 @@ impl Oidc {
             ("DurationSeconds".to_owned(), duration.to_string()),
         ];
         params.extend(self.policy.iter().map(|policy| ("Policy".to_owned(), policy.clone())));
-        let place = Place {
+        let target = StsTarget {
             endpoint: self.sts_endpoint.clone(),
             region: self.sts_region.clone(),
             vpc: self.vpc,
@@ -97,19 +98,18 @@ impl Oidc {
             secure: true,
         };
         let action = "AssumeRoleWithOIDC";
-        let mut credential =
-            context.sts.credentials(context, &place, action, params, Keys::None, Some(token)).await?;
+        let mut credential = means.sts.credentials(&target, action, params, &Anonymous, Some(token)).await?;
         credential.origin = origin;
         Ok(credential)
     }
 
-    fn read_token(&self, context: &Context) -> Result<String, Error> {
+    fn read_token(&self, means: &Means) -> Result<String, Error> {
         let (text, origin) = match &self.token {
             OidcToken::Text(text) => (text.clone(), "the OIDC token".to_owned()),
             OidcToken::File(path) => {
-                let path = context.environment.expand(path);
+                let path = means.environment.expand(path);
                 let origin = format!("the OIDC token file {}", path.display());
-                let file = context
+                let file = means
                     .environment
                     .read(&path)
                     .map_err(|error| Error::credential(format!("{origin} cannot be read: {error}")))?;
@@ -144,8 +144,8 @@ impl Provide for Oidc {
         format!("the role {} by OIDC", self.role_arn)
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async { self.assume(context).await.map(Some) }.boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.assume(means).await.map(Some) }.boxed()
     }
 }
 
@@ -159,9 +159,9 @@ impl Provide for EnvironmentOidc {
         "OIDC by the environment".to_owned()
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
         async {
-            let variable = |name| context.environment.variable(name).map(ToOwned::to_owned);
+            let variable = |name| means.environment.variable(name).map(ToOwned::to_owned);
             let text = variable("ALIBABA_CLOUD_OIDC_TOKEN").map(OidcToken::Text);
             let token = text.or_else(|| variable("ALIBABA_CLOUD_OIDC_TOKEN_FILE").map(OidcToken::File));
             // The role alone is set for other purposes too.
@@ -172,7 +172,7 @@ impl Provide for EnvironmentOidc {
             };
             let mut oidc = Oidc::new(role, provider, token);
             oidc.session_name = variable("ALIBABA_CLOUD_ROLE_SESSION_NAME");
-            oidc.assume(context).await.map(Some)
+            oidc.assume(means).await.map(Some)
         }
         .boxed()
     }
@@ -216,8 +216,8 @@ mod tests {
                 ..crate::testing::settings()
             };
             let oidc = oidc(OidcToken::Text(TOKEN.to_owned()));
-            let context = crate::testing::context_of(&settings, &stub);
-            oidc.fetch(&context).await.expect("no error").expect("a key");
+            let means = crate::testing::means_of(&settings, &stub);
+            oidc.fetch(&means).await.expect("no error").expect("a key");
             assert_eq!(stub.sent()[0].request.url, url);
         }
     }

@@ -7,12 +7,17 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::{
-    AssumeRole, Context, Credential, EcsRole, External, Fixed, Oidc, OidcToken, Provide, Source, Uri, file,
-};
-use crate::answer::one_line;
+use crate::credential::assume_role::AssumeRole;
+use crate::credential::ecs_role::EcsRole;
+use crate::credential::external::External;
+use crate::credential::file::read_text;
+use crate::credential::fixed::Fixed;
+use crate::credential::oidc::{Oidc, OidcToken};
+use crate::credential::source::{Means, Provide, Source};
+use crate::credential::uri::Uri;
 use crate::environment::Environment;
-use crate::error::Error;
+use crate::error::{Error, one_line};
+use crate::key::Credential;
 
 /// Variables that name the profile, in the CLI's order, but for the published provider's own, which comes first.
 pub const PROFILE_VARIABLES: &[&str] = &["ALICLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"];
@@ -54,7 +59,7 @@ impl Profile {
     }
 
     /// The source that the profile describes, if there is one.
-    pub(super) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
+    pub(crate) fn described(&self, environment: &Environment) -> Result<Option<Source>, Error> {
         let Some(found) = self.find(environment)? else { return Ok(None) };
         if self.name.is_none() && found.file.is_blank(&found.name) {
             return Ok(None);
@@ -82,7 +87,7 @@ impl Profile {
                 None => return Err(Error::credential("the profile's file cannot be found: no home folder")),
             },
         };
-        let Some(text) = file::read(environment, &path)? else {
+        let Some(text) = read_text(environment, &path)? else {
             return match (name, named_file) {
                 // The other libraries read the same variable for their ini file, so it is no proof of a CLI profile.
                 (Some(_), None) if origin.is_some() => Ok(None),
@@ -256,10 +261,10 @@ impl Provide for Profile {
         }
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
         async {
-            let Some(source) = self.described(&context.environment)? else { return Ok(None) };
-            let credential = source.fetch(context).await?;
+            let Some(source) = self.described(&means.environment)? else { return Ok(None) };
+            let credential = source.fetch(means).await?;
             // The profile is there: it has to give a key.
             credential
                 .map(Some)

@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Credential};
-use crate::answer::{Expected, one_line};
-use crate::call::{Call, Keys, Method, Service};
-use crate::endpoint::{self, Endpoint, Product, Protocol};
+use crate::answer::Expected;
+use crate::call::{Call, Caller, Keys, Layout, Service};
+use crate::endpoint::{self, Endpoint, Hosts, Product, Protocol};
 use crate::environment::Environment;
-use crate::error::{Class, Error, ErrorKind, Rule};
+use crate::error::{Class, Error, ErrorKind, Rule, one_line};
+use crate::key::Credential;
 use crate::lenient::record;
-use crate::settings::Settings;
+use crate::proxy::Proxy;
 use crate::sign::Scheme;
 use crate::stack::{self, StackSettings};
 
 const VERSION: &str = "2015-04-01";
 /// The default duration of a role's key, and the least and the most a role may allow, in seconds.
-pub(super) const DURATION: u32 = 3600;
+pub(crate) const DURATION: u32 = 3600;
 const DURATIONS: std::ops::RangeInclusive<u32> = 900..=43_200;
 
 const RULES: &[Rule] = &[
@@ -31,58 +31,56 @@ const RULES: &[Rule] = &[
 /// How STS is reached.
 #[derive(Clone)]
 pub(crate) struct Sts {
-    /// What the settings name.
-    endpoint: Option<String>,
-    protocol: Protocol,
-    vpc: bool,
+    caller: Caller,
+    environment: Environment,
+    hosts: Hosts,
     scheme: Scheme,
     /// A private cloud, with the host of its STS.
     stack: Option<(StackSettings, Option<Endpoint>)>,
-    region: String,
 }
 
 impl fmt::Debug for Sts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sts").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Sts").field("hosts", &self.hosts).finish_non_exhaustive()
     }
 }
 
-/// Where a source wants to call STS, if it wants anything special.
+/// Which STS a source wants to call, if it wants a special one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) endpoint: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) vpc: bool,
+pub(crate) struct StsTarget {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) vpc: bool,
     /// HTTPS whatever the protocol setting says, unless the endpoint itself says `http://`.
-    pub(super) secure: bool,
+    pub(crate) secure: bool,
 }
 
 impl Sts {
-    pub(crate) fn new(settings: &Settings) -> Result<Sts, Error> {
-        let sts = Sts {
-            endpoint: settings.sts_endpoint.clone(),
-            protocol: settings.protocol,
-            vpc: settings.vpc,
-            scheme: if settings.stack.is_some() { Scheme::V1 } else { settings.sign_version },
-            stack: settings
-                .stack
-                .as_ref()
-                .map(|stack| (stack.clone(), stack::endpoint(stack, settings, stack::Product::Sts).ok())),
-            region: settings.region.clone(),
-        };
+    pub(crate) fn new(
+        hosts: Hosts,
+        scheme: Scheme,
+        stack: Option<&StackSettings>,
+        proxy: &Proxy,
+        environment: Environment,
+        caller: Caller,
+    ) -> Result<Sts, Error> {
+        let stack =
+            stack.map(|stack| (stack.clone(), stack::endpoint(stack, &hosts, proxy, Product::Sts).ok()));
+        let sts = Sts { caller, environment, hosts, scheme, stack };
         // A wrong setting is reported when the client is made, not when the first key is needed.
-        sts.endpoint(&Place::default(), &settings.environment)?;
+        sts.endpoint(&StsTarget::default())?;
         Ok(sts)
     }
 
     /// The host: what the source, the settings or the environment name, else by region, else the central one.
-    fn endpoint(&self, place: &Place, environment: &Environment) -> Result<Endpoint, Error> {
+    fn endpoint(&self, target: &StsTarget) -> Result<Endpoint, Error> {
+        let environment = &self.environment;
         // Both private clouds' providers call STS by HTTPS only.
-        let secure = place.secure || self.stack.is_some();
-        let protocol = if secure { Protocol::Https } else { self.protocol };
-        let named = place.endpoint.as_deref().or(self.endpoint.as_deref());
-        let region = place.region.as_deref().or_else(|| environment.variable("ALIBABA_CLOUD_STS_REGION"));
-        let vpc = self.vpc || place.vpc || environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
+        let secure = target.secure || self.stack.is_some();
+        let protocol = if secure { Protocol::Https } else { self.hosts.protocol };
+        let named = target.endpoint.as_deref().or(self.hosts.sts.as_deref());
+        let region = target.region.as_deref().or_else(|| environment.variable("ALIBABA_CLOUD_STS_REGION"));
+        let vpc = self.hosts.vpc || target.vpc || environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
         if let (None, Some((_, Some(endpoint)))) = (named, &self.stack) {
             return Ok(endpoint.clone());
         }
@@ -94,28 +92,27 @@ impl Sts {
             None => match (named, environment.first(&["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"])) {
                 (None, None) => Endpoint::parse("sts.aliyuncs.com", protocol, "the default"),
                 (Some(_), _) | (None, Some(_)) => {
-                    Endpoint::resolve(Product::Sts, &self.region, named, protocol, vpc, environment)
+                    Endpoint::resolve(Product::Sts, &self.hosts.region, named, protocol, vpc, environment)
                 }
             },
         }
     }
 
     /// Calls an action that answers with `Credentials`.
-    pub(super) async fn credentials(
+    pub(crate) async fn credentials(
         &self,
-        context: &Context,
-        place: &Place,
+        target: &StsTarget,
         action: &'static str,
         params: Vec<(String, String)>,
-        keys: Keys<'_>,
+        keys: &dyn Keys,
         secret: Option<String>,
     ) -> Result<Credential, Error> {
-        let endpoint = self.endpoint(place, &context.environment)?;
+        let endpoint = self.endpoint(target)?;
         let mut service = Service {
-            product: "sts",
-            method: Method::Form,
+            product: Product::Sts,
+            layout: Layout::Form,
             version: VERSION,
-            region: place.region.as_deref().unwrap_or(&self.region),
+            region: target.region.as_deref().unwrap_or(&self.hosts.region),
             endpoint: &endpoint,
             scheme: self.scheme,
             query: Vec::new(),
@@ -124,9 +121,9 @@ impl Sts {
             throttle: None,
         };
         if let Some((stack, _)) = &self.stack {
-            let extras = stack::extras(stack, &stack::given(stack), "sts", &self.region);
+            let extras = stack::extras(stack, &stack::given(stack), Product::Sts, &self.hosts.region);
             service.query.extend(extras.query);
-            service.query.push(("RegionId".to_owned(), self.region.clone()));
+            service.query.push(("RegionId".to_owned(), self.hosts.region.clone()));
             service.headers.extend(extras.headers);
         }
         let call = Call {
@@ -139,23 +136,23 @@ impl Sts {
             secret,
             deadline: Instant::now() + Duration::from_secs(60),
         };
-        let mut expected = Expected::<Answer>::anything();
-        context.caller.call(&service, keys, &call, &mut expected).await?;
-        read(action, &expected.response.credentials)
+        let mut expected = Expected::<Issued>::anything();
+        self.caller.call(&service, keys, &call, &mut expected).await?;
+        read_key(action, &expected.response.credentials)
     }
 }
 
 record! {
     /// What STS answers.
     #[derive(Default)]
-    struct Answer {
+    struct Issued {
         credentials: Value = "Credentials",
     }
 }
 
 /// Reads `AccessKeyId`, `AccessKeySecret`, `SecurityToken` and `Expiration`, which STS, the metadata service and
 /// credentials URIs all spell alike.
-pub(super) fn read(origin: &str, value: &Value) -> Result<Credential, Error> {
+pub(crate) fn read_key(origin: &str, value: &Value) -> Result<Credential, Error> {
     let field = |name: &str| {
         let text = value.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
         text.map(ToOwned::to_owned)
@@ -169,11 +166,11 @@ pub(super) fn read(origin: &str, value: &Value) -> Result<Credential, Error> {
         expiration: Some(read_time(origin, &expiration)?),
         origin: origin.to_owned(),
     };
-    super::fixed::check(&credential)?;
+    credential.check()?;
     Ok(credential)
 }
 
-pub(super) fn read_time(origin: &str, text: &str) -> Result<Timestamp, Error> {
+pub(crate) fn read_time(origin: &str, text: &str) -> Result<Timestamp, Error> {
     text.parse().map_err(|_| {
         let shown = one_line(text, 40);
         Error::credential(format!(
@@ -183,7 +180,7 @@ pub(super) fn read_time(origin: &str, text: &str) -> Result<Timestamp, Error> {
 }
 
 /// Checks what a role is assumed with, before any call.
-pub(super) fn check_role(
+pub(crate) fn check_role(
     origin: &str,
     role_arn: &str,
     session_name: &str,

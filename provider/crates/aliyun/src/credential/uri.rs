@@ -4,9 +4,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Context, Credential, Provide, sts};
-use crate::answer::one_line;
-use crate::error::Error;
+use crate::credential::source::{Means, Provide};
+use crate::credential::sts::read_key;
+use crate::error::{Error, one_line};
+use crate::key::Credential;
 use crate::proxy::without_userinfo;
 
 /// An address that answers a GET with `{"Code":"Success","AccessKeyId",…,"Expiration"}`.
@@ -28,28 +29,29 @@ impl Uri {
         Uri { uri: uri.into().trim().to_owned(), origin: origin.into() }
     }
 
-    async fn get(&self, context: &Context) -> Result<Credential, Error> {
+    async fn get(&self, means: &Means) -> Result<Credential, Error> {
         let name = self.name();
         let scheme = self.uri.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         if !matches!(scheme.as_deref(), Some("http" | "https")) {
             return Err(Error::credential(format!("{name} is no http or https address")));
         }
-        let response = context
-            .fetch("GET", self.uri.clone(), &[("accept", "application/json")], false)
-            .await
-            .map_err(|failure| Error::credential(format!("{name} cannot be read: {}", failure.reason)))?;
+        let response =
+            means
+                .fetch("GET", self.uri.clone(), &[("accept", "application/json")], false)
+                .await
+                .map_err(|failure| Error::credential(format!("{name} cannot be read: {}", failure.reason)))?;
         if response.status != 200 {
             return Err(Error::credential(format!("{name} answered with HTTP status {}", response.status)));
         }
         let value: Value = serde_json::from_slice(&response.body)
             .map_err(|error| Error::credential(format!("{name} did not answer with JSON: {error}")))?;
         check_code(&name, &value)?;
-        sts::read(&name, &value)
+        read_key(&name, &value)
     }
 }
 
 /// Refuses an answer whose `Code` is not `Success`.
-pub(super) fn check_code(name: &str, value: &Value) -> Result<(), Error> {
+pub(crate) fn check_code(name: &str, value: &Value) -> Result<(), Error> {
     match value.get("Code").and_then(Value::as_str) {
         Some("Success") => Ok(()),
         Some(code) => Err(Error::credential(format!("{name} answered {}", one_line(code, 100)))),
@@ -68,29 +70,8 @@ impl Provide for Uri {
         format!("the credentials URI {} ({})", shown(&self.uri), self.origin)
     }
 
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async { self.get(context).await.map(Some) }.boxed()
-    }
-}
-
-/// The address in `ALIBABA_CLOUD_CREDENTIALS_URI` or `ALICLOUD_CREDENTIALS_URI`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EnvironmentUri;
-
-impl Provide for EnvironmentUri {
-    fn name(&self) -> String {
-        "a credentials URI in the environment".to_owned()
-    }
-
-    fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
-        async {
-            let names = ["ALIBABA_CLOUD_CREDENTIALS_URI", "ALICLOUD_CREDENTIALS_URI"];
-            match context.environment.first(&names) {
-                Some((name, uri)) => Uri::new(uri, name).get(context).await.map(Some),
-                None => Ok(None),
-            }
-        }
-        .boxed()
+    fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        async { self.get(means).await.map(Some) }.boxed()
     }
 }
 
@@ -113,11 +94,6 @@ mod tests {
         let key = fetch(&uri(), environment(), &stub).await.expect("no error").expect("a key");
         assert_eq!(key.access_key_id, "STS.NUexample0001");
         assert_eq!(stub.sent()[0].request.method, "GET");
-        let variable = environment().with_variable("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost/x");
-        let stub = Stub::script(vec![ok(ANSWER)]);
-        fetch(&EnvironmentUri, variable, &stub).await.expect("no error").expect("a key");
-        assert_eq!(stub.sent()[0].request.url, "http://localhost/x");
-        assert!(fetch(&EnvironmentUri, environment(), &stub).await.expect("no error").is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Action, Params, Tag};
+use crate::ecs::action::{Action, Params};
+use crate::ecs::tag::Tag;
 use crate::error::{Class, ErrorKind, Rule};
 use crate::lenient::record;
 
@@ -131,8 +132,8 @@ impl Action for CreateImageRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_params;
     use super::*;
+    use crate::ecs::action::check_params;
 
     #[test]
     fn parameters_are_flattened_and_numbered_from_one() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Params};
+use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 
 /// Which image to delete. Safe to repeat: an image that is gone is `NotFound`.
@@ -31,8 +31,8 @@ impl Action for DeleteImageRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_params;
     use super::*;
+    use crate::ecs::action::check_params;
 
     #[test]
     fn booleans_travel_as_words() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Params};
+use crate::ecs::action::{Action, Params};
 use crate::error::{Class, ErrorKind, Rule};
 
 /// Which snapshot to delete. Safe to repeat: ids are never used again, and one that is gone is `NotFound`.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, Params, REQUEST_ID, Tag};
 use crate::answer::{Exchange, Expected};
+use crate::ecs::action::{Action, Params, REQUEST_ID};
+use crate::ecs::tag::Tag;
 use crate::error::{Error, ErrorKind};
 use crate::lenient::record;
 use crate::transport::HttpResponse;
@@ -254,8 +255,8 @@ impl Action for DescribeImagesRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_params;
     use super::*;
+    use crate::ecs::action::check_params;
 
     #[test]
     fn nothing_is_sent_that_is_not_set() {

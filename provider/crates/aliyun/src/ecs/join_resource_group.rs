@@ -1,6 +1,6 @@
 //! `JoinResourceGroup`: moves a resource into a resource group.
 
-use super::{Action, Params};
+use crate::ecs::action::{Action, Params};
 use crate::error::{Class, ErrorKind, Rule};
 
 /// What to move where. Safe to repeat: a resource that is in the group already counts as moved.

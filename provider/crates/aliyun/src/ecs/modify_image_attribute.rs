@@ -1,6 +1,6 @@
 //! `ModifyImageAttribute`: changes an image's name and other attributes.
 
-use super::{Action, Params};
+use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 
 /// What to change. Safe to repeat. What is absent stays as it is; whether an empty text clears an attribute is not documented.
@@ -52,8 +52,8 @@ impl Action for ModifyImageAttributeRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_params;
     use super::*;
+    use crate::ecs::action::check_params;
 
     #[test]
     fn empty_text_is_sent() {

@@ -1,6 +1,7 @@
 //! `TagResources`: puts tags on resources, over those with the same key.
 
-use super::{Action, Params, Tag};
+use crate::ecs::action::{Action, Params};
+use crate::ecs::tag::Tag;
 use crate::error::Rule;
 
 /// Which tags to put where. Safe to repeat.
@@ -31,8 +32,8 @@ impl Action for TagResourcesRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_params;
     use super::*;
+    use crate::ecs::action::check_params;
 
     #[test]
     fn lists_are_numbered_from_one() {

@@ -1,6 +1,6 @@
 //! `UntagResources`: takes tags off resources.
 
-use super::{Action, Params};
+use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 
 /// Which tags to take off where. Safe to repeat.

@@ -4,12 +4,16 @@ use std::fmt;
 use std::sync::{Mutex as Lock, MutexGuard};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryFutureExt as _};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::{Context, Credential, Source};
+use crate::call::Keys;
+use crate::credential::source::{Means, Source};
 use crate::error::Error;
+use crate::key::Credential;
 
 /// A temporary key is replaced this long before it expires, or at a quarter of its life if that is shorter: the official
 /// SDKs take 15 minutes, which for a role's shortest duration would be all of it.
@@ -20,9 +24,9 @@ const LONGEST_FETCH: Duration = Duration::from_secs(90);
 const REST: Duration = Duration::from_secs(30);
 
 /// One source's key, shared by all calls of a client.
-pub(crate) struct Store {
+pub(crate) struct KeyCache {
     source: Source,
-    context: Context,
+    means: Means,
     /// Held while a key is being fetched.
     fetching: Mutex<()>,
     state: Lock<State>,
@@ -54,15 +58,30 @@ enum Use {
     },
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("KeyCache").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
-impl Store {
-    pub(crate) fn new(source: Source, context: Context) -> Store {
-        Store { source, context, fetching: Mutex::new(()), state: Lock::default() }
+impl Keys for KeyCache {
+    fn key(&self) -> BoxFuture<'_, Result<Option<Credential>, Error>> {
+        self.get().map_ok(Some).boxed()
+    }
+
+    /// Forgets the key, unless it has been replaced already.
+    fn refused(&self, key: &Credential) -> bool {
+        let mut state = self.lock();
+        if state.held.as_ref().is_some_and(|held| held.credential == *key) {
+            state.held = None;
+        }
+        true
+    }
+}
+
+impl KeyCache {
+    pub(crate) fn new(source: Source, means: Means) -> KeyCache {
+        KeyCache { source, means, fetching: Mutex::new(()), state: Lock::default() }
     }
 
     /// A key that is valid now.
@@ -91,7 +110,7 @@ impl Store {
                 }
             }
         }
-        let fetched = match timeout(LONGEST_FETCH, self.source.fetch(&self.context)).await {
+        let fetched = match timeout(LONGEST_FETCH, self.source.fetch(&self.means)).await {
             Ok(Ok(Some(credential))) => Ok(credential),
             Ok(Ok(None)) => Err(Error::credential(format!("no key was found in {}", self.source.name())).with_advice(Some(
                 "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`.".to_owned(),
@@ -103,7 +122,7 @@ impl Store {
                 LONGEST_FETCH.as_secs()
             ))),
         };
-        let now = self.context.now();
+        let now = self.means.now();
         let mut state = self.lock();
         state.fetches += 1;
         match fetched {
@@ -129,17 +148,9 @@ impl Store {
         }
     }
 
-    /// Forgets a key that the cloud calls expired, unless it has been replaced already.
-    pub(crate) fn discard(&self, used: &Credential) {
-        let mut state = self.lock();
-        if state.held.as_ref().is_some_and(|held| held.credential == *used) {
-            state.held = None;
-        }
-    }
-
     fn look(&self) -> Use {
         let state = self.lock();
-        let now = self.context.now();
+        let now = self.means.now();
         match &state.held {
             Some(held) if held.credential.expiration.is_some_and(|expiration| expiration <= now) => {
                 Use::Nothing { fetches: state.fetches }
@@ -171,13 +182,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures::FutureExt as _;
-    use futures::future::BoxFuture;
     use tokio::time::{advance, sleep};
 
-    use super::super::Provide;
     use super::*;
-    use crate::testing::{context, start};
+    use crate::credential::source::Provide;
+    use crate::testing::{means, start};
 
     /// Hands out keys that live so long, one after another, or fails.
     #[derive(Debug, Default)]
@@ -193,7 +202,7 @@ mod tests {
             "the mint".to_owned()
         }
 
-        fn fetch<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+        fn fetch<'a>(&'a self, means: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
             async {
                 let fetch = self.fetches.fetch_add(1, Ordering::Relaxed);
                 sleep(Duration::from_secs(1)).await;
@@ -204,7 +213,7 @@ mod tests {
                 Ok(Some(Credential {
                     access_key_id: format!("key-{fetch}"),
                     access_key_secret: "secret".to_owned(),
-                    expiration: life.map(|life| context.now().checked_add(life).expect("a time")),
+                    expiration: life.map(|life| means.now().checked_add(life).expect("a time")),
                     ..Credential::default()
                 }))
             }
@@ -212,12 +221,12 @@ mod tests {
         }
     }
 
-    fn store(life: Option<i64>, fails_from: Option<usize>) -> (Arc<Mint>, Arc<Store>) {
+    fn store(life: Option<i64>, fails_from: Option<usize>) -> (Arc<Mint>, Arc<KeyCache>) {
         let mint = Arc::new(Mint { life, fails_from, ..Mint::default() });
-        (Arc::clone(&mint), Arc::new(Store::new(mint, context())))
+        (Arc::clone(&mint), Arc::new(KeyCache::new(mint, means())))
     }
 
-    async fn id(store: &Store) -> String {
+    async fn id(store: &KeyCache) -> String {
         store.get().await.expect("a key").access_key_id
     }
 
@@ -292,9 +301,9 @@ mod tests {
     async fn a_discarded_key_is_replaced_once() {
         let (mint, store) = store(None, None);
         let key = store.get().await.expect("a key");
-        store.discard(&key);
+        store.refused(&key);
         assert_eq!(id(&store).await, "key-1");
-        store.discard(&key);
+        store.refused(&key);
         assert_eq!(id(&store).await, "key-1");
         assert_eq!(mint.fetches.load(Ordering::Relaxed), 2);
     }
@@ -317,11 +326,11 @@ mod tests {
             fn name(&self) -> String {
                 "the mute".to_owned()
             }
-            fn fetch<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
+            fn fetch<'a>(&'a self, _: &'a Means) -> BoxFuture<'a, Result<Option<Credential>, Error>> {
                 futures::future::pending().boxed()
             }
         }
-        let store = Store::new(Arc::new(Mute), context());
+        let store = KeyCache::new(Arc::new(Mute), means());
         let error = store.get().await.expect_err("no answer").to_string();
         assert!(error.contains("the mute gave no answer within 90 s"), "{error}");
     }

@@ -1,0 +1,81 @@
+//! What an action is, and how its parameters are put together.
+
+use std::time::Duration;
+
+use crate::ecs::tag::Tag;
+use crate::error::Rule;
+use crate::lenient::Record;
+
+/// ECS's API version.
+pub(crate) const VERSION: &str = "2014-05-26";
+/// What every answer has, in the words of [`Action::lacks`].
+pub(crate) const REQUEST_ID: &str = "a RequestId";
+
+/// One action of the API.
+pub(crate) trait Action {
+    const NAME: &'static str;
+    /// For one attempt. From the read time-outs of the official core SDK, which says 10 s where it lists nothing.
+    const TIME_LIMIT: Duration = Duration::from_secs(10);
+    /// What this action's codes mean where they mean something else, or more, than elsewhere.
+    const RULES: &'static [Rule] = &[];
+    /// Whether the action declares `RegionId`; the host alone does not choose the region.
+    const HAS_REGION: bool = true;
+    /// A code that says that what was asked for is so already.
+    const DONE_ALREADY: Option<&'static str> = None;
+
+    /// What is read of a success; nothing if the request's id is all that it holds.
+    type Response: Record + Send;
+
+    fn params(&self) -> Vec<(String, String)>;
+
+    /// What a success lacks to be an answer of this action, in words such as "a RequestId". Whatever lacks something was
+    /// not answered by the cloud, so it proves nothing. `request_id` is never empty.
+    fn lacks(&self, _response: &Self::Response, request_id: Option<&str>) -> Option<&'static str> {
+        request_id.is_none().then_some(REQUEST_ID)
+    }
+
+    /// Whether carrying it out twice is as good as once.
+    fn is_idempotent(&self) -> bool {
+        true
+    }
+}
+
+/// Flattened parameters being put together.
+#[derive(Debug, Default)]
+pub(crate) struct Params(pub(crate) Vec<(String, String)>);
+
+impl Params {
+    pub(crate) fn text(&mut self, name: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.0.push((name.to_owned(), value.clone()));
+        }
+    }
+
+    pub(crate) fn value(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.0.push((name.to_owned(), value.to_string()));
+        }
+    }
+
+    pub(crate) fn list(&mut self, name: &str, values: &[String]) {
+        for (index, value) in values.iter().enumerate() {
+            self.0.push((format!("{name}.{}", index + 1), value.clone()));
+        }
+    }
+
+    pub(crate) fn tags(&mut self, tags: &[Tag]) {
+        for (index, tag) in tags.iter().enumerate() {
+            self.0.push((format!("Tag.{}.Key", index + 1), tag.key.clone()));
+            self.0.push((format!("Tag.{}.Value", index + 1), tag.value.clone()));
+        }
+    }
+}
+
+/// Checks a request's parameters, as `Key=Value` lines in the order in which they are made.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn check_params(request: &impl Action, expected: &[&str]) {
+    let params: Vec<_> =
+        request.params().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(params, expected);
+}

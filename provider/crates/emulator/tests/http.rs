@@ -1,4 +1,4 @@
-//! The emulator over real sockets: what only a connection can show. Actions are tested where they are written.
+//! The emulator over real sockets: what only a connection can show. Actions are tested in their own files.
 
 use std::time::Duration;
 

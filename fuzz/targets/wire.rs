@@ -1,4 +1,4 @@
-//! Properties as an engine may send them: read, written back, checked, and decoded where the check lets them through.
+//! Properties as an engine may send them: read, written back, checked, and decoded if the check finds nothing wrong.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
 use pulumi::model::ObjectType;
-use pulumi::value::{Value, from_struct, to_struct};
+use pulumi::value::{Properties, from_struct, reveal, secret_paths, to_struct};
 use pulumi::{Findings, Input, check, decode};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -42,19 +42,19 @@ static ARGS: LazyLock<Arc<ObjectType>> = LazyLock::new(|| ObjectType::of::<Args>
 fuzz_target!(|bytes: &[u8]| {
     let Ok(wire) = prost_types::Struct::decode(bytes) else { return };
     let properties = from_struct(wire);
-    let (plain, secrets) = Value::Object(properties.clone()).reveal();
-    assert!(secrets.is_empty() || format!("{properties:?}").contains("[secret]"));
+    let plain = reveal(properties.clone());
+    assert!(secret_paths(&properties).is_empty() || format!("{properties:?}").contains("[secret]"));
+    assert!(secret_paths(&plain).is_empty(), "a secret is left");
     drop(from_struct(to_struct(properties.clone())));
 
     let mut findings = Findings::default();
     let checked = check::check(&ARGS, properties, &mut findings);
     assert!(findings.failures.iter().all(|failure| !failure.path.steps().is_empty()));
-    let Value::Object(plain) = plain else { unreachable!("an object stays one") };
     for change in pulumi::diff::compare(&ARGS, &plain, &checked) {
         assert!(change.path.first_key().is_some());
     }
     if findings.failures.is_empty() {
-        let own = checked.into_iter().filter(|(key, _)| !check::is_internal(key)).collect();
-        let _: Args = decode(own).expect("what passes the check fits the type");
+        let own: Properties = checked.into_iter().filter(|(key, _)| !check::is_internal(key)).collect();
+        let _: Args = decode(&own).expect("what passes the check fits the type");
     }
 });

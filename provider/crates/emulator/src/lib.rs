@@ -11,7 +11,7 @@
 //! - Control at `/_emulator/…` (see below), to loopback peers only.
 //! - With a stack [`Flavour`], ASCM's ListResourceGroup.
 //!
-//! # Decisions where the documentation is silent
+//! # Decisions on what the documentation leaves open
 //! - A fresh image is absent from DescribeImages for a tenth of `--image-ready-after`, at most 300 ms; it becomes
 //!   `Usable` a quarter of that time, at most 1 s, after it is Available. With `0s` it is there and usable at once.
 //! - An empty `Description` or `ImageFamily` in ModifyImageAttribute clears it; an absent one keeps it. In
@@ -23,7 +23,7 @@
 //! - A ClientToken is remembered until a change says otherwise, per region and action, also after its image is gone.
 //! - With `--names-freed-after` a name stays taken after DeleteImage, CancelCopyImage and a change to `gone`; a name that
 //!   an image was renamed from is free at once.
-//! - A manual clock starts at the real time, or where a `--state` file was left, if that is later.
+//! - A manual clock starts at the real time, or at the time of the `--state` file, if that is later.
 //! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
 //! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.
 //! - `Features.NvmeSupport` is no parameter of CreateImage and has no effect there.
@@ -38,9 +38,9 @@
 //! - `GET /_emulator/requests` lists what was called, without secrets; `DELETE` empties it.
 //! - `GET /_emulator/state` shows every image, snapshot, tag, share and task; `DELETE` goes back to the stock.
 //! - `POST /_emulator/faults` appends faults (see [`Fault`]); `GET` lists what is left, `DELETE` clears.
-//! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`. Whoever goes on
-//!   calling by the real time is more than 15 minutes off after a while; with `"callers_too":true` the callers'
-//!   clocks count as moved too, which makes credentials expire that their holders take for good.
+//! - `POST /_emulator/clock {"advance_ms":60000}` moves a clock started with `--manual-clock`. A caller that
+//!   keeps to the real time is soon more than 15 minutes off; with `"callers_too":true` the callers' clocks count as
+//!   moved too, so that credentials expire although their holders take them for good.
 //! - `POST /_emulator/change` alters an image, instance or snapshot behind the caller's back, or makes the cloud forget
 //!   ClientTokens (module `change`).
 //! - `POST /_emulator/metadata {"v1":false,"role":null,"region":"…","lifetime_s":900}` sets the metadata server up.
@@ -86,7 +86,10 @@ pub use fault::Fault;
 pub use options::{Flavour, ImageIds, Options, Secret};
 pub use server::Emulator;
 
-/// Serves until `shutdown` ends. The first line on standard output says where.
+/// Serves until `shutdown` ends. The first line on standard output says at which address.
+///
+/// # Errors
+/// As [`Emulator::start`], and [`Error::Announce`].
 pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let listen = options.listen;
     let emulator = Emulator::start(options).await?;

@@ -1,4 +1,4 @@
-//! The parameters and headers that a private cloud wants besides.
+//! The further parameters and headers that a private cloud wants in each call.
 
 use std::collections::BTreeMap;
 

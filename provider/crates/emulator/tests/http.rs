@@ -1,9 +1,9 @@
-//! The emulator over real sockets: what only a connection can show. Actions are tested where they are written.
+//! The emulator over real sockets: what only a connection can show. Actions are tested in their own files.
 
 use std::time::Duration;
 
 use base64::Engine as _;
-use emulator::{Emulator, Options};
+use emulator::{Emulator, Fault, Options};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -123,7 +123,7 @@ async fn one_connection_serves_many_requests() {
 }
 
 /// What the caller sees of a fault, and what is recorded.
-async fn check_cut(fault: Value, code: &str, images: usize) {
+async fn check_cut(fault: Fault, code: &str, images: usize) {
     let emulator = start(options()).await;
     control(&emulator, "POST", "faults", json!([fault])).await;
     let target = signed(&emulator, "CreateImage", &[("SnapshotId", "s-system")]).await;
@@ -140,17 +140,17 @@ async fn check_cut(fault: Value, code: &str, images: usize) {
 
 #[tokio::test]
 async fn a_cut_before_carries_nothing_out() {
-    check_cut(json!({"action": "CreateImage", "do": "reset_before"}), "reset_before", 0).await;
+    check_cut(Fault::on("CreateImage").reset_before(), "reset_before", 0).await;
 }
 
 #[tokio::test]
 async fn a_cut_after_carries_the_call_out() {
-    check_cut(json!({"action": "CreateImage", "do": "reset_after"}), "reset_after", 1).await;
+    check_cut(Fault::on("CreateImage").reset_after(), "reset_after", 1).await;
 }
 
 #[tokio::test]
 async fn a_hanging_call_is_cut_when_its_time_is_over() {
-    check_cut(json!({"action": "CreateImage", "do": "hang", "ms": 20}), "hang", 0).await;
+    check_cut(Fault::on("CreateImage").hang_ms(20), "hang", 0).await;
 }
 
 #[tokio::test]
@@ -178,8 +178,8 @@ async fn an_answer_can_be_any_json() {
     let emulator = start(options()).await;
     let faults = json!([
         {"action": "CreateImage", "do": "json"},
-        {"action": "CreateImage", "do": "json", "status": 502, "body": ["x"]},
-        {"action": "GET /latest/meta-data/region-id", "do": "json", "body": null},
+        Fault::on("CreateImage").json(json!(["x"])).status(502),
+        Fault::on("GET /latest/meta-data/region-id").json(Value::Null),
     ]);
     control(&emulator, "POST", "faults", faults).await;
     let create = [("SnapshotId", "s-system")];
@@ -223,7 +223,7 @@ async fn a_stale_answer_is_from_when_the_fault_was_posted() {
 #[tokio::test]
 async fn a_delayed_call_is_carried_out_although_its_caller_has_left() {
     let emulator = start(options()).await;
-    control(&emulator, "POST", "faults", json!([{"action": "CreateImage", "do": "delay", "ms": 50}])).await;
+    control(&emulator, "POST", "faults", json!([Fault::on("CreateImage").delay_ms(50)])).await;
     let target = signed(&emulator, "CreateImage", &[("SnapshotId", "s-system")]).await;
     let mut line = connect(&emulator).await;
     line.write_all(http("GET", &target, "").as_bytes()).await.expect("sent");
@@ -246,7 +246,7 @@ async fn a_delayed_call_is_carried_out_although_its_caller_has_left() {
 #[tokio::test]
 async fn a_stop_waits_for_neither_idle_nor_hanging_connections() {
     let emulator = start(options()).await;
-    control(&emulator, "POST", "faults", json!([{"action": "*", "do": "hang"}])).await;
+    control(&emulator, "POST", "faults", json!([Fault::on("*").hang()])).await;
     let target = signed(&emulator, "DescribeRegions", &[]).await;
     let silent = connect(&emulator).await;
     let mut idle = connect(&emulator).await;

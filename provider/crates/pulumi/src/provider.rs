@@ -62,10 +62,14 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, where it is
     /// given, provider, the provider's name there and the mapping's text.
-    fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)>;
+    fn mapping(&self, _key: &str, _provider: &str) -> Option<(String, Vec<u8>)> {
+        None
+    }
 
     /// The providers of another ecosystem for which there is a mapping.
-    fn mappings(&self, key: &str) -> Vec<String>;
+    fn mappings(&self, _key: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why there is no client.

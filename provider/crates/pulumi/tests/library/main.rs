@@ -1,0 +1,13 @@
+//! A small made-up provider, a library with books and shelves, called by a gRPC client as an engine calls it.
+
+mod book;
+mod find_books;
+mod functions;
+mod library;
+mod lists;
+mod resources;
+mod schema;
+mod settings;
+mod shelf;
+mod waits;
+mod world;

@@ -1,0 +1,56 @@
+//! Settings: what the program leaves out is read from the variables that the fields name.
+
+use pulumi::pulumirpc as rpc;
+use serde_json::{Value as Json, json};
+
+use crate::world::{World, read, wire};
+
+async fn configured(settings: Json, variables: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    let mut world = World::unconfigured(variables).await;
+    match world.configure(settings).await {
+        Ok(()) => Ok(world.cloud.heard()),
+        Err(status) => Err(status.message().to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn variables_stand_in_for_settings() {
+    let variables = [("LIBRARY_CITY", "Ghent"), ("TOWN", "Lisbon"), ("LIBRARY_PASSWORD", "hunter2")];
+    assert_eq!(configured(json!({}), &variables).await.unwrap(), ["configured Ghent true"]);
+    assert_eq!(
+        configured(json!({ "city": "Turin" }), &variables[1..2]).await.unwrap(),
+        ["configured Turin false"]
+    );
+    assert_eq!(configured(json!({ "city": "" }), &variables[1..]).await.unwrap(), ["configured Lisbon true"]);
+}
+
+#[tokio::test]
+async fn a_provider_decides_which_variables_count() {
+    let variables = [("TOWN", "Lisbon")];
+    assert_eq!(
+        configured(json!({ "strict": "true" }), &variables).await.unwrap_err(),
+        "missing provider settings: library:city: the city"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_variable_names_it() {
+    let variables = [("LIBRARY_CITY", "G"), ("LIBRARY_PRINTING", "soon")];
+    assert_eq!(
+        configured(json!({}), &variables).await.unwrap_err(),
+        "library:city: in the variable LIBRARY_CITY: must be at least 2 characters long, got 1: \"G\"; \
+         library:printing: in the variable LIBRARY_PRINTING: expected a whole number, got the string \"soon\""
+    );
+}
+
+#[tokio::test]
+async fn check_config_judges_the_variables_and_leaves_the_settings_as_they_are() {
+    let mut world = World::unconfigured(&[("TOWN", "Atlantis"), ("LIBRARY_PRINTING", "5")]).await;
+    let request =
+        rpc::CheckRequest { news: wire(&json!({ "strict": "false" })), ..rpc::CheckRequest::default() };
+    let answer = world.plugin.check_config(request.clone()).await.unwrap().into_inner();
+    let told: Vec<String> =
+        answer.failures.iter().map(|found| format!("{}: {}", found.property, found.reason)).collect();
+    assert_eq!(told, ["city: in the variable TOWN: is under water, got \"Atlantis\""]);
+    assert_eq!(read(answer.inputs), json!({ "strict": "false" }));
+}

@@ -1,12 +1,12 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from emulator import Emulator
-from languages import LANGUAGES, PUBLISHED, ROOT, run
+from emulator import SOON, Emulator
+from languages import LANGUAGES, PUBLISHED, run
 from program import Program
+from project import ROOT, plugin_binary
 from proxy import Proxy
 from scene import Scene
 from stack import Stack
@@ -28,9 +28,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def binary():
-    path = Path(os.environ.get("PROVIDER_BIN") or ROOT / "target/debug/pulumi-resource-alicloud").resolve()
-    assert path.is_file(), f"{path} is missing: `make build` makes it"
-    return path
+    return plugin_binary()
 
 
 def need(what, missing):
@@ -74,8 +72,8 @@ def published_typescript(tmp_path_factory):
 
 
 @pytest.fixture
-def cloud(binary, tmp_path):
-    emulator = Emulator(binary, tmp_path / "emulator.log")
+def cloud():
+    emulator = Emulator(*SOON)
     yield emulator
     emulator.stop()
 
@@ -101,7 +99,7 @@ def program(python, cloud, binary, tmp_path, request):
         if configured:
             stack.init(cloud)
         else:
-            stack.run("stack", "init", "test")
+            stack.make()
         return stack
 
     return make
@@ -129,11 +127,8 @@ def hosted(binary, tmp_path):
 
 
 @pytest.fixture
-def scene(hosted, proxy, binary, tmp_path, request):
-    def start_cloud(*flags, **options):
-        return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
-
-    scene = Scene(hosted, proxy, start_cloud)
+def scene(hosted, proxy, request):
+    scene = Scene(hosted, proxy)
     request.node.shown = lambda: (hosted, scene.cloud)
     yield scene
     scene.close()
@@ -167,7 +162,7 @@ def pytest_runtest_makereport(item, call):
         stack, cloud = shown()
         report.sections.append(("pulumi", stack.report()))
         if cloud:
-            report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
+            report.sections.append(("emulator", cloud.said()))
         if cloud and cloud.process.poll() is None:
             lines = (
                 f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import stack
+from project import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
 
 

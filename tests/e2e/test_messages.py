@@ -4,7 +4,7 @@ import json
 import re
 
 import emulator
-from languages import ROOT
+from project import ROOT
 from stack import diagnostics
 
 IMAGE = """

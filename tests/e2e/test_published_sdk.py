@@ -7,7 +7,8 @@ from pathlib import Path
 import emulator
 import pytest
 from emulator import Call
-from languages import ROOT, run
+from languages import run
+from project import ROOT
 from stack import diagnostics
 from test_lifecycle import by_name, is_of_creation, sorted_calls, tag
 

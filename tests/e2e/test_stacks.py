@@ -7,8 +7,8 @@ import ssl
 import threading
 
 import pytest
-from emulator import KEY_ID, KEY_SECRET, Call, Emulator
-from languages import ROOT
+from emulator import KEY_ID, KEY_SECRET, SOON, Call, Emulator
+from project import ROOT
 from stack import diagnostics
 from test_lifecycle import IMAGE, by_name, in_order, is_of_creation, sorted_calls, tag, wait_until_usable
 
@@ -79,9 +79,8 @@ def options():
 
 
 @pytest.fixture
-def cloud(binary, tmp_path, flavour, options):
-    place, headers = PLACES[flavour], HEADERS[flavour]
-    emulator = Emulator(binary, tmp_path / "emulator.log", "--flavour", flavour, *options, place=place, headers=headers)
+def cloud(flavour, options):
+    emulator = Emulator(*SOON, "--flavour", flavour, *options, place=PLACES[flavour], headers=HEADERS[flavour])
     yield emulator
     emulator.stop()
 

@@ -5,7 +5,6 @@ the state, and a plugin that stays must not grow. First through the real command
 import argparse
 import collections
 import contextlib
-import os
 import random
 import sys
 import tempfile
@@ -15,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import emulator
-from emulator import Emulator
+from emulator import SOON, Emulator
 from plugin import Plugin
 from program import Image, Program
-from proxy import JSON, Proxy, body_of, send
+from project import plugin_binary
+from proxy import JSON, Proxy
+from serving import body_of, forward, send
 from stack import Stack, images_of
 
 AT_A_TIME = 32
@@ -41,7 +42,7 @@ class Weather(Proxy):
         self.random = random.Random(seed)
         self.counts = collections.Counter()
 
-    def pass_on(self, handler):
+    def answer(self, handler):
         body = body_of(handler)
         kinds = ("broken", "unavailable", "garbage", "lost", "carried out and lost")
         with self.turn:
@@ -51,7 +52,7 @@ class Weather(Proxy):
         if kind == "lost":
             handler.close_connection = True
             return
-        answer = spoilt or self.forward(handler, body)
+        answer = spoilt or forward(handler, body, self.cloud.host)
         if kind == "carried out and lost":
             handler.close_connection = True
             return
@@ -106,7 +107,7 @@ def through_the_command(cloud, weather, folder, rounds, images):
     (folder / "program").mkdir()
     (folder / "program" / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
     with running(Program()) as program:
-        stack = Stack(folder / "program", folder / "home", os.environ["PROVIDER_BIN"], {}, program)
+        stack = Stack(folder / "program", folder / "home", plugin_binary(), {}, program)
         stack.env["PULUMI_ALICLOUD_POLL_MS"] = "100"
         stack.init(weather)
         for turn in range(rounds):
@@ -183,7 +184,7 @@ def main():
     size = options.rounds, options.images // options.rounds
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        running(Emulator(os.environ["PROVIDER_BIN"], Path(folder, "emulator.log"))) as cloud,
+        running(Emulator(*SOON)) as cloud,
     ):
         print(f"Through the command, seed {options.seed}")
         with running(Weather(cloud, options.seed)) as weather:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from emulator import SOON, Emulator
-from languages import LANGUAGES, PUBLISHED, run
+from languages import LANGUAGES, PUBLISHED, QuickPython, run
 from program import Program
 from project import ROOT, plugin_binary
 from proxy import Proxy
@@ -52,7 +52,7 @@ def language(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def python(tmp_path_factory):
     """For tests in which the program's language does not matter."""
-    return ready(LANGUAGES["python"](tmp_path_factory.mktemp("python")))
+    return ready(QuickPython(tmp_path_factory.mktemp("python")))
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +89,19 @@ def example(language, cloud, binary, tmp_path, request):
 
 
 @pytest.fixture
-def program(python, cloud, binary, tmp_path, request):
-    """Makes a stack of a program given as text, in Python where no other language is said."""
+def program(cloud, binary, tmp_path, request):
+    """Makes a stack of a program: a text, in Python unless another language is said, or images by name, which the test
+    itself registers."""
 
-    def make(text, configured=True, language=python):
-        folder = language.program(tmp_path / "program", text)
-        stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
+    def make(program, configured=True, language=None):
+        if isinstance(program, dict):
+            stack = hosted_stack(binary, tmp_path)
+            request.addfinalizer(stack.program.stop)
+            stack.program.images = program
+        else:
+            language = language or request.getfixturevalue("python")
+            folder = language.program(tmp_path / "program", program)
+            stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
         request.node.shown = lambda: (stack, cloud)
         if configured:
             stack.init(cloud)
@@ -112,18 +119,24 @@ def proxy():
     running.stop()
 
 
-@pytest.fixture
-def hosted(binary, tmp_path):
-    """A stack without a cloud, whose program is in the test."""
+def hosted_stack(binary, tmp_path):
+    """A stack whose program is in the test, and which looks at images more often than users need."""
     need("the engine", [name for name in ("pulumi",) if shutil.which(name) is None])
     folder = tmp_path / "program"
     folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
-    program = Program()
-    stack = Stack(folder, tmp_path / "home", binary, {}, program)
+    # Of all languages' hosts this one asks least of a folder with no program.
+    (folder / "Pulumi.yaml").write_text("name: program\nruntime: nodejs\n")
+    stack = Stack(folder, tmp_path / "home", binary, {}, Program())
     stack.env["PULUMI_ALICLOUD_POLL_MS"] = "20"
+    return stack
+
+
+@pytest.fixture
+def hosted(binary, tmp_path):
+    """A stack without a cloud, whose program is in the test."""
+    stack = hosted_stack(binary, tmp_path)
     yield stack
-    program.stop()
+    stack.program.stop()
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ class Stack:
                 "PULUMI_BACKEND_URL": f"file://{self.home / 'state'}",
                 "PULUMI_HOME": str(self.home / "pulumi"),
                 "PULUMI_SKIP_UPDATE_CHECK": "1",
+                # A command is over before collecting its garbage has been worth a sixth of its time.
+                "GOGC": "400",
             }
         )
 

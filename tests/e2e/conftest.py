@@ -17,13 +17,13 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """A language's tests stay together, so that its SDK is built once however many run at a time."""
+    """A language's tests stay in one process, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
         if some := metafunc.definition.get_closest_marker("languages"):
             names = [name for name in names if name in some.args]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-        metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
+        metafunc.parametrize("language", cases, indirect=True, ids=names)
 
 
 @pytest.fixture(scope="session")
@@ -38,37 +38,47 @@ def need(what, missing):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
-def ready(language):
-    need(type(language).__name__, language.missing())
-    language.build()
-    return language
-
-
 @pytest.fixture(scope="session")
-def language(request, tmp_path_factory):
-    return ready(LANGUAGES[request.param](tmp_path_factory.mktemp(request.param)))
+def ready(tmp_path_factory):
+    """Languages that can be used here, each built once."""
+    built = {}
+
+    def get(kind):
+        if kind not in built:
+            language = kind(tmp_path_factory.mktemp(kind.__name__))
+            need(kind.__name__, language.missing())
+            language.build()
+            built[kind] = language
+        return built[kind]
+
+    return get
 
 
-@pytest.fixture(scope="session")
-def python(tmp_path_factory):
+@pytest.fixture
+def language(request, ready):
+    return ready(LANGUAGES[request.param])
+
+
+@pytest.fixture
+def python(ready):
     """For tests in which the program's language does not matter."""
-    return ready(QuickPython(tmp_path_factory.mktemp("python")))
+    return ready(QuickPython)
 
 
-@pytest.fixture(scope="session")
-def published(language, tmp_path_factory):
+@pytest.fixture
+def published(language, ready):
     """The published SDK of the same language."""
-    return ready(PUBLISHED[language.folder](tmp_path_factory.mktemp("published")))
+    return ready(PUBLISHED[language.folder])
 
 
-@pytest.fixture(scope="session")
-def published_python(tmp_path_factory):
-    return ready(PUBLISHED["python"](tmp_path_factory.mktemp("published")))
+@pytest.fixture
+def published_python(ready):
+    return ready(PUBLISHED["python"])
 
 
-@pytest.fixture(scope="session")
-def published_typescript(tmp_path_factory):
-    return ready(PUBLISHED["typescript"](tmp_path_factory.mktemp("published")))
+@pytest.fixture
+def published_typescript(ready):
+    return ready(PUBLISHED["typescript"])
 
 
 @pytest.fixture

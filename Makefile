@@ -30,8 +30,8 @@ instructions: ## Fails where a Check, a signature or an answer's reading takes a
 instructions-renew: ## Writes the present counts to bench/ceilings.json
 	@python3 bench/instructions.py --renew
 
-soak: ## Two thousand images while one call in twenty goes wrong; no part of `make test`
-	@tests/soak/run
+soak: ## Two thousand images while one call in twenty goes wrong; no part of `make test` (SEED repeats a run)
+	@tests/soak/run $(if $(SEED),--seed $(SEED))
 
 fuzz: ## What comes from outside, with random bytes for a minute each; needs cargo-fuzz
 	@tests/fuzz

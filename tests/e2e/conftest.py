@@ -1,12 +1,12 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from emulator import Emulator
-from languages import LANGUAGES, PUBLISHED, ROOT, run
+from emulator import SOON, Emulator
+from languages import LANGUAGES, PUBLISHED, QuickPython, run
 from program import Program
+from project import ROOT, plugin_binary
 from proxy import Proxy
 from scene import Scene
 from stack import Stack
@@ -17,20 +17,18 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """A language's tests stay together, so that its SDK is built once however many run at a time."""
+    """A language's tests stay in one process, so that its SDK is built once however many run at a time."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
         if some := metafunc.definition.get_closest_marker("languages"):
             names = [name for name in names if name in some.args]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-        metafunc.parametrize("language", cases, indirect=True, scope="session", ids=names)
+        metafunc.parametrize("language", cases, indirect=True, ids=names)
 
 
 @pytest.fixture(scope="session")
 def binary():
-    path = Path(os.environ.get("PROVIDER_BIN") or ROOT / "target/debug/pulumi-resource-alicloud").resolve()
-    assert path.is_file(), f"{path} is missing: `make build` makes it"
-    return path
+    return plugin_binary()
 
 
 def need(what, missing):
@@ -40,42 +38,52 @@ def need(what, missing):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
-def ready(language):
-    need(type(language).__name__, language.missing())
-    language.build()
-    return language
-
-
 @pytest.fixture(scope="session")
-def language(request, tmp_path_factory):
-    return ready(LANGUAGES[request.param](tmp_path_factory.mktemp(request.param)))
+def ready(tmp_path_factory):
+    """Languages that can be used here, each built once."""
+    built = {}
 
+    def get(kind):
+        if kind not in built:
+            language = kind(tmp_path_factory.mktemp(kind.__name__))
+            need(kind.__name__, language.missing())
+            language.build()
+            built[kind] = language
+        return built[kind]
 
-@pytest.fixture(scope="session")
-def python(tmp_path_factory):
-    """For tests in which the program's language does not matter."""
-    return ready(LANGUAGES["python"](tmp_path_factory.mktemp("python")))
-
-
-@pytest.fixture(scope="session")
-def published(language, tmp_path_factory):
-    """The published SDK of the same language."""
-    return ready(PUBLISHED[language.folder](tmp_path_factory.mktemp("published")))
-
-
-@pytest.fixture(scope="session")
-def published_python(tmp_path_factory):
-    return ready(PUBLISHED["python"](tmp_path_factory.mktemp("published")))
-
-
-@pytest.fixture(scope="session")
-def published_typescript(tmp_path_factory):
-    return ready(PUBLISHED["typescript"](tmp_path_factory.mktemp("published")))
+    return get
 
 
 @pytest.fixture
-def cloud(binary, tmp_path):
-    emulator = Emulator(binary, tmp_path / "emulator.log")
+def language(request, ready):
+    return ready(LANGUAGES[request.param])
+
+
+@pytest.fixture
+def python(ready):
+    """For tests in which the program's language does not matter."""
+    return ready(QuickPython)
+
+
+@pytest.fixture
+def published(language, ready):
+    """The published SDK of the same language."""
+    return ready(PUBLISHED[language.folder])
+
+
+@pytest.fixture
+def published_python(ready):
+    return ready(PUBLISHED["python"])
+
+
+@pytest.fixture
+def published_typescript(ready):
+    return ready(PUBLISHED["typescript"])
+
+
+@pytest.fixture
+def cloud():
+    emulator = Emulator(*SOON)
     yield emulator
     emulator.stop()
 
@@ -91,17 +99,24 @@ def example(language, cloud, binary, tmp_path, request):
 
 
 @pytest.fixture
-def program(python, cloud, binary, tmp_path, request):
-    """Makes a stack of a program given as text, in Python where no other language is said."""
+def program(cloud, binary, tmp_path, request):
+    """Makes a stack of a program: a text, in Python unless another language is said, or images by name, which the test
+    itself registers."""
 
-    def make(text, configured=True, language=python):
-        folder = language.program(tmp_path / "program", text)
-        stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
+    def make(program, configured=True, language=None):
+        if isinstance(program, dict):
+            stack = hosted_stack(binary, tmp_path)
+            request.addfinalizer(stack.program.stop)
+            stack.program.images = program
+        else:
+            language = language or request.getfixturevalue("python")
+            folder = language.program(tmp_path / "program", program)
+            stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
         request.node.shown = lambda: (stack, cloud)
         if configured:
             stack.init(cloud)
         else:
-            stack.run("stack", "init", "test")
+            stack.make()
         return stack
 
     return make
@@ -114,26 +129,29 @@ def proxy():
     running.stop()
 
 
-@pytest.fixture
-def hosted(binary, tmp_path):
-    """A stack without a cloud, whose program is in the test."""
+def hosted_stack(binary, tmp_path):
+    """A stack whose program is in the test, and which looks at images more often than users need."""
     need("the engine", [name for name in ("pulumi",) if shutil.which(name) is None])
     folder = tmp_path / "program"
     folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
-    program = Program()
-    stack = Stack(folder, tmp_path / "home", binary, {}, program)
+    # Of all languages' hosts this one asks least of a folder with no program.
+    (folder / "Pulumi.yaml").write_text("name: program\nruntime: nodejs\n")
+    stack = Stack(folder, tmp_path / "home", binary, {}, Program())
     stack.env["PULUMI_ALICLOUD_POLL_MS"] = "20"
-    yield stack
-    program.stop()
+    return stack
 
 
 @pytest.fixture
-def scene(hosted, proxy, binary, tmp_path, request):
-    def start_cloud(*flags, **options):
-        return Emulator(binary, tmp_path / "emulator.log", *flags, **options)
+def hosted(binary, tmp_path):
+    """A stack without a cloud, whose program is in the test."""
+    stack = hosted_stack(binary, tmp_path)
+    yield stack
+    stack.program.stop()
 
-    scene = Scene(hosted, proxy, start_cloud)
+
+@pytest.fixture
+def scene(hosted, proxy, request):
+    scene = Scene(hosted, proxy)
     request.node.shown = lambda: (hosted, scene.cloud)
     yield scene
     scene.close()
@@ -167,7 +185,7 @@ def pytest_runtest_makereport(item, call):
         stack, cloud = shown()
         report.sections.append(("pulumi", stack.report()))
         if cloud:
-            report.sections.append(("emulator", Path(cloud.log).read_text(errors="replace")))
+            report.sections.append(("emulator", cloud.said()))
         if cloud and cloud.process.poll() is None:
             lines = (
                 f"{entry['status']} {entry['code'] or ''} {entry['action']} {entry['params']}"

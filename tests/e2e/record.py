@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from emulator import KEY_ID, KEY_SECRET
-from languages import ROOT
+from project import ROOT
 from stack import Stack
 
 RECORDING = ROOT / "tests/data/engine-traffic.json"

@@ -5,12 +5,14 @@ import shutil
 import time
 from dataclasses import dataclass, field
 
+from emulator import Emulator
 from program import Image
 from stack import images_of
 
 PATIENCE = 120
-# What a user takes to see what happened and to run the command again, in the cloud's time.
-LATER_MS = 60_000
+# What a user takes to see what happened and to run the command again, in seconds of the
+# cloud's time.
+LATER = 60
 STOCK = {"s-system", "s-data", "s-2013"}
 
 GOLDEN = {
@@ -58,12 +60,10 @@ OPERATIONS = {
 class Scene:
     """The cloud's clock stands still but for the proxy's ticks, so that each run makes the same calls."""
 
-    def __init__(self, stack, proxy, start_cloud):
+    def __init__(self, stack, proxy):
         self.stack, self.proxy = stack, proxy
         self.state, self.saved_state = stack.home / "state", stack.home / "saved-state"
         self.clouds, self.saved_clouds = stack.home / "cloud.json", stack.home / "saved-cloud.json"
-        flags = ("--manual-clock", "--state", self.clouds)
-        self.start_cloud = lambda: start_cloud(*flags, image_ready_after="1s")
         self.cloud = self.operation = None
 
     def prepare(self, operation):
@@ -78,7 +78,7 @@ class Scene:
         shutil.copy(self.clouds, self.saved_clouds)
 
     def open(self):
-        self.cloud = self.proxy.cloud = self.start_cloud()
+        self.cloud = self.proxy.cloud = Emulator("--manual-clock", "--state", self.clouds, "--image-ready-after", "1s")
 
     def close(self):
         if self.cloud:
@@ -121,7 +121,7 @@ class Scene:
         with self.proxy.turn:
             assert self.proxy.struck, f"the instant did not come; calls: {', '.join(self.proxy.seen)}"
         self.wait_for_no_plugin()
-        self.cloud.advance(LATER_MS)
+        self.cloud.advance(LATER)
         self.proxy.watch()
         return printed
 

@@ -4,12 +4,13 @@ import signal
 import time
 
 import pytest
+from late import Late
 from proxy import ANSWERED, BEFORE, UNANSWERED, Instant
 from scene import OPERATIONS, PATIENCE
 
+# What the plugin may take, and what the engine itself from then to its own end, beside what a machine with other things
+# to do makes of it. With nothing else to do the engine takes a tenth of a second.
 LIMIT = 2.0
-# What the engine itself may take from the plugin's answer to its own end, on a machine with other things to do.
-# With nothing else to do it takes a tenth of a second.
 ENGINE = 2.0
 # Long enough for a wait between two looks not to end by itself.
 SLOW_MS = "600000"
@@ -52,11 +53,13 @@ def test_ctrl_c_ends_every_wait_at_once(operation, scene, request):
     for wait, (of, instant) in WAITS.items():
         if of != operation:
             continue
-        plugin, command = interrupt(scene, instant, operation)
-        times = f"Ctrl-C, {wait}: the plugin {plugin:.2f} s, the command {command:.2f} s"
+        with Late() as late:
+            plugin, command = interrupt(scene, instant, operation)
+        busy = late.seconds
+        times = f"Ctrl-C, {wait}: the plugin {plugin:.2f} s, the command {command:.2f} s, the machine {busy:.2f} s late"
         request.node.user_properties.append(("time", times))
-        assert plugin <= LIMIT, times
-        assert command <= LIMIT + ENGINE, times
+        assert plugin <= LIMIT + busy, times
+        assert command <= LIMIT + ENGINE + busy, times
         assert not scene.stack.deployment().get("pending_operations"), "the engine has not heard of the end"
         scene.run()
         scene.check(wanted)

@@ -62,6 +62,7 @@ def test_the_program_that_is_written_of_imported_images_changes_nothing(
     for reported in ("createTime", "CreateTime", "create_time", "progress", "importOss", "import_oss"):
         assert reported not in written, written
     stack.preview("--expect-no-changes")
+    language.prebuild(stack)
     stack.run("refresh", "--yes", "--expect-no-changes")
     stack.up()
     stack.preview("--expect-no-changes")
@@ -69,6 +70,6 @@ def test_the_program_that_is_written_of_imported_images_changes_nothing(
 
 
 def test_an_image_that_is_not_there_is_not_imported(program):
-    stack = program("")
+    stack = program({})
     said = stack.run("import", IMAGE, "imported", "m-missing", "--yes", "--generate-code=false", fails=True)
     assert "m-missing" in said

@@ -45,7 +45,7 @@ def test_lifecycle(example, language, cloud):
     assert set(cloud.images()) == {first, second, third}
     assert diagnostics(warned).count("`imageName`") == 1, "the old spelling is warned of once"
 
-    language.prebuild(stack.folder)
+    language.prebuild(stack)
 
     # Nothing changed, so nothing is announced and nothing is called.
     cloud.forget_requests()

@@ -4,13 +4,13 @@ import json
 import re
 
 import emulator
-from languages import ROOT
+from program import Image
+from project import ROOT
 from stack import diagnostics
 
-IMAGE = """
-import pulumi_alicloud as alicloud
-image = alicloud.ecs.Image("image", {arguments})
-"""
+
+def image(**inputs):
+    return {"image": Image(inputs)}
 
 
 def one_line(printed):
@@ -94,7 +94,7 @@ def test_the_old_name_is_warned_of_once_per_resource(program, language, cloud):
 
 
 def test_missing_credentials(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-system"'), configured=False)
+    stack = program(image(snapshotId="s-system"), configured=False)
     stack.set_all({"alicloud:region": emulator.REGION, "alicloud:endpoints[0].ecs": cloud.url})
     stack.env["HOME"] = str(stack.home)
     said = one_line(stack.up(fails=True))
@@ -104,7 +104,7 @@ def test_missing_credentials(program, cloud):
 
 
 def test_missing_region(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-system"'), configured=False)
+    stack = program(image(snapshotId="s-system"), configured=False)
     stack.set_all(
         {"alicloud:accessKey": emulator.KEY_ID, "alicloud:endpoints[0].ecs": cloud.url},
         secret={"alicloud:secretKey": emulator.KEY_SECRET},
@@ -116,7 +116,7 @@ def test_missing_region(program, cloud):
 
 
 def test_credentials_from_the_environment(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-system"'), configured=False)
+    stack = program(image(snapshotId="s-system"), configured=False)
     stack.env |= {
         "ALICLOUD_ACCESS_KEY": emulator.KEY_ID,
         "ALICLOUD_SECRET_KEY": emulator.KEY_SECRET,
@@ -132,16 +132,14 @@ def test_credentials_from_the_environment(program, cloud):
 
 def test_every_mistake_is_named_by_its_path_and_nothing_is_created(program, cloud):
     stack = program(
-        IMAGE.format(
-            arguments="""
-    image_name="http://x",
-    description="d",
-    disk_device_mappings=[
-        {"device": "/dev/xvda", "disk_type": "system", "snapshot_id": "s-system"},
-        {"device": "/dev/xvdb", "disk_type": "tape", "snapshot_id": "s-data", "size": 4},
-    ],
-    tags={"acs:owner": "me"},
-"""
+        image(
+            imageName="http://x",
+            description="d",
+            diskDeviceMappings=[
+                {"device": "/dev/xvda", "diskType": "system", "snapshotId": "s-system"},
+                {"device": "/dev/xvdb", "diskType": "tape", "snapshotId": "s-data", "size": 4},
+            ],
+            tags={"acs:owner": "me"},
         )
     )
     said = one_line(stack.up(fails=True))
@@ -159,7 +157,7 @@ def test_every_mistake_is_named_by_its_path_and_nothing_is_created(program, clou
 
 
 def test_two_sources_are_both_named(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-system", instance_id="i-running"'))
+    stack = program(image(snapshotId="s-system", instanceId="i-running"))
     said = stack.preview(fails=True)
     assert "instanceId" in said
     assert "snapshotId" in said
@@ -167,7 +165,7 @@ def test_two_sources_are_both_named(program, cloud):
 
 
 def test_no_source_names_all_three(program, cloud):
-    stack = program(IMAGE.format(arguments='image_name="nothing"'))
+    stack = program(image(imageName="nothing"))
     said = stack.preview(fails=True)
     for source in ("instanceId", "snapshotId", "diskDeviceMappings"):
         assert source in said
@@ -175,7 +173,7 @@ def test_no_source_names_all_three(program, cloud):
 
 
 def test_the_cloud_s_refusal_is_told_in_its_words(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-2013"'))
+    stack = program(image(snapshotId="s-2013"))
     said = one_line(stack.up(fails=True))
     (refused,) = [entry for entry in cloud.requests() if entry["action"] == "CreateImage"]
     assert refused["code"] in said
@@ -184,7 +182,7 @@ def test_the_cloud_s_refusal_is_told_in_its_words(program, cloud):
 
 
 def test_an_unreachable_endpoint_is_named(program, cloud):
-    stack = program(IMAGE.format(arguments='snapshot_id="s-system"'))
+    stack = program(image(snapshotId="s-system"))
     stack.set_all({"alicloud:endpoints[0].ecs": "http://127.0.0.1:1"})
     said = one_line(stack.up(fails=True))
     assert "127.0.0.1:1" in said

@@ -5,7 +5,7 @@ import json
 
 import emulator
 import pytest
-from languages import ROOT
+from project import ROOT
 from test_lifecycle import IMAGE, wait_until_usable
 
 OFFICIAL = ROOT / "tests/data/official-state.json"

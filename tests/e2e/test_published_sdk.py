@@ -7,7 +7,8 @@ from pathlib import Path
 import emulator
 import pytest
 from emulator import Call
-from languages import ROOT, run
+from languages import run
+from project import ROOT
 from stack import diagnostics
 from test_lifecycle import by_name, is_of_creation, sorted_calls, tag
 
@@ -135,6 +136,7 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
     stack.set_all({"endpoint": cloud.url}, secret={"secret": emulator.KEY_SECRET})
     stack.set(description="by the published SDK", team="web")
     warned = stack.up()
+    published.prebuild(stack)
     first = stack.outputs()
     web, disks = first["webId"], first["disksId"]
     calls = without_place(cloud.changes())
@@ -190,6 +192,7 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
     for sdk in (language, published):
         stack.move_to(sdk)
         stack.preview("--expect-no-changes")
+        sdk.prebuild(stack)
         stack.up()
         assert cloud.changes() == []
         assert stack.outputs() == first | {"description": "described anew"}

@@ -7,8 +7,9 @@ import ssl
 import threading
 
 import pytest
-from emulator import KEY_ID, KEY_SECRET, Call, Emulator
-from languages import ROOT
+from emulator import KEY_ID, KEY_SECRET, SOON, Call, Emulator
+from program import Image
+from project import ROOT
 from stack import diagnostics
 from test_lifecycle import IMAGE, by_name, in_order, is_of_creation, sorted_calls, tag, wait_until_usable
 
@@ -60,11 +61,8 @@ pulumi.export("autoName", auto.image_name)
 pulumi.export("status", existing.status)
 pulumi.export("usable", existing.usable)
 """
-ONE_IMAGE = """
-import pulumi_alicloud as alicloud
-
-alicloud.ecs.Image("web", image_name="web", snapshot_id="s-system")
-"""
+SNAPSHOT = {"imageName": "web", "snapshotId": "s-system"}
+ONE_IMAGE = {"web": Image(SNAPSHOT)}
 
 
 @pytest.fixture(params=[APSARA, ALIBABA])
@@ -79,9 +77,8 @@ def options():
 
 
 @pytest.fixture
-def cloud(binary, tmp_path, flavour, options):
-    place, headers = PLACES[flavour], HEADERS[flavour]
-    emulator = Emulator(binary, tmp_path / "emulator.log", "--flavour", flavour, *options, place=place, headers=headers)
+def cloud(flavour, options):
+    emulator = Emulator(*SOON, "--flavour", flavour, *options, place=PLACES[flavour], headers=HEADERS[flavour])
     yield emulator
     emulator.stop()
 
@@ -90,8 +87,8 @@ def cloud(binary, tmp_path, flavour, options):
 def on_stack(program, cloud, flavour):
     """Makes a Pulumi stack on a private cloud, with these settings besides."""
 
-    def make(text, **settings):
-        stack = program(text, configured=False)
+    def make(written, **settings):
+        stack = program(written, configured=False)
         stack.set_all(
             secret={"alicloud:secretKey": KEY_SECRET},
             plain={
@@ -240,8 +237,13 @@ def settled(stack, cloud):
 
 
 def test_what_a_stack_does_not_report_is_no_change(on_stack, cloud):
-    newer = 'boot_mode="UEFI", image_family="family", license_type="BYOL", features={"nvme_support": "supported"}'
-    stack = on_stack(ONE_IMAGE.replace('"s-system"', f'"s-system", {newer}'), department="37", resourceGroup="71")
+    newer = {
+        "bootMode": "UEFI",
+        "imageFamily": "family",
+        "licenseType": "BYOL",
+        "features": {"nvmeSupport": "supported"},
+    }
+    stack = on_stack({"web": Image(SNAPSHOT | newer)}, department="37", resourceGroup="71")
     stack.up()
     settled(stack, cloud)
     stack.run("destroy", "--yes")

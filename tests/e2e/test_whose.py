@@ -31,7 +31,7 @@ def naming(request):
 def stack(hosted, cloud, request):
     """A stack on the emulator, whose region nothing names."""
     request.node.shown = lambda: (hosted, cloud)
-    hosted.run("stack", "init", "test")
+    hosted.make()
     configure(hosted, cloud)
     return hosted
 
@@ -307,7 +307,7 @@ def other(stack, region, cloud, binary, tmp_path):
     folder = copy_program(stack.folder, tmp_path / "checkout")
     other = Stack(folder, tmp_path / "other-home", binary, {}, stack.program)
     other.env["PULUMI_ALICLOUD_POLL_MS"] = stack.env["PULUMI_ALICLOUD_POLL_MS"]
-    other.run("stack", "init", "test")
+    other.make()
     configure(other, cloud)
     other.set(**{"alicloud:region": HERE})
     return other
@@ -435,7 +435,7 @@ def test_an_up_with_a_refresh_after_a_late_create_succeeds_when_the_image_is_usa
     inputs = NAMINGS[naming]
     image = late(scene, inputs)
     # The image becomes visible, and stays Creating.
-    scene.cloud.advance(300)
+    scene.cloud.advance(0.3)
     assert not scene.cloud.images()[image]["usable"]
     scene.say(inputs)
     scene.stack.program.images["image"] = Image(inputs)
@@ -460,7 +460,7 @@ def test_an_up_with_a_refresh_after_a_late_create_succeeds_when_the_image_is_usa
 
 def test_a_refresh_after_a_late_create_tells_that_the_image_is_not_usable_yet(scene, naming):
     image = late(scene, NAMINGS[naming])
-    scene.cloud.advance(300)
+    scene.cloud.advance(0.3)
     said = one_line(scene.stack.run("refresh", "--yes"))
     assert f"image {image} is not usable yet: it is Creating" in said
     assert scene.stack.resources()["image"]["id"] == image

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use emulator::Options;
 use serde_json::{Value as Json, json};
+use tokio::task::JoinSet;
 
-use crate::harness::{Plan, Plugin, REGION, Stack, World, secret, settings, start, text};
+use crate::harness::{
+    LONG, Plan, Plugin, REGION, Stack, TIME_LIMIT, World, secret, settings, start, strikes, text,
+};
 
 fn named() -> Json {
     json!({ "imageName": "web", "snapshotId": "s-system" })
@@ -16,9 +19,19 @@ async fn ready_with(options: Options) -> World {
     World::with(Options { image_ready_after: Duration::ZERO, ..options }).await
 }
 
+/// A plugin that gives up no call by itself.
+async fn patient_world() -> World {
+    let mut world = World::new().await;
+    let mut patient = settings(&world.cloud);
+    patient["clientReadTimeout"] = 600_000.into();
+    world.plugin = Plugin::configured_with(patient).await;
+    world
+}
+
 #[tokio::test]
 async fn an_id_that_is_known_is_kept_whatever_becomes_of_the_next_call() {
-    for (fault, says) in [
+    let mut cases = JoinSet::new();
+    for (mut fault, says) in [
         (json!({ "do": "error", "code": "QuotaExceed.Image", "status": 403 }), "QuotaExceed.Image"),
         (
             json!({ "do": "error", "code": "InvalidSnapshotId.NotReady", "status": 403, "times": 9999 }),
@@ -26,30 +39,32 @@ async fn an_id_that_is_known_is_kept_whatever_becomes_of_the_next_call() {
         ),
         (json!({ "do": "error", "code": "Forbidden.RAM", "status": 403 }), "Forbidden.RAM"),
     ] {
-        let mut world = World::new().await;
-        // The first CreateImage is carried out, and its image not shown, so that a second one is sent.
-        let mut fault = fault;
-        fault["action"] = "CreateImage".into();
-        fault["after"] = 1.into();
-        world.faults(json!([{ "action": "DescribeImages", "do": "omit", "times": 9999 }, fault])).await;
-        let inputs = world.plugin.check("web", named()).await.unwrap();
-        world.plugin.time_limit = 6.0;
-        let failed = world.plugin.create("web", &inputs).await.unwrap_err();
-        let (id, state) = failed.partial.expect("the id is known");
-        assert!(failed.message.contains(says), "{}", failed.message);
-        assert_eq!(text(&world.images().await[0]["id"]), id);
+        cases.spawn(async move {
+            let mut world = World::new().await;
+            // The first CreateImage is carried out, and its image not shown, so that a second one is sent.
+            fault["action"] = "CreateImage".into();
+            fault["after"] = 1.into();
+            world.faults(json!([{ "action": "DescribeImages", "do": "omit", "times": 9999 }, fault])).await;
+            let inputs = world.plugin.check("web", named()).await.unwrap();
+            world.plugin.time_limit = TIME_LIMIT;
+            let failed = world.plugin.create("web", &inputs).await.unwrap_err();
+            let (id, state) = failed.partial.expect("the id is known");
+            assert!(failed.message.contains(says), "{}", failed.message);
+            assert_eq!(text(&world.images().await[0]["id"]), id);
 
-        world.control("DELETE", "/_emulator/faults", Json::Null).await;
-        world.plugin.time_limit = 0.0;
-        let state = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
-        assert_eq!((&state["imageName"], &state["usable"]), (&json!("web"), &json!(true)));
-        assert_eq!(world.images().await.len(), 1);
+            world.control("DELETE", "/_emulator/faults", Json::Null).await;
+            world.plugin.time_limit = 0.0;
+            let state = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
+            assert_eq!((&state["imageName"], &state["usable"]), (&json!("web"), &json!(true)));
+            assert_eq!(world.images().await.len(), 1);
+        });
     }
+    cases.join_all().await;
 }
 
 #[tokio::test]
 async fn an_interrupt_while_an_image_is_not_shown_keeps_its_id() {
-    let mut world = World::new().await;
+    let mut world = patient_world().await;
     world
         .faults(json!([
             { "action": "DescribeImages", "do": "omit", "times": 9999 },
@@ -59,19 +74,12 @@ async fn an_interrupt_while_an_image_is_not_shown_keeps_its_id() {
     let inputs = world.plugin.check("web", named()).await.unwrap();
     let (mut rpc, address) = (world.plugin.rpc.clone(), world.cloud.address());
     let cancel = async {
-        loop {
-            let faults = crate::harness::control(address, "GET", "/_emulator/faults", Json::Null).await;
-            if faults.as_array().unwrap().iter().any(|fault| fault["do"] == "hang" && fault["times"] != 9999)
-            {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        strikes(address, "hang", 9999).await;
         rpc.cancel(()).await.unwrap();
         Instant::now()
     };
     let (created, cancelled) = tokio::join!(world.plugin.create("web", &inputs), cancel);
-    assert!(cancelled.elapsed() < Duration::from_secs(4));
+    assert!(cancelled.elapsed() < LONG);
     assert!(created.unwrap_err().partial.is_some(), "the first answer said which image it is");
 }
 
@@ -298,7 +306,7 @@ async fn the_snapshots_of_an_image_whose_create_was_late_go_with_it() {
     let inputs = world.plugin.check("web", program).await.unwrap();
     // Nobody has seen what it is made of.
     world.faults(json!([{ "action": "DescribeImages", "do": "omit", "times": 9999 }])).await;
-    world.plugin.time_limit = 1.0;
+    world.plugin.time_limit = TIME_LIMIT;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
     world.control("DELETE", "/_emulator/faults", Json::Null).await;
     world.plugin.time_limit = 0.0;
@@ -398,18 +406,18 @@ async fn a_name_that_is_taken_while_the_image_is_made_keeps_the_image() {
 
 #[tokio::test]
 async fn a_deployment_that_is_interrupted_ends_while_names_are_looked_up() {
-    let mut world = World::new().await;
+    let mut world = patient_world().await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     world.faults(json!([{ "action": "DescribeImages", "do": "hang", "times": 99 }])).await;
-    let mut rpc = world.plugin.rpc.clone();
+    let (mut rpc, address) = (world.plugin.rpc.clone(), world.cloud.address());
     let cancel = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        strikes(address, "hang", 99).await;
         rpc.cancel(()).await.unwrap();
         Instant::now()
     };
     let (created, cancelled) = tokio::join!(world.plugin.create("web", &inputs), cancel);
     created.unwrap_err();
-    assert!(cancelled.elapsed() < Duration::from_secs(3), "{:?}", cancelled.elapsed());
+    assert!(cancelled.elapsed() < LONG);
 }
 
 #[tokio::test]
@@ -442,7 +450,7 @@ async fn a_call_that_may_have_been_carried_out_is_not_forgotten() {
     let mut news = inputs.clone();
     news["description"] = "second".into();
     world.faults(json!([{ "action": "ModifyImageAttribute", "do": "reset_after", "times": 9999 }])).await;
-    world.plugin.time_limit = 2.0;
+    world.plugin.time_limit = TIME_LIMIT;
     let failed = world.plugin.update("web", &state, &inputs, &news).await.unwrap_err();
     let (_, state) = failed.partial.expect("nobody knows whether it was carried out");
     world.control("DELETE", "/_emulator/faults", Json::Null).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use emulator::Options;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{REGION, World, control, text, to_struct, urn};
+use crate::harness::{LONG, REGION, TIME_LIMIT, World, control, text, to_struct, urn};
 
 fn named() -> Json {
     json!({ "imageName": "web", "snapshotId": "s-system" })
@@ -116,19 +116,21 @@ async fn an_image_that_cannot_be_made_is_removed_and_the_create_fails_plainly() 
 
 #[tokio::test]
 async fn a_time_out_after_create_keeps_the_id_and_the_next_up_waits_on() {
-    let mut world =
-        World::with(Options { image_ready_after: Duration::from_secs(3), ..Options::default() }).await;
+    let options =
+        Options { image_ready_after: Duration::from_secs(60), manual_clock: true, ..Options::default() };
+    let mut world = World::with(options).await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
-    world.plugin.time_limit = 1.0;
+    world.plugin.time_limit = TIME_LIMIT;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
     world.plugin.time_limit = 0.0;
     assert!(
-        failed.message.contains("after 1 s") && failed.message.contains("customTimeouts.create"),
+        failed.message.contains("after 5 s") && failed.message.contains("customTimeouts.create"),
         "{}",
         failed.message
     );
     let (id, state) = failed.partial.expect("the image exists, so its id is kept");
     assert_eq!(state["id"], id);
+    world.control("POST", "/_emulator/clock", json!({ "advance_ms": 120_000 })).await;
     let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
     assert_eq!(updated["usable"], true);
     assert_eq!(world.images().await.len(), 1);
@@ -212,13 +214,20 @@ async fn an_interrupted_wait_ends_at_once_and_keeps_the_id() {
         World::with(Options { image_ready_after: Duration::from_secs(600), ..Options::default() }).await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     let (mut rpc, seen) = (world.plugin.rpc.clone(), world.plugin.engine.shows("Creating"));
+    let address = world.cloud.address();
+    let calls = async || {
+        let requests = control(address, "GET", "/_emulator/requests", Json::Null).await;
+        requests.as_array().expect("a list of requests").len()
+    };
     let cancel = async {
         seen.await;
         rpc.cancel(()).await.unwrap();
-        Instant::now()
+        (Instant::now(), calls().await)
     };
-    let (created, cancelled) = tokio::join!(world.plugin.create("web", &inputs), cancel);
-    assert!(cancelled.elapsed() < Duration::from_secs(2));
+    let (created, (cancelled, called)) = tokio::join!(world.plugin.create("web", &inputs), cancel);
+    assert!(cancelled.elapsed() < LONG);
+    // One may have been under way.
+    assert!(calls().await <= called + 1, "it went on looking");
     let failed = created.unwrap_err();
     assert!(failed.message.contains("interrupted"), "{}", failed.message);
     assert!(failed.partial.is_some(), "{failed:?}");

@@ -1,14 +1,14 @@
 //! Looking at many images: few calls where the cloud takes lists of ids, and nothing concluded that a list leaves open.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use emulator::{Emulator, ImageIds, Options};
+use emulator::{ImageIds, Options};
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Plugin, World, from_struct, settings, text, to_struct, urn};
+use crate::harness::{LONG, Plugin, World, from_struct, settings, text, to_struct, urn};
 
 const EVERY_CLOUD: [ImageIds; 3] = [ImageIds::Many, ImageIds::Refuse, ImageIds::First];
 
@@ -104,7 +104,7 @@ async fn ids_of_looks(world: &World) -> Vec<usize> {
 
 async fn world(image_ids: ImageIds, ready_after: Duration) -> World {
     let options = Options { image_ids, image_ready_after: ready_after, ..Options::default() };
-    World::of(Emulator::start(options).await.expect("the emulator starts")).await
+    World::with(options).await
 }
 
 #[tokio::test]
@@ -125,17 +125,19 @@ async fn a_refresh_of_many_takes_few_calls() {
     let world = world(ImageIds::Many, Duration::ZERO).await;
     let created = create_all(&world, &names(100)).await;
     let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
-    // A machine that is busy spreads the reads over several rounds at times, but not each time.
-    let mut fewest = usize::MAX;
-    for _ in 0..5 {
+    let started = Instant::now();
+    loop {
         world.take_requests().await;
         let read = read_all(&world, &states).await;
         assert_eq!(read.into_iter().flatten().collect::<Vec<_>>(), states);
         let looks = ids_of_looks(&world).await;
         assert_eq!(looks.iter().sum::<usize>(), 100);
-        fewest = fewest.min(looks.len());
+        // A machine that is busy spreads the reads over several rounds at times, but not each time.
+        if looks.len() <= 10 {
+            break;
+        }
+        assert!(started.elapsed() < LONG, "{looks:?}");
     }
-    assert!(fewest <= 10, "{fewest} calls");
 }
 
 #[tokio::test]
@@ -145,12 +147,22 @@ async fn an_image_missing_from_a_list_is_asked_for_alone() {
     let states: Vec<Json> = created.into_iter().map(|state| state.expect("an image is made")).collect();
     let gone = text(&states[4]["id"]);
     world.change(&gone, json!({ "gone": true })).await;
-    world.take_requests().await;
-    let read = read_all(&world, &states).await;
-    let absent: Vec<usize> = (0..10).filter(|number| read[*number].is_none()).collect();
-    assert_eq!(absent, [4]);
-    let requests = world.take_requests().await;
-    assert_eq!(requests.last().map(|request| text(&request["params"]["ImageId"])), Some(gone));
+    let started = Instant::now();
+    loop {
+        world.take_requests().await;
+        let read = read_all(&world, &states).await;
+        let absent: Vec<usize> = (0..10).filter(|number| read[*number].is_none()).collect();
+        assert_eq!(absent, [4]);
+        let requests = world.take_requests().await;
+        let asked = requests.iter().map(|request| text(&request["params"]["ImageId"]));
+        let about_it: Vec<String> = asked.filter(|ids| ids.split(',').any(|id| id == gone)).collect();
+        assert_eq!(about_it.last(), Some(&gone), "{about_it:?}");
+        // A machine that is busy sends each on its way alone at times.
+        if about_it.len() > 1 {
+            break;
+        }
+        assert!(started.elapsed() < LONG, "it was in no list");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use emulator::Options;
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Failed, Plugin, World, settings, text, to_struct, urn};
+use crate::harness::{Failed, Plugin, TIME_LIMIT, World, settings, text, to_struct, urn};
 
 static SEEDS: AtomicU32 = AtomicU32::new(0);
 const OTHER_PROVIDER: &str = "0d2c51b4-3f0f-4a5e-9d9e-3f9f6c1d2e4b";
@@ -323,7 +323,7 @@ async fn an_interrupted_image_that_the_program_wants_no_more_is_named_and_never_
 async fn late(world: &mut World, program: &Json) -> (Json, Json) {
     world.restart_plugin().await;
     let inputs = inputs(world, program).await;
-    world.plugin.time_limit = 1.0;
+    world.plugin.time_limit = TIME_LIMIT;
     let failed = world.plugin.create("web", &inputs).await.expect_err("there is no time");
     world.plugin.time_limit = 0.0;
     let (_, state) = failed.partial.expect("the id is known");

@@ -1,25 +1,11 @@
 """Starts one emulator for each test and hands out clients made of official SDKs."""
 
-import os
-import pathlib
-import shlex
-import subprocess
-
 import clients
 import pytest
 from emulator import Emulator
 from plugin import Plugin
 from relay import Relay
 from world import World
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def command():
-    given = os.environ.get("EMULATOR_BIN")
-    words = shlex.split(given) if given else ["target/debug/pulumi-resource-alicloud", "emulator"]
-    words[0] = str(ROOT / words[0])
-    return words
 
 
 @pytest.fixture
@@ -28,14 +14,8 @@ def start():
     running = []
 
     def start_one(*flags):
-        keys = ["--access-key-id", clients.KEY[0], "--access-key-secret", clients.KEY[1]]
-        emulator = Emulator(
-            subprocess.Popen(
-                [*command(), "--manual-clock", *keys, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        )
+        emulator = Emulator("--manual-clock", *flags, key=clients.KEY)
         running.append(emulator)
-        emulator.read_address()
         return emulator
 
     yield start_one

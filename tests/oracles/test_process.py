@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 from clients import KEY, Tea
-from conftest import command
+from project import emulator_command
 
 
 def run(*flags):
-    return subprocess.run([*command(), *flags], capture_output=True, text=True, timeout=60)
+    return subprocess.run([*emulator_command(), *flags], capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -30,9 +30,9 @@ def test_an_open_address_is_warned_about(start):
     emulator.host = emulator.host.replace("0.0.0.0", "127.0.0.1")
     Tea("v3", emulator, *KEY)("DescribeRegions")
     emulator.process.terminate()
-    _, errors = emulator.process.communicate(timeout=60)
-    emulator.stop = lambda: None
-    assert errors.startswith("warning: 0.0.0.0:0 can be reached from other machines")
+    emulator.process.wait(timeout=60)
+    emulator.expected = emulator.said()
+    assert emulator.expected.startswith("warning: 0.0.0.0:0 can be reached from other machines")
 
 
 def test_a_damaged_state_file_is_an_error_and_no_panic(tmp_path):

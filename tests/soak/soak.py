@@ -5,7 +5,7 @@ the state, and a plugin that stays must not grow. First through the real command
 import argparse
 import collections
 import contextlib
-import os
+import json
 import random
 import sys
 import tempfile
@@ -13,12 +13,15 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import emulator
-from emulator import Emulator
+from emulator import SOON, Emulator
 from plugin import Plugin
 from program import Image, Program
-from proxy import JSON, Proxy, body_of, send
+from project import plugin_binary
+from proxy import JSON, Proxy
+from serving import body_of, forward, send
 from stack import Stack, images_of
 
 AT_A_TIME = 32
@@ -32,26 +35,48 @@ UNAVAILABLE = 503, [("content-type", "text/plain")], b"no upstream"
 GARBAGE = 200, [("content-type", "text/html")], b"<html>a proxy's greeting</html>"
 
 
+KINDS = ("broken", "unavailable", "garbage", "lost", "carried out and lost")
+
+
 class Weather(Proxy):
-    """Passes calls on as they come, and spoils some."""
+    """Passes calls on as they come, and spoils some. Which, hangs on the seed, the action, the images that it is about,
+    and how many such calls there were before, and so not on the order in which calls happen to come."""
 
     def __init__(self, cloud, seed):
         super().__init__()
         self.cloud = cloud
-        self.random = random.Random(seed)
+        self.seed = seed
+        self.before = collections.Counter()
+        self.names = {}
         self.counts = collections.Counter()
 
-    def pass_on(self, handler):
-        body = body_of(handler)
-        kinds = ("broken", "unavailable", "garbage", "lost", "carried out and lost")
+    def fate(self, action, about):
+        number = self.before[action, about] = self.before[action, about] + 1
+        drawn = random.Random(f"{self.seed} {action} {about} {number}")
+        return drawn.choice(KINDS) if drawn.random() < BAD else "good"
+
+    def images(self, parameters):
+        """By the names that they have in the program."""
+        if name := parameters.get("ImageName"):
+            return name[0].partition("-unfinished-")[0]
+        ids = [one for name in ("ImageId", "ResourceId.1") for one in parameters.get(name, [""])[0].split(",")]
+        return ",".join(sorted(self.names.get(one, "") for one in ids))
+
+    def answer(self, handler):
+        body, action = body_of(handler), handler.headers["x-acs-action"]
+        parameters = parse_qs(urlsplit(handler.path).query) | parse_qs(body.decode())
         with self.turn:
-            kind = self.random.choice(kinds) if self.random.random() < BAD else "good"
+            about = self.images(parameters)
+            kind = self.fate(action, about)
             self.counts[kind] += 1
         spoilt = {"broken": BROKEN, "unavailable": UNAVAILABLE, "garbage": GARBAGE}.get(kind)
         if kind == "lost":
             handler.close_connection = True
             return
-        answer = spoilt or self.forward(handler, body)
+        answer = spoilt or forward(handler, body, self.cloud.host)
+        if action == "CreateImage" and not spoilt and answer[0] == 200:
+            with self.turn:
+                self.names[json.loads(answer[2])["ImageId"]] = about
         if kind == "carried out and lost":
             handler.close_connection = True
             return
@@ -106,7 +131,7 @@ def through_the_command(cloud, weather, folder, rounds, images):
     (folder / "program").mkdir()
     (folder / "program" / "Pulumi.yaml").write_text("name: program\nruntime: python\n")
     with running(Program()) as program:
-        stack = Stack(folder / "program", folder / "home", os.environ["PROVIDER_BIN"], {}, program)
+        stack = Stack(folder / "program", folder / "home", plugin_binary(), {}, program)
         stack.env["PULUMI_ALICLOUD_POLL_MS"] = "100"
         stack.init(weather)
         for turn in range(rounds):
@@ -177,20 +202,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=2000, help="in all rounds together")
     parser.add_argument("--rounds", type=int, default=10, help="at least 2")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="of an earlier run, to repeat it")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
     size = options.rounds, options.images // options.rounds
+    try:
+        soak(options.seed, size)
+    except BaseException:
+        print(f"soak: failed; `make soak SEED={options.seed}` repeats it")
+        raise
+
+
+def soak(seed, size):
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        running(Emulator(os.environ["PROVIDER_BIN"], Path(folder, "emulator.log"))) as cloud,
+        running(Emulator(*SOON)) as cloud,
     ):
-        print(f"Through the command, seed {options.seed}")
-        with running(Weather(cloud, options.seed)) as weather:
+        print(f"Through the command, seed {seed}")
+        with running(Weather(cloud, seed)) as weather:
             through_the_command(cloud, weather, Path(folder), *size)
             print(weather.told())
-        print(f"Through one plugin, seed {options.seed}")
-        with running(Weather(cloud, options.seed)) as weather:
+        print(f"Through one plugin, seed {seed}")
+        with running(Weather(cloud, seed)) as weather:
             through_one_plugin(cloud, weather, *size)
             print(weather.told())
 

@@ -1,15 +1,14 @@
 """Between the plugin and the cloud: counts the calls, and at the instant it is told to, does what it is told to."""
 
-import http.client
-import http.server
 import threading
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from serving import Serving, body_of, forward, send
 
 # The moments of a call at which something can happen.
 BEFORE, UNANSWERED, ANSWERED = "before {}", "{} carried out, not answered", "{} answered"
-# How much the cloud's clock moves at each call, where it stands still otherwise.
-STEP_MS = 500
+# How much the cloud's clock moves at each call, where it stands still otherwise, in seconds.
+STEP = 0.5
 JSON = [("content-type", "application/json")]
 IGNORED = 200, JSON, b'{"RequestId": "00000000-0000-0000-0000-000000000000"}'
 
@@ -26,12 +25,7 @@ class Instant:
         return self.moment.format(self.action if self.occurrence == 1 else f"{self.action} {self.occurrence}")
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-
-class Proxy:
+class Proxy(Serving):
     """One call at a time. With `ticks`, the cloud's clock moves with each call, and only then. Calls of an action in
     `ignored` are answered as if carried out, and never reach the cloud."""
 
@@ -41,28 +35,7 @@ class Proxy:
         self.ignored = set()
         self.turn = threading.Lock()
         self.watch()
-        proxy = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                proxy.pass_on(self)
-
-            do_GET = do_POST
-
-            def log_message(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.thread.start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        super().__init__()
 
     def watch(self, instant=None, strike=None):
         """From now on calls are counted anew, and at the instant `strike` is called while the call is held."""
@@ -75,7 +48,7 @@ class Proxy:
         self.struck = True
         return True
 
-    def pass_on(self, handler):
+    def answer(self, handler):
         body, action = body_of(handler), handler.headers["x-acs-action"]
         with self.turn:
             self.seen.append(action)
@@ -83,36 +56,13 @@ class Proxy:
                 handler.close_connection = True
                 return
             if self.ticks:
-                self.cloud.advance(STEP_MS)
-            answer = IGNORED if action in self.ignored else self.forward(handler, body)
+                self.cloud.advance(STEP)
+            answer = IGNORED if action in self.ignored else forward(handler, body, self.cloud.host)
             if self.is_time(UNANSWERED, action):
                 handler.close_connection = True
                 return
             send(handler, *answer)
             self.is_time(ANSWERED, action)
-
-    def forward(self, handler, body):
-        connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
-        # The header Host is signed, so it goes on as it came.
-        connection.request(handler.command, handler.path, body, dict(handler.headers))
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        return answer.status, answer.getheaders(), content
-
-
-def body_of(handler):
-    return handler.rfile.read(int(handler.headers.get("content-length", 0)))
-
-
-def send(handler, status, headers, content):
-    handler.send_response_only(status)
-    for name, value in headers:
-        if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-            handler.send_header(name, value)
-    handler.send_header("content-length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
 
 
 def instants(calls):

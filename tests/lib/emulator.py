@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -12,9 +13,16 @@ import urllib.request
 import uuid
 from dataclasses import dataclass
 
+from project import emulator_command
+
+# So short a wait that tests need not mind it, and long enough to be one.
+SOON = ("--image-ready-after", "200ms")
 KEY_ID = "e2e-key"
 KEY_SECRET = "e2e-secret-never-shown"
 REGION = "cn-hangzhou"
+
+# No proxy of the machine comes between.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # What every call carries, whatever it does.
 COMMON = {
@@ -37,28 +45,46 @@ class Call:
 class Emulator:
     """`place` and `headers` are what a private cloud wants in every call besides."""
 
-    def __init__(self, binary, log, *options, image_ready_after="200ms", place=None, headers=None):
-        self.log = log
+    def __init__(self, *options, key=(KEY_ID, KEY_SECRET), place=None, headers=None):
+        self.key = key
+        self.expected = ""
         self.place = place or {}
         self.headers = headers or {}
+        keys = ("--access-key-id", key[0], "--access-key-secret", key[1])
+        # To a file, so that it can say as much as it likes.
+        self.log = tempfile.TemporaryFile("a+")
         self.process = subprocess.Popen(
-            [
-                binary, "emulator", "--image-ready-after", image_ready_after,
-                "--access-key-id", KEY_ID, "--access-key-secret", KEY_SECRET, *options,
-            ],
+            [*emulator_command(), *keys, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=open(log, "wb"),
+            stderr=self.log,
             text=True,
-        )  # fmt: skip
-        first = self.process.stdout.readline().strip()
-        assert first.startswith("listening on http://127.0.0.1:"), f"the emulator's first line is {first!r}"
-        self.url = first.removeprefix("listening on ")
+        )
+        line, start = self.process.stdout.readline().strip(), "listening on http://"
+        if not line.startswith(start):
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError(f"no address but {line!r}; {self.said()}")
+        self.host = line.removeprefix(start)
+
+    @property
+    def url(self):
+        return f"http://{self.host}"
+
+    def said(self):
+        """What it wrote to stderr."""
+        if not self.log.closed:
+            self.log.seek(0)
+            self.text = self.log.read()
+        return self.text
 
     def stop(self):
+        """It must end by itself, at once, whatever connections are open, and without words that are not `expected`."""
         self.process.terminate()
-        self.process.wait(timeout=60)
+        code = self.process.wait(timeout=60)
         self.process.stdout.close()
+        with self.log:
+            assert (code, self.said()) == (0, self.expected), f"the emulator ended with {code}: {self.said()}"
 
     def control(self, method, path, body=None):
         request = urllib.request.Request(
@@ -67,12 +93,12 @@ class Emulator:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with DIRECT.open(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text.strip() else None
 
-    def requests(self):
-        return self.control("GET", "requests")
+    def requests(self, action=None):
+        return [entry for entry in self.control("GET", "requests") if action in (None, entry["action"])]
 
     def forget_requests(self):
         self.control("DELETE", "requests")
@@ -94,9 +120,9 @@ class Emulator:
     def clear_faults(self):
         self.control("DELETE", "faults")
 
-    def advance(self, milliseconds):
-        """With `--manual-clock`."""
-        self.control("POST", "clock", {"advance_ms": milliseconds})
+    def advance(self, seconds, callers_too=True):
+        """With `--manual-clock`. Callers go on signing by the real time, which is then taken for the moved one."""
+        self.control("POST", "clock", {"advance_ms": int(seconds * 1000), "callers_too": callers_too})
 
     def images(self):
         """This account's images, by id."""
@@ -119,7 +145,7 @@ class Emulator:
         """What someone does behind Pulumi's back: a call with signature version 1."""
         params |= {
             **self.place,
-            "AccessKeyId": KEY_ID,
+            "AccessKeyId": self.key[0],
             "Action": action,
             "Format": "JSON",
             "RegionId": REGION,
@@ -130,11 +156,11 @@ class Emulator:
             "Version": "2014-05-26",
         }
         query = "&".join(f"{escape(name)}={escape(value)}" for name, value in sorted(params.items()))
-        digest = hmac.new(f"{KEY_SECRET}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
+        digest = hmac.new(f"{self.key[1]}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
         signature = escape(base64.b64encode(digest).decode())
         request = urllib.request.Request(f"{self.url}/?{query}&Signature={signature}", headers=self.headers)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with DIRECT.open(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as refusal:
             raise AssertionError(f"{action} was refused: {refusal.read().decode()}") from None

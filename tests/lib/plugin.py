@@ -3,16 +3,15 @@
 import contextlib
 import json
 import os
-import pathlib
 import subprocess
 import threading
 from concurrent import futures
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
+from project import plugin_binary
 from pulumi.runtime.proto import engine_pb2_grpc, errors_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "alicloud:ecs/image:Image"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -27,10 +26,6 @@ class Failed(Exception):
         self.message, self.details = message, details
         self.text = "\n".join([message, *(json.dumps(detail, ensure_ascii=False) for detail in details)])
         super().__init__(self.text)
-
-
-def command():
-    return str(ROOT / os.environ.get("PROVIDER_BIN", "target/debug/pulumi-resource-alicloud"))
 
 
 def secret(value):
@@ -66,7 +61,7 @@ class Plugin:
         self.engine = Engine()
         environment = {"PULUMI_ALICLOUD_POLL_MS": "20", "PATH": os.environ.get("PATH", ""), **variables}
         self.process = subprocess.Popen(
-            [command(), self.engine.address], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [plugin_binary(), self.engine.address], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         port = self.process.stdout.readline()
         self.printed = {"stdout": bytearray(port), "stderr": bytearray()}

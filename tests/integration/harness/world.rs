@@ -1,0 +1,122 @@
+//! The world of a test: the emulator in this process, what it is told and asked beside the plugin, and the plugin.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use emulator::{Emulator, Options};
+use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Plugin, secret, text};
+
+/// Longer than anything takes that is to happen at once, also on a machine that is busy.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const REGION: &str = "cn-hangzhou";
+
+pub(crate) async fn start(options: Options) -> Emulator {
+    Emulator::start(options).await.expect("the emulator starts")
+}
+
+/// One cloud, one engine, one plugin.
+pub(crate) struct World {
+    pub(crate) cloud: Emulator,
+    pub(crate) plugin: Plugin,
+}
+
+impl World {
+    /// A cloud whose images are ready at once, and a configured plugin.
+    pub(crate) async fn new() -> World {
+        World::with(Options { image_ready_after: Duration::ZERO, ..Options::default() }).await
+    }
+
+    pub(crate) async fn with(options: Options) -> World {
+        World::of(start(options).await).await
+    }
+
+    /// A plugin that is configured for this cloud.
+    pub(crate) async fn of(cloud: Emulator) -> World {
+        let plugin = Plugin::configured(&cloud).await;
+        World { cloud, plugin }
+    }
+
+    /// As if the engine had been killed: a new plugin, the same cloud.
+    pub(crate) async fn restart_plugin(&mut self) {
+        self.plugin = Plugin::configured(&self.cloud).await;
+    }
+
+    pub(crate) async fn control(&self, method: &str, path: &str, body: Json) -> Json {
+        control(self.cloud.address(), method, path, body).await
+    }
+
+    pub(crate) async fn faults(&self, faults: Json) {
+        self.control("POST", "/_emulator/faults", faults).await;
+    }
+
+    /// A change behind Pulumi's back.
+    pub(crate) async fn change(&self, image: &str, mut change: Json) {
+        change["region"] = REGION.into();
+        change["image"] = image.into();
+        self.control("POST", "/_emulator/change", json!([change])).await;
+    }
+
+    /// The names of the actions called so far, and forgets them.
+    pub(crate) async fn take_actions(&self) -> Vec<String> {
+        self.take_requests().await.iter().map(|request| text(&request["action"])).collect()
+    }
+
+    pub(crate) async fn take_requests(&self) -> Vec<Json> {
+        let requests = self.control("GET", "/_emulator/requests", Json::Null).await;
+        self.control("DELETE", "/_emulator/requests", Json::Null).await;
+        requests.as_array().expect("a list of requests").clone()
+    }
+
+    /// The images of the account, by the names they have, in the order of the names.
+    pub(crate) async fn images(&self) -> Vec<Json> {
+        let state = self.control("GET", "/_emulator/state", Json::Null).await;
+        let mut images: Vec<Json> = state["regions"][REGION]["images"]
+            .as_object()
+            .map(|images| images.values().cloned().collect())
+            .or_else(|| state["regions"][REGION]["images"].as_array().cloned())
+            .unwrap_or_default();
+        images.retain(|image| !["m-system", "m-foreign"].contains(&text(&image["id"]).as_str()));
+        images.sort_by_key(|image| text(&image["name"]));
+        images
+    }
+}
+
+pub(crate) async fn control(address: SocketAddr, method: &str, path: &str, body: Json) -> Json {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut stream = TcpStream::connect(address).await.expect("the emulator listens");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("the emulator reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the emulator answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+    if body.trim().is_empty() { Json::Null } else { serde_json::from_str(body).expect("JSON") }
+}
+
+pub(crate) fn settings(cloud: &Emulator) -> Json {
+    json!({
+        "region": REGION,
+        "accessKey": "emulator",
+        "secretKey": secret("emulator".into()),
+        "endpoints": json!([{ "ecs": cloud.url(), "sts": cloud.url() }]).to_string(),
+    })
+}
+
+/// Ends when a fault that does this and was to strike so many times has struck.
+pub(crate) async fn strikes(address: SocketAddr, what: &str, times: u32) {
+    loop {
+        let faults = control(address, "GET", "/_emulator/faults", Json::Null).await;
+        let mut faults = faults.as_array().into_iter().flatten();
+        if faults.any(|fault| fault["do"] == what && fault["times"] != times) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

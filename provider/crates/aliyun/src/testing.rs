@@ -31,9 +31,11 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::client::Client;
 use crate::credential::Fixed;
+use crate::environment::Environment;
+use crate::settings::Settings;
 use crate::transport::{Fault, HttpRequest, HttpResponse, Transport, TransportError};
-use crate::{Client, Environment, Settings};
 
 /// When the clock of [`environment`] starts.
 pub const START: &str = "2026-11-22T01:00:00Z";

@@ -6,7 +6,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 
 use crate::failure::Failure;
 use crate::input::INPUT;
-use crate::serializer::Writer;
+use crate::serializer::properties_of;
 use crate::value::{LARGEST_WHOLE, Properties, Value, unknown_sentinel};
 
 /// Reads a Rust type out of properties. Secret wrappings are taken off; keys that the type does not know are left out.
@@ -37,12 +37,7 @@ pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result
 /// # Errors
 /// [`Failure::Bug`]: every args and state type is an object.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Properties, Failure> {
-    let written =
-        value.serialize(Writer).map_err(|error| Failure::Bug(format!("cannot write properties: {error}")))?;
-    match written {
-        Value::Object(map) => Ok(map),
-        other => Err(Failure::Bug(format!("properties are {}", other.describe()))),
-    }
+    properties_of(value).map_err(Failure::Bug)
 }
 
 /// What serde reads from.

@@ -6,9 +6,9 @@ use prost::Message;
 use serde::Serialize;
 use tonic::{Code, Status};
 
-use crate::codec::encode;
 use crate::generated::{google_rpc, pulumirpc};
 use crate::redact::Redactor;
+use crate::serializer::properties_of;
 use crate::value::{Properties, to_struct};
 
 /// An error of any kind, from below.
@@ -79,7 +79,7 @@ impl Failure {
     /// written is named among the reasons.
     pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
         let mut reasons = vec![reason];
-        let state = encode(state).unwrap_or_else(|error| {
+        let state = properties_of(state).map_err(Failure::Bug).unwrap_or_else(|error| {
             reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
             Properties::new()
         });
@@ -90,9 +90,13 @@ impl Failure {
     #[must_use]
     pub fn with_inputs(self, args: &impl Serialize) -> Self {
         match self {
-            Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
-                Failure::Partial { id, state, inputs: encode(args).ok().map(Box::new), unapplied, reasons }
-            }
+            Failure::Partial { id, state, inputs: _, unapplied, reasons } => Failure::Partial {
+                id,
+                state,
+                inputs: properties_of(args).ok().map(Box::new),
+                unapplied,
+                reasons,
+            },
             plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
                 plain
             }

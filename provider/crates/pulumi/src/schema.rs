@@ -1,6 +1,6 @@
 //! The package schema: from the Rust types to the JSON that documents the provider and from which the SDKs are made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -153,7 +153,7 @@ fn bag(object: &ObjectType, description: String) -> Json {
         "properties": properties(object, Side::Bag),
         "type": "object",
     });
-    let required: BTreeSet<&String> = required(object).into_iter().chain(always_reported(object)).collect();
+    let required = required(object);
     if !required.is_empty() {
         json["required"] = json!(required);
     }

@@ -179,7 +179,9 @@ impl Resource<Client> for BookResource {
 
     fn observe(&self, urn: &str, id: &str, identity: &BookIdentity) {
         let name = urn.rsplit("::").next().unwrap_or_default();
-        self.cloud.hear(format!("{name} is {id}, {}", identity.status.as_deref().unwrap_or("unseen")));
+        let status = identity.status.as_deref().unwrap_or("unseen");
+        let city = identity.city.as_deref().unwrap_or("no city");
+        self.cloud.hear(format!("{name} is {id}, {status} in {city}"));
     }
 
     fn admit(&self, client: &Client, id: &str, identity: &BookIdentity) -> Result<(), Failure> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pulumi::path::Path;
 use pulumi::{
-    AnyFunction, AnyResource, ConfigureError, Findings, Input, MissingKey, Pace, Provider, function, known,
-    resource,
+    AnyFunction, AnyResource, ConfigureError, Failure, Findings, Input, MissingKey, Pace, Provider, function,
+    known, resource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub(crate) struct Config {
     /// Whether only the library's own variables count.
     pub(crate) strict: Option<Input<bool>>,
     /// The reader's password.
-    #[schemars(extend("x-secret" = true, "x-variables" = ["LIBRARY_PASSWORD"]))]
+    #[schemars(extend("x-secret" = true, "x-variables" = ["LIBRARY_PASSWORD"]), length(min = 4))]
     pub(crate) password: Option<Input<String>>,
 }
 
@@ -136,6 +136,9 @@ impl Provider for Library {
                 description: "the city".to_owned(),
             }]));
         };
+        if city.ends_with(char::is_numeric) {
+            return Err(ConfigureError::Failed(Failure::Refused(format!("{city} is no city"))));
+        }
         let printing = known(&config.printing).copied().unwrap_or_default();
         self.cloud.hear(format!("configured {city} {}", config.password.is_some()));
         Ok(Client {

@@ -69,7 +69,7 @@ async fn a_resource_takes_out_what_is_no_difference() {
         world.diff(state.clone(), olds.clone(), json!({ "title": "Whale", "author": "Melville" })).await;
     assert_eq!(diff.unwrap().changes(), rpc::diff_response::DiffChanges::DiffNone);
     assert_eq!(world.lines(Kind::Info), ["the author is the same"]);
-    assert_eq!(world.cloud.heard(), ["moby is b-1, printed"]);
+    assert_eq!(world.cloud.heard(), ["moby is b-1, printed in no city"]);
 
     let refused = world.diff(state, olds, json!({ "title": "Whale", "author": "Anonymous" })).await;
     assert_eq!(refused.unwrap_err().message(), "nobody becomes anonymous");
@@ -84,7 +84,8 @@ async fn a_replacement_that_keeps_a_name_deletes_first() {
         assert_eq!((diff.replaces, diff.delete_before_replace), (vec!["author".to_owned()], first));
     }
     // Without a replacement there is nothing to delete.
-    let diff = world.diff(book("A", "Whale"), book("A", "Whale"), json!({ "author": "A" })).await.unwrap();
+    let longer = json!({ "title": "Whale", "author": "A", "pages": 9 });
+    let diff = world.diff(book("A", "Whale"), book("A", "Whale"), longer).await.unwrap();
     assert!(!diff.delete_before_replace);
 }
 
@@ -94,7 +95,7 @@ async fn an_entry_is_known_again_whatever_else_it_holds() {
     let state = json!({ "status": 7, "city": "Lisbon", "pages": { "of": "another shape" } });
     let refused = world.diff(state, json!({}), json!({ "title": "Whale" })).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, "b-1 is in Lisbon"));
-    assert_eq!(world.cloud.heard(), ["moby is b-1, unseen"]);
+    assert_eq!(world.cloud.heard(), ["moby is b-1, unseen in Lisbon"]);
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn a_book_s_whole_life() {
     };
     let state = read(world.plugin.update(request).await.unwrap().into_inner().properties);
     assert_eq!((&state["pages"], &state["title"]), (&json!(12), &json!("Whale")));
-    assert_eq!(world.cloud.heard(), ["moby is b-1, printed", "changed pages"]);
+    assert_eq!(world.cloud.heard(), ["moby is b-1, printed in Ghent", "changed pages"]);
 
     let request = rpc::ReadRequest { id: id.clone(), urn: urn(BOOK, "moby"), ..rpc::ReadRequest::default() };
     let answer = world.plugin.read(request).await.unwrap().into_inner();

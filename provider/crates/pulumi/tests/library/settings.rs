@@ -44,6 +44,17 @@ async fn what_is_wrong_with_a_variable_names_it() {
 }
 
 #[tokio::test]
+async fn a_secret_is_one_also_from_a_variable() {
+    let variables = [("LIBRARY_CITY", "Ghent"), ("LIBRARY_PASSWORD", "abc")];
+    let told = configured(json!({}), &variables).await.unwrap_err();
+    assert!(told.ends_with("must be at least 4 characters long (the value is secret)"), "{told}");
+    // Where the provider itself fails, the secret is struck out of what it says.
+    let told =
+        configured(json!({ "city": "hunter2" }), &[("LIBRARY_PASSWORD", "hunter2")]).await.unwrap_err();
+    assert_eq!(told, "[secret] is no city");
+}
+
+#[tokio::test]
 async fn check_config_judges_the_variables_and_leaves_the_settings_as_they_are() {
     let mut world = World::unconfigured(&[("TOWN", "Atlantis"), ("LIBRARY_PRINTING", "5")]).await;
     let request =

@@ -108,13 +108,15 @@ def program(cloud, binary, tmp_path, request):
             stack = hosted_stack(binary, tmp_path)
             request.addfinalizer(stack.program.stop)
             stack.program.images = program
+            start = stack.init_quickly
         else:
             language = language or request.getfixturevalue("python")
             folder = language.program(tmp_path / "program", program)
             stack = Stack(folder, tmp_path / "home", binary, language.wire(folder))
+            start = stack.init
         request.node.shown = lambda: (stack, cloud)
         if configured:
-            stack.init(cloud)
+            start(cloud)
         else:
             stack.make()
         return stack

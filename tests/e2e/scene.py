@@ -70,7 +70,7 @@ class Scene:
         self.operation = operation
         self.proxy.ticks = True
         self.open()
-        self.stack.init(self.proxy)
+        self.stack.init_quickly(self.proxy)
         self.say(operation.before)
         self.stack.up()
         self.close()

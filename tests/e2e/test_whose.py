@@ -31,8 +31,7 @@ def naming(request):
 def stack(hosted, cloud, request):
     """A stack on the emulator, whose region nothing names."""
     request.node.shown = lambda: (hosted, cloud)
-    hosted.make()
-    configure(hosted, cloud)
+    hosted.init_quickly(cloud, region=None)
     return hosted
 
 
@@ -40,13 +39,6 @@ def stack(hosted, cloud, request):
 def region(stack):
     """The stack's region is named in its configuration."""
     stack.set(**{"alicloud:region": HERE})
-
-
-def configure(stack, cloud):
-    stack.set_all(
-        secret={"alicloud:secretKey": emulator.KEY_SECRET},
-        plain={"alicloud:accessKey": emulator.KEY_ID, "alicloud:endpoints[0].ecs": cloud.url},
-    )
 
 
 def say(stack, inputs, name="web", **options):
@@ -307,9 +299,7 @@ def other(stack, region, cloud, binary, tmp_path):
     folder = copy_program(stack.folder, tmp_path / "checkout")
     other = Stack(folder, tmp_path / "other-home", binary, {}, stack.program)
     other.env["PULUMI_ALICLOUD_POLL_MS"] = stack.env["PULUMI_ALICLOUD_POLL_MS"]
-    other.make()
-    configure(other, cloud)
-    other.set(**{"alicloud:region": HERE})
+    other.init_quickly(cloud)
     return other
 
 

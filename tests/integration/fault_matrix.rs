@@ -7,7 +7,7 @@ use emulator::{Emulator, Options};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, settings, start, text};
+use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, advance, settings, start, text};
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
 const TIME_LIMIT: f64 = 8.0;
@@ -258,7 +258,7 @@ impl Cell {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             if self.place.slow {
-                advance(address).await;
+                advance(address, 60).await;
             }
             std::future::pending().await
         };
@@ -289,7 +289,7 @@ impl Cell {
 
         self.world.control("DELETE", "/_emulator/faults", Json::Null).await;
         if self.place.slow {
-            advance(address).await;
+            advance(address, 60).await;
         }
         self.world.restart_plugin().await;
         self.run(during, program).await.map_err(|failed| format!("not repaired: {}", failed.message))
@@ -409,8 +409,4 @@ async fn operate(
 async fn is_over(address: std::net::SocketAddr) -> bool {
     let faults = crate::harness::control(address, "GET", "/_emulator/faults", Json::Null).await;
     faults == json!([])
-}
-
-async fn advance(address: std::net::SocketAddr) {
-    crate::harness::control(address, "POST", "/_emulator/clock", json!({ "advance_ms": 60_000 })).await;
 }

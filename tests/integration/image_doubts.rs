@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    LONG, Plan, Plugin, REGION, Stack, TIME_LIMIT, World, secret, settings, start, strikes, text,
+    LONG, Plan, Plugin, REGION, Stack, TIME_LIMIT, World, advance, are_made, control, secret, settings,
+    start, strikes, text,
 };
 
 fn named() -> Json {
@@ -85,14 +86,18 @@ async fn an_interrupt_while_an_image_is_not_shown_keeps_its_id() {
 
 #[tokio::test]
 async fn an_image_that_is_not_shown_for_a_while_is_waited_for() {
-    let mut world =
-        World::with(Options { image_ready_after: Duration::from_secs(2), ..Options::default() }).await;
+    let mut world = World::slow().await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     let (address, seen) = (world.cloud.address(), world.plugin.engine.shows("Creating"));
     let hide = async {
+        are_made(address, 1).await;
         seen.await;
         let faults = json!([{ "action": "DescribeImages", "do": "omit", "times": 25 }]);
-        crate::harness::control(address, "POST", "/_emulator/faults", faults).await;
+        control(address, "POST", "/_emulator/faults", faults).await;
+        while control(address, "GET", "/_emulator/faults", Json::Null).await != json!([]) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        advance(address, 120).await;
     };
     let (created, ()) = tokio::join!(world.plugin.create("web", &inputs), hide);
     assert_eq!(created.unwrap().1["usable"], true);
@@ -373,14 +378,15 @@ async fn a_name_that_is_freed_late_is_tried_again() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_while_the_image_is_made_keeps_the_image() {
-    let mut world =
-        World::with(Options { image_ready_after: Duration::from_secs(2), ..Options::default() }).await;
+    let mut world = World::slow().await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     let (address, seen) = (world.cloud.address(), world.plugin.engine.shows("Creating"));
     let take = async {
+        are_made(address, 2).await;
         seen.await;
         let change = json!([{ "region": REGION, "image": "m-foreign", "name": "unrelated" }]);
-        crate::harness::control(address, "POST", "/_emulator/change", change).await;
+        control(address, "POST", "/_emulator/change", change).await;
+        advance(address, 120).await;
     };
     let mut other = Plugin::start().await;
     other.provider_id = Some("another".to_owned());

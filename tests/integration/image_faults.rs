@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use emulator::Options;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{LONG, REGION, TIME_LIMIT, World, control, text, to_struct, urn};
+use crate::harness::{LONG, REGION, TIME_LIMIT, World, advance, are_made, control, text, to_struct, urn};
 
 fn named() -> Json {
     json!({ "imageName": "web", "snapshotId": "s-system" })
@@ -116,9 +116,7 @@ async fn an_image_that_cannot_be_made_is_removed_and_the_create_fails_plainly() 
 
 #[tokio::test]
 async fn a_time_out_after_create_keeps_the_id_and_the_next_up_waits_on() {
-    let options =
-        Options { image_ready_after: Duration::from_secs(60), manual_clock: true, ..Options::default() };
-    let mut world = World::with(options).await;
+    let mut world = World::slow().await;
     let inputs = world.plugin.check("web", named()).await.unwrap();
     world.plugin.time_limit = TIME_LIMIT;
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
@@ -130,7 +128,7 @@ async fn a_time_out_after_create_keeps_the_id_and_the_next_up_waits_on() {
     );
     let (id, state) = failed.partial.expect("the image exists, so its id is kept");
     assert_eq!(state["id"], id);
-    world.control("POST", "/_emulator/clock", json!({ "advance_ms": 120_000 })).await;
+    advance(world.cloud.address(), 120).await;
     let updated = world.plugin.update("web", &state, &inputs, &inputs).await.unwrap();
     assert_eq!(updated["usable"], true);
     assert_eq!(world.images().await.len(), 1);
@@ -255,9 +253,14 @@ async fn a_missing_source_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn progress_is_shown_as_status() {
-    let mut world =
-        World::with(Options { image_ready_after: Duration::from_secs(1), ..Options::default() }).await;
-    world.plugin.up("web", named()).await;
+    let mut world = World::slow().await;
+    let (address, shown) = (world.cloud.address(), world.plugin.engine.shows("Creating ("));
+    let passes = async {
+        are_made(address, 1).await;
+        shown.await;
+        advance(address, 120).await;
+    };
+    tokio::join!(world.plugin.up("web", named()), passes);
     let lines = world.plugin.engine.lines();
     let shown: Vec<&String> = lines.iter().filter(|line| line.ephemeral).map(|line| &line.message).collect();
     assert!(shown.iter().any(|line| line.contains("Creating (")), "{shown:?}");

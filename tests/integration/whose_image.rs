@@ -9,7 +9,7 @@ use emulator::Options;
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Failed, Plugin, TIME_LIMIT, World, settings, text, to_struct, urn};
+use crate::harness::{Failed, Plugin, TIME_LIMIT, World, advance, are_made, settings, text, to_struct, urn};
 
 static SEEDS: AtomicU32 = AtomicU32::new(0);
 const OTHER_PROVIDER: &str = "0d2c51b4-3f0f-4a5e-9d9e-3f9f6c1d2e4b";
@@ -33,20 +33,6 @@ impl Naming {
     }
 }
 
-/// Images take a minute of the emulator's clock, which stands still.
-async fn slow_world() -> World {
-    World::with(Options {
-        image_ready_after: Duration::from_secs(60),
-        manual_clock: true,
-        ..Options::default()
-    })
-    .await
-}
-
-async fn advance(world: &World, seconds: u64) {
-    world.control("POST", "/_emulator/clock", json!({ "advance_ms": seconds * 1000 })).await;
-}
-
 /// The inputs as an engine asks for them in a new deployment: another seed each time.
 async fn inputs(world: &mut World, program: &Json) -> Json {
     world.plugin.seed = format!("seed {}", SEEDS.fetch_add(1, Ordering::Relaxed));
@@ -64,14 +50,7 @@ async fn killed_while_it_is_made(world: &mut World, program: &Json) {
     };
     let mut client = world.plugin.rpc.clone();
     let create = tokio::spawn(async move { client.create(request).await });
-    let is_made = async {
-        while world.images().await.len() == before {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        // Until then it is not visible.
-        advance(world, 1).await;
-    };
-    is_made.await;
+    are_made(world.cloud.address(), before + 1).await;
     world.plugin.engine.shows("Creating").await;
     world.restart_plugin().await;
     create.await.expect("the task ends").expect_err("its process is killed");
@@ -88,8 +67,7 @@ async fn create(world: &mut World, inputs: &Json) -> Result<Json, Failed> {
     let address = world.cloud.address();
     let ticks = async {
         loop {
-            crate::harness::control(address, "POST", "/_emulator/clock", json!({ "advance_ms": 5_000 }))
-                .await;
+            advance(address, 5).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -121,10 +99,10 @@ async fn check_one(world: &World, id: &str, inputs: &Json, state: &Json) {
 async fn an_interrupted_create_is_taken_up_again_whether_its_image_is_finished_since_or_not() {
     for naming in NAMINGS {
         for (days, remembered) in [(0, true), (3, true), (3, false)] {
-            let mut world = slow_world().await;
+            let mut world = World::slow().await;
             killed_while_it_is_made(&mut world, &naming.program()).await;
             let made = ids(&world).await;
-            advance(&world, days * 86_400).await;
+            advance(world.cloud.address(), days * 86_400).await;
             if !remembered {
                 let change = json!({ "region": crate::harness::REGION, "tokens": "forget" });
                 world.control("POST", "/_emulator/change", change).await;
@@ -139,7 +117,7 @@ async fn an_interrupted_create_is_taken_up_again_whether_its_image_is_finished_s
 #[tokio::test]
 async fn a_create_that_was_killed_before_it_was_saved_is_named_and_not_touched() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (_, lost) = up(&mut world, &naming.program()).await.expect("it is made");
         let (id, before) = (text(&lost["id"]), world.images().await);
         let again = up(&mut world, &naming.program()).await;
@@ -168,9 +146,9 @@ async fn a_create_that_was_killed_before_it_was_saved_is_named_and_not_touched()
 async fn a_forced_replacement_of_a_healthy_image_makes_another_or_says_why_not() {
     for naming in NAMINGS {
         for days in [0, 30] {
-            let mut world = slow_world().await;
+            let mut world = World::slow().await;
             let (old_inputs, old) = up(&mut world, &naming.program()).await.expect("it is made");
-            advance(&world, days * 86_400).await;
+            advance(world.cloud.address(), days * 86_400).await;
             // No old inputs, no Diff: a create, then the deletion of the old entry.
             let replaced = up(&mut world, &naming.program()).await;
             match naming {
@@ -197,7 +175,7 @@ async fn a_forced_replacement_of_a_healthy_image_makes_another_or_says_why_not()
 
 #[tokio::test]
 async fn replacing_again_and_again_makes_one_each_time() {
-    let mut world = slow_world().await;
+    let mut world = World::slow().await;
     let (mut inputs, mut state) = up(&mut world, &Naming::Automatic.program()).await.expect("it is made");
     let mut seen = vec![text(&state["id"])];
     for _ in 0..3 {
@@ -217,7 +195,7 @@ async fn replacing_again_and_again_makes_one_each_time() {
 
 #[tokio::test]
 async fn a_replaced_provider_makes_its_own_image_and_the_old_process_deletes_the_old_one() {
-    let mut world = slow_world().await;
+    let mut world = World::slow().await;
     let (old_inputs, old) = up(&mut world, &Naming::Automatic.program()).await.expect("it is made");
     let mut old_plugin = Plugin::configured(&world.cloud).await;
     let mut plugin = Plugin::start().await;
@@ -234,10 +212,10 @@ async fn a_replaced_provider_makes_its_own_image_and_the_old_process_deletes_the
 #[tokio::test]
 async fn a_retained_image_is_not_taken_over() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (_, retained) = up(&mut world, &naming.program()).await.expect("it is made");
         let (id, before) = (text(&retained["id"]), world.images().await);
-        advance(&world, 40 * 86_400).await;
+        advance(world.cloud.address(), 40 * 86_400).await;
         let again = up(&mut world, &naming.program()).await;
         let images = world.images().await;
         assert_eq!(name_of(&images, &id), name_of(&before, &id), "it keeps its name");
@@ -258,7 +236,7 @@ async fn a_retained_image_is_not_taken_over() {
 #[tokio::test]
 async fn another_state_with_the_same_program_has_its_own_image() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (inputs, first) = up(&mut world, &naming.program()).await.expect("it is made");
         let mut plugin = Plugin::start().await;
         plugin.provider_id = Some(OTHER_PROVIDER.to_owned());
@@ -286,7 +264,7 @@ async fn another_state_with_the_same_program_has_its_own_image() {
 #[tokio::test]
 async fn two_states_at_once_with_unfinished_images_do_not_meet() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         killed_while_it_is_made(&mut world, &naming.program()).await;
         let left = ids(&world).await;
         world.plugin = Plugin::start().await;
@@ -305,7 +283,7 @@ async fn an_interrupted_image_that_the_program_wants_no_more_is_named_and_never_
         json!({ "imageName": "golden-2", "snapshotId": "s-system", "description": "tier 1" }),
         json!({ "imageName": "golden", "snapshotId": "s-system", "description": "tier 2" }),
     ] {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         killed_while_it_is_made(&mut world, &Naming::Given.program()).await;
         let before = world.images().await;
         let id = text(&before[0]["id"]);
@@ -333,16 +311,16 @@ async fn late(world: &mut World, program: &Json) -> (Json, Json) {
 #[tokio::test]
 async fn a_late_create_is_finished_by_the_next_up_under_its_own_name() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (inputs, state) = late(&mut world, &naming.program()).await;
         let id = text(&state["id"]);
         // With a refresh before it, which does not report success.
-        advance(&world, 1).await;
+        advance(world.cloud.address(), 1).await;
         let failed = world.plugin.read("web", &id, &inputs, &state).await.expect_err("it is not usable yet");
         assert!(failed.message.contains("not usable yet: it is Creating"), "{}", failed.message);
         assert_eq!(failed.inputs.as_ref(), Some(&inputs));
         let (_, state) = failed.partial.expect("it exists");
-        advance(&world, 120).await;
+        advance(world.cloud.address(), 120).await;
         let diff = world.plugin.diff("web", &state, &inputs, &inputs).await;
         assert_eq!(diff.detailed, ["UPDATE imageName"]);
         let state = world.plugin.update("web", &state, &inputs, &inputs).await.expect("it is finished");
@@ -354,7 +332,7 @@ async fn a_late_create_is_finished_by_the_next_up_under_its_own_name() {
 async fn a_forced_replacement_of_a_late_create_takes_it_up_and_the_older_entry_deletes_nothing() {
     for naming in NAMINGS {
         for same_process in [true, false] {
-            let mut world = slow_world().await;
+            let mut world = World::slow().await;
             let (old_inputs, old) = late(&mut world, &naming.program()).await;
             let (inputs, new) = up(&mut world, &naming.program()).await.expect("it is taken up");
             assert_eq!(new["id"], old["id"]);
@@ -375,7 +353,7 @@ async fn a_forced_replacement_of_a_late_create_takes_it_up_and_the_older_entry_d
 #[tokio::test]
 async fn a_late_create_that_is_destroyed_leaves_nothing() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (inputs, state) = late(&mut world, &naming.program()).await;
         world.restart_plugin().await;
         world.plugin.delete("web", &state, &inputs).await.expect("it is deleted");
@@ -386,10 +364,10 @@ async fn a_late_create_that_is_destroyed_leaves_nothing() {
 #[tokio::test]
 async fn a_broken_image_in_the_state_is_replaced_when_the_user_forces_it() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         world.faults(json!([{ "action": "CreateImage", "do": "fail_later" }])).await;
         let (old_inputs, old) = late(&mut world, &naming.program()).await;
-        advance(&world, 120).await;
+        advance(world.cloud.address(), 120).await;
         let id = text(&old["id"]);
         let failed = world.plugin.read("web", &id, &old_inputs, &old).await.expect_err("it is broken");
         assert!(failed.message.contains("broken") && failed.message.contains("--replace"), "{failed:?}");
@@ -407,7 +385,7 @@ async fn a_broken_image_in_the_state_is_replaced_when_the_user_forces_it() {
 #[tokio::test]
 async fn an_engine_that_does_not_tell_the_provider_adopts_nothing() {
     for naming in NAMINGS {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         world.plugin = older(&world).await;
         let inputs = inputs(&mut world, &naming.program()).await;
         let first = create(&mut world, &inputs).await.expect("it is made");
@@ -437,7 +415,7 @@ async fn older(world: &World) -> Plugin {
 #[tokio::test]
 async fn an_image_of_an_earlier_create_does_not_come_into_the_state_when_a_look_at_it_fails() {
     for lag in [false, true] {
-        let mut world = slow_world().await;
+        let mut world = World::slow().await;
         let (_, retained) = up(&mut world, &Naming::Automatic.program()).await.expect("it is made");
         let (id, before) = (text(&retained["id"]), world.images().await);
         let mut faults = vec![json!({ "action": "DescribeImages", "match": { "ImageId": id }, "do": "error",
@@ -471,10 +449,10 @@ async fn an_image_of_an_earlier_create_does_not_come_into_the_state_when_a_look_
 
 #[tokio::test]
 async fn an_image_that_the_stack_has_imported_is_not_taken_up_under_another_name() {
-    let mut world = slow_world().await;
+    let mut world = World::slow().await;
     killed_while_it_is_made(&mut world, &Naming::Given.program()).await;
     let id = ids(&world).await.remove(0);
-    advance(&world, 120).await;
+    advance(world.cloud.address(), 120).await;
     let read = world.plugin.read("web-old", &id, &json!({}), &json!({})).await.expect("it is there");
     let (inputs, state) = read.expect("it is there");
     assert!(world.plugin.engine.warnings()[0].contains("left unfinished"), "the import warns");
@@ -498,14 +476,14 @@ async fn a_broken_image_takes_its_own_snapshots_with_it_and_not_its_source() {
     };
     for source in [json!({ "snapshotId": "s-system" }), json!({ "instanceId": "i-running" })] {
         for late_first in [false, true] {
-            let mut world = slow_world().await;
+            let mut world = World::slow().await;
             world.images().await;
             let mut program = source.clone();
             program["deleteAutoSnapshot"] = true.into();
             world.faults(json!([{ "action": "CreateImage", "do": "fail_later" }])).await;
             if late_first {
                 let (old_inputs, old) = late(&mut world, &program).await;
-                advance(&world, 120).await;
+                advance(world.cloud.address(), 120).await;
                 let (inputs, new) = up(&mut world, &program).await.expect("it is made anew");
                 world.plugin.delete("web", &old, &old_inputs).await.expect("the broken one is gone");
                 assert!(snapshots(&world).await.contains(&"s-system".to_owned()));
@@ -523,7 +501,7 @@ async fn a_broken_image_takes_its_own_snapshots_with_it_and_not_its_source() {
 
 #[tokio::test]
 async fn another_version_of_the_sdk_names_what_the_one_before_left_unfinished() {
-    let mut world = slow_world().await;
+    let mut world = World::slow().await;
     killed_while_it_is_made(&mut world, &Naming::Automatic.program()).await;
     let id = ids(&world).await.remove(0);
     // A default provider has another id with each version.

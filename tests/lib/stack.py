@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,9 @@ CLOUD_VARIABLES = (
 HOSTED = ("up", "preview", "refresh", "destroy")
 # What begins after the preview.
 DEED = re.compile(r"^(?:Updating|Refreshing|Destroying) \(.*\):$", re.M)
+# Stacks as they are before anything is in them: their state, and their settings for a cloud of any address.
+MADE = {}
+ANY_CLOUD = "http://any.cloud"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -121,6 +125,24 @@ class Stack:
                 "alicloud:endpoints[0].ecs": cloud.url,
             },
         )
+
+    def init_quickly(self, cloud, region=emulator.REGION):
+        """As `init`; the region may also be left open. The first such stack of each program is made and configured by
+        commands, and the others are its copies."""
+        project = re.search(r"^name: (\S+)$", (self.folder / "Pulumi.yaml").read_text(), re.M)[1]
+        settings = self.folder / "Pulumi.test.yaml"
+        if (project, region) in MADE:
+            state, text = MADE[project, region]
+            shutil.copytree(state.name, self.home / "state", dirs_exist_ok=True)
+            settings.write_text(text.replace(ANY_CLOUD, cloud.url))
+            self.env["PULUMI_STACK"] = "test"
+            return
+        self.init(cloud)
+        if region is None:
+            self.run("config", "rm", "alicloud:region")
+        state = tempfile.TemporaryDirectory()
+        shutil.copytree(self.home / "state", state.name, dirs_exist_ok=True)
+        MADE[project, region] = state, settings.read_text().replace(cloud.url, ANY_CLOUD)
 
     def set(self, **config):
         self.set_all(plain=config)

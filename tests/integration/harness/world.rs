@@ -30,6 +30,12 @@ impl World {
         World::with(Options { image_ready_after: Duration::ZERO, ..Options::default() }).await
     }
 
+    /// A cloud whose images take a minute of its clock, which stands still.
+    pub(crate) async fn slow() -> World {
+        let minute = Duration::from_secs(60);
+        World::with(Options { image_ready_after: minute, manual_clock: true, ..Options::default() }).await
+    }
+
     pub(crate) async fn with(options: Options) -> World {
         World::of(start(options).await).await
     }
@@ -71,18 +77,31 @@ impl World {
         requests.as_array().expect("a list of requests").clone()
     }
 
-    /// The images of the account, by the names they have, in the order of the names.
+    /// The images of the account, in the order of their names.
     pub(crate) async fn images(&self) -> Vec<Json> {
-        let state = self.control("GET", "/_emulator/state", Json::Null).await;
-        let mut images: Vec<Json> = state["regions"][REGION]["images"]
-            .as_object()
-            .map(|images| images.values().cloned().collect())
-            .or_else(|| state["regions"][REGION]["images"].as_array().cloned())
-            .unwrap_or_default();
-        images.retain(|image| !["m-system", "m-foreign"].contains(&text(&image["id"]).as_str()));
-        images.sort_by_key(|image| text(&image["name"]));
-        images
+        images(self.cloud.address()).await
     }
+}
+
+async fn images(address: SocketAddr) -> Vec<Json> {
+    let state = control(address, "GET", "/_emulator/state", Json::Null).await;
+    let mut images: Vec<Json> = state["regions"][REGION]["images"].as_array().cloned().unwrap_or_default();
+    images.retain(|image| !["m-system", "m-foreign"].contains(&text(&image["id"]).as_str()));
+    images.sort_by_key(|image| text(&image["name"]));
+    images
+}
+
+/// Moves a clock that stands still otherwise.
+pub(crate) async fn advance(address: SocketAddr, seconds: u64) {
+    control(address, "POST", "/_emulator/clock", json!({ "advance_ms": seconds * 1000 })).await;
+}
+
+/// Ends when the account has so many images. Those of a clock that stands still are visible then.
+pub(crate) async fn are_made(address: SocketAddr, count: usize) {
+    while images(address).await.len() < count {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    advance(address, 1).await;
 }
 
 pub(crate) async fn control(address: SocketAddr, method: &str, path: &str, body: Json) -> Json {

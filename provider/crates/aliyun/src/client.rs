@@ -520,7 +520,9 @@ mod tests {
         let sent = stub.sent();
         let at = |index: usize| sent[index].at.duration_since(started).as_secs();
         assert_eq!((sent[16].param("RegionId"), at(16)), ("cn-test", 1));
-        assert_eq!((sent[18].param("RegionId"), at(18)), ("cn-other", 30));
+        for index in [17, 18] {
+            assert_eq!((sent[index].param("RegionId"), at(index)), ("cn-other", 30));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -334,9 +334,14 @@ fn user_agent(suffix: Option<&str>) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
     use super::*;
+    use crate::credential::{AssumeRole, Fixed};
     use crate::ecs::{DescribeImagesRequest, EVERY_STATUS, Status};
-    use crate::testing::{Stub, client, client_with, in_seconds, ok, refuse, settings};
+    use crate::testing::{STS, Stub, client, client_with, environment, in_seconds, ok, refuse, settings};
     use crate::{Flavour, StackSettings};
 
     const NONE: &str = r#"{"RequestId":"R","TotalCount":0}"#;
@@ -427,5 +432,106 @@ mod tests {
         let request = DescribeImagesRequest { status: Status::Only("Creating".to_owned()), ..every() };
         client(&stub).describe_images(&request, in_seconds(60)).await.expect_err("refused");
         assert_eq!(asked(&stub), ["Creating"]);
+    }
+
+    const EXPIRED: &str = "InvalidTimeStamp.Expired";
+
+    async fn describe(client: &Client) -> Result<(), Error> {
+        client.describe_images(&every(), in_seconds(60)).await.map(drop)
+    }
+
+    fn hosts(stub: &Stub) -> Vec<String> {
+        let host = |url: &str| url.split('/').nth(2).unwrap_or_default().to_owned();
+        stub.sent().iter().map(|sent| host(&sent.request.url)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_for_another_region_shares_key_clock_and_what_the_cloud_takes() {
+        let stub = Stub::new(|sent| match (sent.action(), sent.index) {
+            ("AssumeRole", _) => ok(STS),
+            (_, 1) => refuse(400, EXPIRED).with_header("date", "Sun, 22 Nov 2026 01:20:00 GMT"),
+            (_, 2) => refuse(400, "InvalidParamter"),
+            _ => ok(NONE),
+        });
+        let base = Arc::new(Fixed::new("a", "base-secret", None, "the settings"));
+        let role = Arc::new(AssumeRole::new(base, "acs:ram::1:role/r"));
+        let here = client_with(Settings { credentials: role, ..settings() }, &stub);
+        describe(&here).await.expect("described");
+        let there = here.in_region("cn-beijing").expect("a client");
+        assert_eq!((here.region(), there.region()), ("cn-test", "cn-beijing"));
+        assert_eq!(there.endpoint(), "https://ecs.cn-beijing.aliyuncs.com");
+        describe(&there).await.expect("described");
+        describe(&here).await.expect("described");
+        let sent = stub.sent();
+        assert_eq!(stub.actions().iter().filter(|action| *action == "AssumeRole").count(), 1);
+        assert_eq!(sent.len(), 6, "{sent:?}");
+        for (sent, region) in sent[4..].iter().zip(["cn-beijing", "cn-test"]) {
+            assert_eq!((sent.param("RegionId"), sent.param("Status")), (region, EVERY_STATUS[1]));
+            assert!(sent.header("x-acs-date").is_some_and(|date| date.starts_with("2026-11-22T01:20:0")));
+            assert_eq!(sent.header("x-acs-security-token"), Some("sts-token"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_is_given_serves_every_region() {
+        let setting = Settings { endpoint: Some("http://ecs.test:8080".to_owned()), ..settings() };
+        let environment = environment().with_variable("ECS_ENDPOINT", "ecs.test:8080");
+        for settings in [setting, Settings { environment, ..settings() }] {
+            let stub = Stub::script(vec![ok(NONE)]);
+            let there = client_with(settings, &stub).in_region("eu-central-1").expect("a client");
+            describe(&there).await.expect("described");
+            assert_eq!(hosts(&stub), ["ecs.test:8080"]);
+            assert_eq!(stub.sent()[0].param("RegionId"), "eu-central-1");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stacks_host_and_headers_name_the_other_region() {
+        let stack = StackSettings {
+            popgw_domain: Some("pop.test".to_owned()),
+            center_region: false,
+            ..StackSettings::new(Flavour::AlibabaCloudStack)
+        };
+        let stub = Stub::script(vec![ok(NONE)]);
+        let here = client_with(Settings { stack: Some(stack), ..settings() }, &stub);
+        describe(&here.in_region("cn-other").expect("a client")).await.expect("described");
+        assert_eq!(hosts(&stub), ["ecs-internal.cn-other.pop.test"]);
+        assert_eq!(stub.sent()[0].header("x-acs-regionid"), Some("cn-other"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_of_one_region_share_its_pace_and_those_of_others_have_their_own() {
+        let stub = Stub::new(|sent| match sent.param("RegionId") {
+            "cn-other" => ok(NONE).after(Duration::from_secs(30)),
+            _ => ok(NONE),
+        });
+        let here = client(&stub);
+        let there = here.in_region("cn-other").expect("a client");
+        let calls = futures::future::join_all((0..17).map(|_| describe(&there)));
+        let again = here.in_region("cn-other").expect("a client");
+        let back = there.in_region("cn-test").expect("a client");
+        let later = async {
+            sleep(Duration::from_secs(1)).await;
+            describe(&back).await.expect("at once");
+            describe(&again).await.expect("after the others");
+        };
+        let started = Instant::now();
+        futures::future::join(calls, later).await;
+        let sent = stub.sent();
+        let at = |index: usize| sent[index].at.duration_since(started).as_secs();
+        assert_eq!((sent[16].param("RegionId"), at(16)), ("cn-test", 1));
+        for index in [17, 18] {
+            assert_eq!((sent[index].param("RegionId"), at(index)), ("cn-other", 30));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_cannot_be_a_regions_is_refused() {
+        let client = client(&Stub::script(vec![ok(NONE)]));
+        for name in ["", "cn/test", "a.b"] {
+            let error = client.in_region(name).expect_err("refused");
+            assert_eq!(error.kind(), ErrorKind::Settings);
+        }
+        assert_eq!(client.in_region("cn-test").expect("its own").region(), "cn-test");
     }
 }

@@ -581,7 +581,16 @@ mod tests {
         ] {
             check_list(list, &["a"]);
         }
-        for list in [r#"{"Entry":[]}"#, "{}", "null", "[]", "7", r#"{"Entry":null}"#, r#"{"Entry":"a"}"#] {
+        for list in [
+            r#"{"Entry":[]}"#,
+            "{}",
+            "null",
+            "[]",
+            "7",
+            r#"{"Entry":null}"#,
+            r#"{"Entry":"a"}"#,
+            r#"{"A":{"B":{"C":[{"name":"a"}]}}}"#,
+        ] {
             check_list(list, &[]);
         }
         assert!(read("{}").list.is_empty());

@@ -134,6 +134,33 @@ fn whole(number: f64) -> Option<i64> {
     Some(number as i64)
 }
 
+/// Failures that carry what a Rust type holds.
+impl Failure {
+    /// The resource exists under `id` with this state, and something about it is not as wanted. A state that cannot be
+    /// written is named among the reasons.
+    pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
+        let mut reasons = vec![reason];
+        let state = encode(state).unwrap_or_else(|error| {
+            reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
+            Properties::new()
+        });
+        Failure::Partial { id: id.to_owned(), state, inputs: None, unapplied, reasons }
+    }
+
+    /// The same, with the inputs as the cloud has them, as a read tells them.
+    #[must_use]
+    pub fn with_inputs(self, args: &impl Serialize) -> Self {
+        match self {
+            Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
+                Failure::Partial { id, state, inputs: encode(args).ok().map(Box::new), unapplied, reasons }
+            }
+            plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
+                plain
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -3,10 +3,8 @@
 use std::error::Error;
 
 use prost::Message;
-use serde::Serialize;
 use tonic::{Code, Status};
 
-use crate::codec::encode;
 use crate::generated::{google_rpc, pulumirpc};
 use crate::redact::Redactor;
 use crate::value::{Properties, to_struct};
@@ -73,30 +71,6 @@ impl Failure {
     /// A failure from below.
     pub fn cloud(error: impl Into<BoxError>) -> Self {
         Failure::Cloud(error.into())
-    }
-
-    /// The resource exists under `id` with this state, and something about it is not as wanted. A state that cannot be
-    /// written is named among the reasons.
-    pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
-        let mut reasons = vec![reason];
-        let state = encode(state).unwrap_or_else(|error| {
-            reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
-            Properties::new()
-        });
-        Failure::Partial { id: id.to_owned(), state, inputs: None, unapplied, reasons }
-    }
-
-    /// The same, with the inputs as the cloud has them, as a read tells them.
-    #[must_use]
-    pub fn with_inputs(self, args: &impl Serialize) -> Self {
-        match self {
-            Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
-                Failure::Partial { id, state, inputs: encode(args).ok().map(Box::new), unapplied, reasons }
-            }
-            plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
-                plain
-            }
-        }
     }
 
     /// The status that the engine gets. Secrets are struck out of every text.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/lib", "tests/e2e")]
 
 import emulator  # noqa: E402
 import languages  # noqa: E402

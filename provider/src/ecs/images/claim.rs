@@ -424,7 +424,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
 
 #[cfg(test)]
 mod tests {
-    use aliyun::testing::{hang, refuse};
+    use aliyun::testing::{hang, ok, refuse};
     use pulumi::testing::TestContext;
 
     use super::*;
@@ -623,6 +623,20 @@ mod tests {
         assert_eq!((id.as_str(), unapplied), ("m-1", vec![NAME.to_owned()]));
         assert!(state.contains_key("__mark") && state.contains_key("__unfinished"), "{state:?}");
         assert!(text.contains("QuotaExceed.Image"), "{text}");
+    }
+
+    /// Each answer leads to an image that is not shown, so that nobody knows which of them there are.
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_that_never_shows_what_it_answers_with_is_not_asked_for_ever() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            let answer = format!(r#"{{"RequestId":"R","ImageId":"m-{}"}}"#, sent.index);
+            (sent.action() == "CreateImage").then(|| ok(&answer))
+        });
+        let (id, _, _, text) = partial(create(&cloud, &within(6_000)).await.unwrap_err());
+        let sent = cloud.stub.sent();
+        let last = sent.iter().rfind(|sent| sent.action() == "CreateImage").unwrap();
+        assert_eq!((id, cloud.count("CreateImage")), (format!("m-{}", last.index), MOST_HOPS));
+        assert!(text.contains("the cloud answered 100 requests for a new image"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -352,7 +352,7 @@ mod tests {
     async fn a_look_waits_a_moment_for_others() {
         let cloud = cloud(2, |_, _| None);
         let later = async {
-            sleep(GATHER / 2).await;
+            sleep(Duration::from_millis(2)).await;
             look(&cloud, &["m-2"], Care::Sure).await
         };
         tokio::join!(look(&cloud, &["m-1"], Care::Sure), later);

@@ -476,6 +476,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_image_that_nobody_has_ever_seen_is_gone_after_a_minute() {
+        let (cloud, context, began) = (Cloud::new(), within(600), tokio::time::Instant::now());
+        let read = cloud.verbs(&context).read("m-1", old(entry(unfinished(), None))).await.unwrap();
+        assert!(read.is_none());
+        assert!((60..=65).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_image_that_turns_out_to_be_anothers_leaves_the_state() {
         let cloud = Cloud::new();
         cloud.holds("m-1", "of-somebody-else");

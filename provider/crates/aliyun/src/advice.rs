@@ -14,12 +14,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) region: &'a str,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) credential: Option<&'a Credential>,
-    /// How far the server's clock is ahead of the local one, where its answer told.
+    /// How far the server's clock is ahead of the local one, if its answer told.
     pub(crate) skew: Option<SignedDuration>,
     pub(crate) denial: Option<&'a Denial>,
 }
 
-/// One or two sentences, or nothing where the message itself says what to do.
+/// One or two sentences, or nothing if the message itself says what to do.
 pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
     let key = facts.credential.map_or_else(
         || "the key".to_owned(),

@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_secs(5);
 pub(crate) struct Lookup {
     settings: StackSettings,
     region: String,
-    /// Where to look, if there is anything to look up.
+    /// The address to ask and the name to ask for, if there is anything to look up.
     ascm: Option<(Endpoint, String)>,
     asapi: bool,
     trace: String,

@@ -1,4 +1,4 @@
-//! One action: sign, send, read, classify, and send again where that is safe, inside a deadline.
+//! One action: sign, send, read, classify, and send again if that is safe, inside a deadline.
 //!
 //! Knows neither which actions there are nor what their answers hold.
 
@@ -440,7 +440,7 @@ fn unanswered(
     Error::new(kind, class, action, message).with_advice(advice).with_ambiguous(ambiguous)
 }
 
-/// Adds to the last error how long and how often it was tried, where that is more than once.
+/// Adds to the last error how long and how often the call was tried, if more than once.
 fn give_up(error: Error, service: &Service<'_>, history: &History, after: Duration) -> Error {
     match error.class() {
         Class::Unreachable | Class::Broken | Class::Garbage if history.attempts > 1 => {

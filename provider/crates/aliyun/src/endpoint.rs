@@ -5,7 +5,7 @@ use std::fmt;
 use crate::environment::Environment;
 use crate::error::Error;
 
-/// The scheme spoken where an endpoint does not name one itself.
+/// The scheme of endpoints that do not name one themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTPS, the default.
@@ -54,11 +54,11 @@ pub(crate) struct Hosts {
     pub(crate) region: String,
 }
 
-/// Where a product is reached.
+/// The address of a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     scheme: &'static str,
-    /// Host, with the port where it is not the scheme's own: what the `Host` header carries and V3 signs.
+    /// Host, with the port if it is not the scheme's own: what the `Host` header carries and V3 signs.
     authority: String,
     path: &'static str,
     /// Which setting or rule gave it, for messages.
@@ -69,7 +69,7 @@ impl Endpoint {
     /// A host, host:port or URL as a user gives it. `origin` names the setting or variable.
     pub(crate) fn parse(text: &str, protocol: Protocol, origin: &str) -> Result<Endpoint, Error> {
         let refuse = |why: &str| {
-            // Never the text itself where it may hold a password, nor a query, which may hold a key.
+            // Never the text itself if it may hold a password, nor a query, which may hold a key.
             let shown = match text.split_once(['?', '#']) {
                 _ if text.contains('@') => "the value".to_owned(),
                 Some((address, _)) => format!("\"{address}…\""),
@@ -147,7 +147,7 @@ impl Endpoint {
         }
         let exception = exceptions.iter().find(|(exception, _)| *exception == region).map(|(_, host)| *host);
         // The SDKs return the public host of an exceptional region even if the VPC network is asked for, which cannot be
-        // reached from a VPC without internet access. Where a VPC host is known to exist, the user's word counts.
+        // reached from a VPC without internet access. If a VPC host is known to exist, the user's word counts.
         let vpc = vpc && (exception.is_none() || ECS_VPC_REGIONS.contains(&region));
         let host = match exception {
             _ if vpc => format!("{name}-vpc.{region}.aliyuncs.com"),

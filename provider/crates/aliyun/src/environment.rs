@@ -29,7 +29,7 @@ pub struct Environment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) contents: Vec<u8>,
-    /// Unix permission bits; `None` where the system has none.
+    /// Unix permission bits; `None` if the system has none.
     pub(crate) mode: Option<u32>,
 }
 

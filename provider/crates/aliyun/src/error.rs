@@ -1,6 +1,6 @@
 //! What the cloud or the network said, sorted by what the user does next.
 //!
-//! The table [`CODES`] is the one place where a code common to all actions gets its kind and class; a code that only one
+//! The table [`CODES`] is the one place in which a code common to all actions gets its kind and class; a code that only one
 //! action may wait for stands beside that action in [`crate::ecs`].
 
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -329,7 +329,7 @@ impl Error {
         self.0.retry_after
     }
 
-    /// The action that failed, e.g. `CreateImage`; `settings` or `credentials` where it was none.
+    /// The action that failed, e.g. `CreateImage`; `settings` or `credentials` if it was none.
     pub fn action(&self) -> &'static str {
         self.0.action
     }
@@ -339,7 +339,7 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// The cloud's words, or ours where the cloud said nothing. One line.
+    /// The cloud's words, or ours if the cloud said nothing. One line.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -349,7 +349,7 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// The whole message where [`Display`](fmt::Display) shows only its beginning.
+    /// The whole message, if [`Display`](fmt::Display) shows only its beginning.
     pub fn long_message(&self) -> Option<&str> {
         (self.shown_message().len() < self.0.message.len()).then_some(&self.0.message)
     }
@@ -364,7 +364,7 @@ impl Error {
         self.0.status
     }
 
-    /// What the user can do about it, where more can be said than the kind says.
+    /// What the user can do about it, if there is more to say than the kind says.
     pub fn advice(&self) -> Option<String> {
         self.0.advice.clone()
     }

@@ -37,7 +37,7 @@ pub enum Scheme {
 pub struct Request<'a> {
     /// `GET` or `POST`.
     pub method: &'a str,
-    /// Host, with the port where it is not the scheme's own: as the `Host` header will carry it.
+    /// Host, with the port if it is not the scheme's own: as the `Host` header will carry it.
     pub host: &'a str,
     /// The action's name, e.g. `CreateImage`.
     pub action: &'a str,
@@ -87,7 +87,7 @@ impl fmt::Debug for Stages {
     }
 }
 
-/// Signs a request, or lays it out unsigned where there is no credential, as the cloud's anonymous calls want it.
+/// Signs a request, or lays it out unsigned if there is no credential, as the cloud's anonymous calls want it.
 pub fn sign(
     scheme: Scheme,
     request: &Request<'_>,
@@ -127,7 +127,7 @@ pub fn stages(
     }
 }
 
-/// Where a parameter of V1 travels.
+/// The part of a request that carries a parameter of V1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Query,

@@ -32,7 +32,7 @@ pub struct StackSettings {
     pub resource_group: Option<String>,
     /// The resource group's name, by which both ids are looked up at the first call.
     pub resource_group_set: Option<String>,
-    /// The organization's id where it differs from the department; Alibaba Cloud Stack only.
+    /// The organization's id, if it differs from the department. Alibaba Cloud Stack only.
     pub organization_id: Option<String>,
     /// The host of ASCM, which knows organizations: host, host:port or URL.
     pub ascm_endpoint: Option<String>,

@@ -45,12 +45,12 @@ struct State {
     window: usize,
     /// When the last second's successes came in.
     carried: VecDeque<Instant>,
-    pace: Option<Pace>,
+    recovery: Option<Recovery>,
 }
 
-/// The rate after a cut.
+/// The rate after a cut, and its recovery.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct Recovery {
     cut_at: Instant,
     /// The rate at the cut, to which the curve rises back.
     last: f64,
@@ -60,11 +60,11 @@ struct Pace {
 
 impl Default for State {
     fn default() -> State {
-        State { in_flight: 0, window: FIRST_WINDOW, carried: VecDeque::new(), pace: None }
+        State { in_flight: 0, window: FIRST_WINDOW, carried: VecDeque::new(), recovery: None }
     }
 }
 
-impl Pace {
+impl Recovery {
     fn rate(&self, now: Instant) -> f64 {
         let back = (self.last * (1.0 - CUT) / RISE).cbrt();
         let time = now.duration_since(self.cut_at).as_secs_f64();
@@ -88,13 +88,13 @@ impl Throttle {
             let wait = {
                 let mut state = self.state.lock();
                 let now = Instant::now();
-                match state.pace {
+                match state.recovery {
                     _ if state.in_flight >= state.window => None,
-                    Some(pace) if pace.next > now => Some(pace.next),
-                    pace => {
-                        if let Some(pace) = pace {
-                            let next = now + Duration::from_secs_f64(1.0 / pace.rate(now));
-                            state.pace = Some(Pace { next, ..pace });
+                    Some(recovery) if recovery.next > now => Some(recovery.next),
+                    recovery => {
+                        if let Some(recovery) = recovery {
+                            let next = now + Duration::from_secs_f64(1.0 / recovery.rate(now));
+                            state.recovery = Some(Recovery { next, ..recovery });
                         }
                         state.in_flight += 1;
                         return Permit { shared: Arc::clone(&self.state), started: now };
@@ -140,17 +140,17 @@ impl Permit {
         let mut state = self.shared.lock();
         let now = Instant::now();
         // Calls under way when the rate was cut say nothing about the new rate.
-        if state.pace.is_some_and(|pace| self.started <= pace.cut_at) {
+        if state.recovery.is_some_and(|recovery| self.started <= recovery.cut_at) {
             return None;
         }
         let measured = state.measured(now);
-        let last = match state.pace {
-            Some(pace) => pace.rate(now).min(measured.max(pace.last * CUT)),
+        let last = match state.recovery {
+            Some(recovery) => recovery.rate(now).min(measured.max(recovery.last * CUT)),
             None => measured,
         };
         let last = last.max(LEAST_RATE / CUT);
         // Half a second's rest lets a server refill that counts per second.
-        state.pace = Some(Pace { cut_at: now, last, next: now + Duration::from_millis(500) });
+        state.recovery = Some(Recovery { cut_at: now, last, next: now + Duration::from_millis(500) });
         Some(last * CUT)
     }
 }

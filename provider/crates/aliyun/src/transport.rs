@@ -104,7 +104,7 @@ pub(crate) struct Http {
     clients: [OnceLock<Result<reqwest::Client, TransportError>>; 3],
 }
 
-/// The connections that requests need: reading the system's certificates is left out where nobody asks for TLS.
+/// The connections that requests need: the system's certificates are read only if some request needs TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     LinkLocal,

@@ -11,7 +11,7 @@ use crate::key::Credential;
 /// A role that another source's key may assume.
 #[derive(Clone, Debug)]
 pub struct AssumeRole {
-    /// Where the key comes from that assumes the role.
+    /// The source of the key that assumes the role.
     pub base: Source,
     /// `acs:ram::<account>:role/<name>`.
     pub role_arn: String,

@@ -196,7 +196,7 @@ impl ProfileFile {
             };
             let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
             let number = number.and_then(|number| u32::try_from(number).ok());
-            // The CLI writes 0 where nothing was configured.
+            // The CLI writes 0 if nothing was configured.
             number.map(|number| Some(number).filter(|number| *number > 0)).ok_or_else(|| {
                 Error::credential(format!("{origin}: expired_seconds is no number of seconds"))
             })

@@ -23,7 +23,7 @@ pub struct Means {
 }
 
 impl Means {
-    /// The time, by the server's clock where it is known.
+    /// The time, by the server's clock if it is known.
     pub(crate) fn now(&self) -> Timestamp {
         self.caller.clock.now()
     }

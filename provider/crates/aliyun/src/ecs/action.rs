@@ -14,13 +14,13 @@ pub(crate) const REQUEST_ID: &str = "a RequestId";
 /// One action of the API.
 pub(crate) trait Action {
     const NAME: &'static str;
-    /// For one attempt. From the read time-outs of the official core SDK, which says 10 s where it lists nothing.
+    /// For one attempt. From the read time-outs of the official core SDK, which takes 10 s for those it does not list.
     const TIME_LIMIT: Duration = Duration::from_secs(10);
-    /// What this action's codes mean where they mean something else, or more, than elsewhere.
+    /// The codes that this action gives another meaning than the others do.
     const RULES: &'static [Rule] = &[];
-    /// Whether the action declares `RegionId`; the host alone does not choose the region.
+    /// Whether the action declares `RegionId`. The host alone does not choose the region.
     const HAS_REGION: bool = true;
-    /// A code that says that what was asked for is so already.
+    /// The code of a refusal that means that there was nothing left to do.
     const DONE_ALREADY: Option<&'static str> = None;
 
     /// What is read of a success; nothing if the request's id is all that it holds.

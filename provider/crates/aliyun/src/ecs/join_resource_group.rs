@@ -3,7 +3,7 @@
 use crate::ecs::action::{Action, Params};
 use crate::error::{Class, ErrorKind, Rule};
 
-/// What to move where. Safe to repeat: a resource that is in the group already counts as moved.
+/// Which resource to move into which group. Safe to repeat: a resource that is in the group already counts as moved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JoinResourceGroupRequest {
     /// `image`, `snapshot` …

@@ -4,7 +4,7 @@ use crate::ecs::action::{Action, Params};
 use crate::ecs::tag::Tag;
 use crate::error::Rule;
 
-/// Which tags to put where. Safe to repeat.
+/// Which tags to put on which resources. Safe to repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagResourcesRequest {
     /// `image`, `snapshot` …

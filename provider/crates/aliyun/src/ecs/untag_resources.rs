@@ -3,7 +3,7 @@
 use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 
-/// Which tags to take off where. Safe to repeat.
+/// Which tags to take off which resources. Safe to repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UntagResourcesRequest {
     /// `image`, `snapshot` …

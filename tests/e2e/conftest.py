@@ -26,6 +26,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("language", cases, indirect=True, ids=names)
 
 
+def pytest_collection_modifyitems(items):
+    """Each language's tests are a long chain, so these begin first."""
+    items.sort(key=lambda item: "language" not in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def binary():
     return plugin_binary()

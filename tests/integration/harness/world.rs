@@ -139,3 +139,8 @@ pub(crate) async fn strikes(address: SocketAddr, what: &str, times: u32) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// What comes of something that is to end soon.
+pub(crate) async fn ends<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, what).await.expect("it ends long before it would by itself")
+}

@@ -7,25 +7,19 @@ import runpy
 import sys
 from pathlib import Path
 
+LIST_AS_JSON = {"list", "-v", "--format", "json", "--format=json"}
 
-def main():
-    words = {*sys.argv[2:]} - {"-v", "--format", "json", "--format=json"}
-    if sys.argv[1:2] == ["list"] and not words:
-        found = importlib.metadata.distributions()
-        print(
-            json.dumps(
-                [
-                    {
-                        "name": one.metadata["Name"],
-                        "version": one.version,
-                        "location": str(one.locate_file("")),
-                        "installer": "pip",
-                    }
-                    for one in found
-                ]
-            )
-        )
-        return
+
+def as_pip_lists(package):
+    return {
+        "name": package.metadata["Name"],
+        "version": package.version,
+        "location": str(package.locate_file("")),
+        "installer": "pip",
+    }
+
+
+def leave_to_pip():
     here = Path(__file__).resolve().parents[1]
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
     for name in [name for name in sys.modules if name.partition(".")[0] == "pip"]:
@@ -33,4 +27,8 @@ def main():
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 
-main()
+asked = sys.argv[1:]
+if asked[:1] == ["list"] and LIST_AS_JSON.issuperset(asked) and "json" in " ".join(asked):
+    print(json.dumps([as_pip_lists(package) for package in importlib.metadata.distributions()]))
+else:
+    leave_to_pip()

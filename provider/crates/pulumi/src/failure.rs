@@ -6,7 +6,7 @@ use prost::Message;
 use serde::Serialize;
 use tonic::{Code, Status};
 
-use crate::codec::encode;
+use crate::codec::{CodecError, encode};
 use crate::generated::{google_rpc, pulumirpc};
 use crate::redact::Redactor;
 use crate::value::{Properties, to_struct};
@@ -45,6 +45,13 @@ pub enum Failure {
     Bug(String),
 }
 
+/// What passed the check fits its type, so that it does not is a mistake of ours.
+impl From<CodecError> for Failure {
+    fn from(error: CodecError) -> Self {
+        Failure::Bug(error.to_string())
+    }
+}
+
 /// A setting without which Configure cannot succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingKey {
@@ -80,6 +87,7 @@ impl Failure {
     pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
         let mut reasons = vec![reason];
         let state = encode(state).unwrap_or_else(|error| {
+            let error = Failure::from(error);
             reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
             Properties::new()
         });

@@ -4,26 +4,30 @@ use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
 
-use crate::failure::Failure;
 use crate::input::INPUT;
-use crate::serializer::properties_of;
+use crate::serializer::Writer;
 use crate::value::{LARGEST_WHOLE, Properties, Value, unknown_sentinel};
+
+/// A Rust type and properties that do not fit each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CodecError(String);
 
 /// Reads a Rust type out of properties. Secret wrappings are taken off; keys that the type does not know are left out.
 ///
 /// # Errors
-/// [`Failure::Bug`]: what passed the check fits the type.
-pub fn decode<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure> {
+/// If they do not fit, though what passed the check does.
+pub fn decode<T: DeserializeOwned>(properties: &Properties) -> Result<T, CodecError> {
     T::deserialize(Reader::Object(properties))
-        .map_err(|error| Failure::Bug(format!("cannot read properties: {error}")))
+        .map_err(|error| CodecError(format!("cannot read properties: {error}")))
 }
 
 /// Reads a Rust type out of properties that a state holds, which may be another provider's or an older version's:
 /// what does not fit its field is left out.
 ///
 /// # Errors
-/// [`Failure::Bug`], where the type does not take absent fields.
-pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result<T, Failure> {
+/// If the type does not take absent fields.
+pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result<T, CodecError> {
     if let Ok(decoded) = decode(properties) {
         return Ok(decoded);
     }
@@ -35,9 +39,14 @@ pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result
 /// Writes a Rust type as properties; what is `None` is absent.
 ///
 /// # Errors
-/// [`Failure::Bug`]: every args and state type is an object.
-pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Properties, Failure> {
-    properties_of(value).map_err(Failure::Bug)
+/// If the type is no object, or holds what no property can.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Properties, CodecError> {
+    let written =
+        value.serialize(Writer).map_err(|error| CodecError(format!("cannot write properties: {error}")))?;
+    match written {
+        Value::Object(map) => Ok(map),
+        other => Err(CodecError(format!("properties are {}", other.describe()))),
+    }
 }
 
 /// What serde reads from.

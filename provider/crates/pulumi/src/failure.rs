@@ -6,9 +6,9 @@ use prost::Message;
 use serde::Serialize;
 use tonic::{Code, Status};
 
+use crate::codec::{CodecError, encode};
 use crate::generated::{google_rpc, pulumirpc};
 use crate::redact::Redactor;
-use crate::serializer::properties_of;
 use crate::value::{Properties, to_struct};
 
 /// An error of any kind, from below.
@@ -45,6 +45,13 @@ pub enum Failure {
     Bug(String),
 }
 
+/// What passed the check fits its type, so that it does not is a mistake of ours.
+impl From<CodecError> for Failure {
+    fn from(error: CodecError) -> Self {
+        Failure::Bug(error.to_string())
+    }
+}
+
 /// A setting without which Configure cannot succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingKey {
@@ -79,7 +86,8 @@ impl Failure {
     /// written is named among the reasons.
     pub fn partial(id: &str, state: &impl Serialize, unapplied: Vec<String>, reason: String) -> Self {
         let mut reasons = vec![reason];
-        let state = properties_of(state).map_err(Failure::Bug).unwrap_or_else(|error| {
+        let state = encode(state).unwrap_or_else(|error| {
+            let error = Failure::from(error);
             reasons.push(format!("the state could not be written, `pulumi refresh` fills it in: {error}"));
             Properties::new()
         });
@@ -90,13 +98,9 @@ impl Failure {
     #[must_use]
     pub fn with_inputs(self, args: &impl Serialize) -> Self {
         match self {
-            Failure::Partial { id, state, inputs: _, unapplied, reasons } => Failure::Partial {
-                id,
-                state,
-                inputs: properties_of(args).ok().map(Box::new),
-                unapplied,
-                reasons,
-            },
+            Failure::Partial { id, state, inputs: _, unapplied, reasons } => {
+                Failure::Partial { id, state, inputs: encode(args).ok().map(Box::new), unapplied, reasons }
+            }
             plain @ (Failure::Cloud(_) | Failure::Refused(_) | Failure::Cancelled(_) | Failure::Bug(_)) => {
                 plain
             }

@@ -131,6 +131,6 @@ impl<C: Send + Sync + 'static, F: Function<C>> AnyFunction<C> for Typed<F> {
         args: Properties,
     ) -> BoxFuture<'a, Result<Properties, Failure>> {
         let args = decode(&args);
-        Box::pin(async move { encode(&self.function.call(client, context, args?).await?) })
+        Box::pin(async move { Ok(encode(&self.function.call(client, context, args?).await?)?) })
     }
 }

@@ -399,7 +399,7 @@ impl<P: Provider> Operations<P> {
             *lock(&self.client) = None;
             return Ok(());
         }
-        let config = decode(&reveal(checked)).map_err(fail)?;
+        let config = decode(&reveal(checked)).map_err(|error| fail(error.into()))?;
         // In a preview of a new stack the provider has no id yet.
         let id = request.id.filter(|id| !id.is_empty() && !is_unknown(id));
         match self.provider.configure(config, id.as_deref()) {

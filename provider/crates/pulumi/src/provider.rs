@@ -293,7 +293,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         if let Some(updated) = olds.updated {
             self.resource.check_update(&decode_old(updated)?, &args, findings);
         }
-        encode(&filled)
+        Ok(encode(&filled)?)
     }
 
     fn reconsider(
@@ -325,13 +325,15 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         args: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Failure>> {
         // Here, so that the properties are not kept for as long as the cloud takes.
-        let args = decode(&args).map_err(|failure| self.misfit(&args).unwrap_or(failure));
+        let args = decode(&args).map_err(|error| self.misfit(&args).unwrap_or_else(|| error.into()));
         Box::pin(async move {
             let (id, state) = self.resource.create(client, context, args?).await?;
             match encode(&state) {
                 Ok(state) => Ok((id, state)),
                 // The resource exists, so no failure may lose its id.
-                Err(failure) => Err(Failure::partial(&id, &state, Vec::new(), failure.to_string())),
+                Err(error) => {
+                    Err(Failure::partial(&id, &state, Vec::new(), Failure::from(error).to_string()))
+                }
             }
         })
     }
@@ -362,7 +364,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         update: AnyUpdate,
     ) -> BoxFuture<'a, Result<Properties, Failure>> {
         let update = typed(update);
-        Box::pin(async move { encode(&self.resource.update(client, context, update?).await?) })
+        Box::pin(async move { Ok(encode(&self.resource.update(client, context, update?).await?)?) })
     }
 
     fn delete<'a>(

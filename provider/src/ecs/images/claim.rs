@@ -639,6 +639,34 @@ mod tests {
         assert!(text.contains("the cloud answered 100 requests for a new image"), "{text}");
     }
 
+    /// The first answer is an image that is not shown, the second that the name is taken: the image is there after all.
+    #[tokio::test(start_paused = true)]
+    async fn a_search_by_name_that_fails_keeps_the_id_before_it() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            let by_name = sent.action() == "DescribeImages" && sent.param("ImageName").contains("unfinished");
+            by_name.then(|| refuse(403, "Forbidden.RAM"))
+        });
+        cloud.state().shown_after = Duration::from_secs(1_000);
+        let (id, _, unapplied, text) = partial(create(&cloud, &within(600)).await.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec![NAME.to_owned()]));
+        assert!(text.contains("Forbidden.RAM"), "{text}");
+    }
+
+    /// Whether the call was carried out nobody knows, so the state says nothing of the name that the image bears.
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_of_the_last_call_leaves_the_name_open() {
+        let cloud = Cloud::otherwise(|sent, _| (sent.action() == "ModifyImageAttribute").then(hang));
+        let context = within(600);
+        let interrupted = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            context.cancel();
+        };
+        let (made, ()) = tokio::join!(create(&cloud, &context), interrupted);
+        let (id, state, unapplied, _) = partial(made.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec![NAME.to_owned()]));
+        assert!(!state.contains_key("__unfinished"), "{state:?}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_token_that_was_used_with_another_request_says_what_to_do() {
         let cloud = Cloud::otherwise(|sent, _| {

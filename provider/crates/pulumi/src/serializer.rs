@@ -11,14 +11,6 @@ use crate::value::{Properties, Value, is_unknown_sentinel};
 /// What went wrong; its text says it all.
 pub(crate) type Error = serde::de::value::Error;
 
-/// A Rust type as properties, or why it is none: every args and state type is an object.
-pub(crate) fn properties_of<T: Serialize + ?Sized>(value: &T) -> Result<Properties, String> {
-    match value.serialize(Writer).map_err(|error| format!("cannot write properties: {error}"))? {
-        Value::Object(map) => Ok(map),
-        other => Err(format!("properties are {}", other.describe())),
-    }
-}
-
 /// Writes any Rust type as a value. In structs and maps what is absent is left out, in lists it is [`Value::Null`].
 pub(crate) struct Writer;
 

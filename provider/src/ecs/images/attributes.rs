@@ -418,6 +418,17 @@ mod tests {
     }
 
     #[test]
+    fn tags_that_the_cloud_keeps_for_itself_are_not_seen() {
+        let seen = Described {
+            tags: [("acs:ecs:x", "1"), ("aliyun.y", "2"), ("z", "3")]
+                .map(|(key, value)| aliyun::ecs::Tag::new(key, value))
+                .into(),
+            ..Described::default()
+        };
+        assert_eq!(Attributes::seen(&seen).tags, tags(&[("z", "3")]).tags);
+    }
+
+    #[test]
     fn what_the_cloud_reports_is_foretold_only_if_it_was_reported_before() {
         for (property, wanted, now, foretold) in [
             ("imageName", Some("a"), Some("b"), Some("a")),

@@ -63,3 +63,41 @@ impl Memory {
         others
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(mark: &str) -> Option<String> {
+        Some(mark.to_owned())
+    }
+
+    #[test]
+    fn an_entry_with_a_mark_keeps_the_image_and_one_without_does_not() {
+        for (other, expected) in [(mark("newer"), true), (None, false)] {
+            let memory = Memory::default();
+            memory.hold("urn", "m-1", mark("older"));
+            memory.hold("urn", "m-1", other.clone());
+            assert_eq!(memory.let_go("m-1", &mark("older")), expected, "{other:?}");
+            assert_eq!(memory.is_held("m-1"), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_first_resources_until_it_lets_go() {
+        let memory = Memory::default();
+        assert_eq!(memory.claim_name("golden", "one"), None);
+        assert_eq!(memory.claim_name("golden", "one"), None);
+        assert_eq!(memory.claim_name("golden", "two").as_deref(), Some("one"));
+        memory.release_names("one");
+        assert_eq!(memory.claim_name("golden", "two"), None);
+    }
+
+    #[test]
+    fn another_resource_that_holds_the_image_is_known() {
+        let memory = Memory::default();
+        memory.hold("one", "m-1", None);
+        assert_eq!(memory.other_holder("m-1", "one"), None);
+        assert_eq!(memory.other_holder("m-1", "two").as_deref(), Some("one"));
+    }
+}

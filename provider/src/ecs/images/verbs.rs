@@ -454,6 +454,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_image_whose_license_is_refused_stays_in_the_state() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (!sent.param("LicenseType").is_empty()).then(|| refuse(403, "Forbidden.RAM"))
+        });
+        let args = ImageArgs { license_type: Some("BYOL".to_owned().into()), ..golden() };
+        let (id, _, unapplied, text) = partial(create(&cloud, &args, 600).await.unwrap_err());
+        assert_eq!((id.as_str(), unapplied), ("m-1", vec!["licenseType".to_owned(), NAME.to_owned()]));
+        assert!(text.starts_with("image m-1: ") && text.contains("Forbidden.RAM"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_was_seen_and_has_another_name_since_is_no_others() {
+        let cloud = Cloud::new();
+        cloud.holds("m-1", "renamed-by-hand");
+        let context = within(600);
+        let state = entry(unfinished(), Some("Creating"));
+        let read = cloud.verbs(&context).read("m-1", old(state)).await.unwrap().unwrap();
+        assert_eq!(read.args.attributes().name.as_deref(), Some("renamed-by-hand"));
+        assert!(read.state.kept.unfinished.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_refresh_takes_two_looks_for_an_absence() {
         let cloud = Cloud::new();
         let context = within(600);

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("tests/lib", "tests/e2e")]
+sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tests/e2e")]
 
 import emulator  # noqa: E402
 import languages  # noqa: E402
@@ -23,6 +23,8 @@ import report  # noqa: E402
 from stack import Stack  # noqa: E402
 
 PLUGIN = ROOT / "target/release/pulumi-resource-alicloud"
+# The emulator too is the one that users have.
+os.environ["PROVIDER_BIN"] = str(PLUGIN)
 BENCH = ROOT / "target/release/bench"
 PREVIEWS = (100, 1_000, 10_000)
 SIZES = (1, 10, 100, 1_000)
@@ -97,7 +99,7 @@ def start(plugin):
 
 def creates(plugin, count, work):
     """Memory while that many creates wait for their images, which are ready when the clock is set forward."""
-    cloud = emulator.Emulator(PLUGIN, work / "creates.log", "--manual-clock", image_ready_after="60s")
+    cloud = emulator.Emulator("--manual-clock", "--image-ready-after", "60s")
     command = [
         BENCH, "creates", plugin, "--count", str(count), "--endpoint", cloud.url,
         "--access-key", emulator.KEY_ID, "--secret-key", emulator.KEY_SECRET,
@@ -143,7 +145,7 @@ class Cli:
         folder.mkdir(parents=True)
         (folder / "Pulumi.yaml").write_text("name: bench\nruntime: python\n")
         (folder / "__main__.py").write_text(PROGRAM)
-        stack = Stack(folder, self.work / name / "home", plugin, self.python.wire(folder))
+        stack = Stack(folder, self.work / name / "home", plugin, self.python.wire(folder), quick=False)
         stack.init(cloud)
         return stack
 
@@ -176,7 +178,7 @@ ACTIONS = {
 
 def life(cli, plugins, size, name):
     """The life of that many images, ready at once, with each plugin by turns; calls an image takes, by action."""
-    cloud = emulator.Emulator(PLUGIN, cli.work / f"{name}.log", image_ready_after="0s")
+    cloud = emulator.Emulator("--image-ready-after", "0s")
     try:
         stacks = {who: cli.stack(f"{name}-{who}", plugin, cloud) for who, plugin in plugins.items()}
         seconds, calls = {who: {} for who in stacks}, {who: {} for who in stacks}
@@ -198,7 +200,7 @@ def waited(cli, who, plugin, case):
     """An `up` of images that take a while, and how long they were looked at."""
     count, ready_after, parallel = case
     name = f"wait-{count}-{who}"
-    cloud = emulator.Emulator(PLUGIN, cli.work / f"{name}.log", image_ready_after=f"{ready_after}s")
+    cloud = emulator.Emulator("--image-ready-after", f"{ready_after}s")
     try:
         stack = cli.stack(name, plugin, cloud)
         stack.set(images=count)

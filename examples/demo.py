@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from emulator import Emulator
-from languages import LANGUAGES, ROOT
+from languages import LANGUAGES
+from project import plugin_binary
 from stack import Stack
 
 SOURCES = ("InstanceId", "SnapshotId", "DiskDeviceMapping.1.SnapshotId", "DiskDeviceMapping.2.SnapshotId")
@@ -54,12 +55,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         work = Path(temporary)
         language = LANGUAGES[sys.argv[1]](work)
-        binary = ROOT / "target/debug/pulumi-resource-alicloud"
         print("Building the SDK …", flush=True)
         language.build()
         folder = language.example(work / "program")
-        stack = Stack(folder, work / "home", binary, language.wire(folder))
-        cloud = Emulator(binary, work / "emulator.log", image_ready_after="2s")
+        stack = Stack(folder, work / "home", plugin_binary(), language.wire(folder), quick=False)
+        cloud = Emulator("--image-ready-after", "2s")
         try:
             stack.init(cloud)
             print(f"The program is examples/{sys.argv[1]}; an emulator of the cloud listens on {cloud.url}.")

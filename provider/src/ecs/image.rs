@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Unlisted, Update, known};
+use pulumi::{
+    CheckContext, Context, Failure, Findings, Input, Lazy, Old, Read, Resource, Unlisted, Update, known,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -355,9 +357,9 @@ impl Resource<Client> for Image {
 
     fn reconsider(
         &self,
-        state: &ImageState,
-        olds: &ImageArgs,
-        news: &ImageArgs,
+        state: &Lazy<'_, ImageState>,
+        olds: &Lazy<'_, ImageArgs>,
+        news: &Lazy<'_, ImageArgs>,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         image_diff::reconsider(state, olds, news, changes)

@@ -238,7 +238,7 @@ mod tests {
             kind: Option<String>,
         }
         assert_eq!(decode::<Few>(&full()).unwrap(), Few { size: Some(40), kind: None });
-        let wrong = Properties::from_iter(full().into_iter().map(|(key, _)| (key, Value::Bool(true))));
+        let wrong = Properties::from_iter(full().into_keys().map(|key| (key, Value::Bool(true))));
         assert!(decode::<Few>(&wrong).is_err());
         assert_eq!(Lazy::<Few>::new(&wrong).get().unwrap(), &Few::default());
     }

@@ -7,7 +7,7 @@ pub(crate) mod making;
 mod rules;
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Input, Old, Read, Resource, Unlisted, Update};
+use pulumi::{CheckContext, Context, Failure, Findings, Input, Lazy, Old, Read, Resource, Unlisted, Update};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
@@ -72,9 +72,9 @@ impl Resource<Client> for Image {
 
     fn reconsider(
         &self,
-        state: &ImageState,
-        olds: &ImageArgs,
-        news: &ImageArgs,
+        state: &Lazy<'_, ImageState>,
+        olds: &Lazy<'_, ImageArgs>,
+        news: &Lazy<'_, ImageArgs>,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         diff::reconsider(state, olds, news, changes)

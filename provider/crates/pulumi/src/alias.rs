@@ -7,10 +7,7 @@ use crate::value::{Properties, Value, quote};
 
 /// Each old name with the property that it stands for.
 pub(crate) fn pairs(object: &ObjectType) -> impl Iterator<Item = (&str, &str)> {
-    object
-        .properties
-        .iter()
-        .filter_map(|(name, property)| property.alias_of.as_deref().map(|target| (name.as_str(), target)))
+    object.aliases.iter().map(|(name, target)| (name.as_str(), target.as_str()))
 }
 
 /// Two names of one thing must not say two things.

@@ -1,5 +1,7 @@
 //! Properties to and from Rust types.
 
+use std::cell::OnceCell;
+
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
@@ -34,6 +36,27 @@ pub(crate) fn decode_old<T: DeserializeOwned>(properties: &Properties) -> Result
     let mut fitting = properties.clone();
     fitting.retain(|key, value| decode::<T>(&Properties::from([(key.clone(), value.clone())])).is_ok());
     decode(&fitting)
+}
+
+/// A Rust type that is read out of a state's properties when somebody asks for it.
+#[derive(Debug)]
+pub struct Lazy<'a, T> {
+    properties: &'a Properties,
+    read: OnceCell<Result<T, CodecError>>,
+}
+
+impl<'a, T: DeserializeOwned> Lazy<'a, T> {
+    pub(crate) fn new(properties: &'a Properties) -> Self {
+        Lazy { properties, read: OnceCell::new() }
+    }
+
+    /// The type; what does not fit its field is absent.
+    ///
+    /// # Errors
+    /// If the type does not take absent fields.
+    pub fn get(&self) -> Result<&T, CodecError> {
+        self.read.get_or_init(|| decode_old(self.properties)).as_ref().map_err(Clone::clone)
+    }
 }
 
 /// Writes a Rust type as properties; what is `None` is absent.
@@ -107,6 +130,21 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
+    /// The few fields of a type are looked up in a map of many.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let map = match self {
+            Reader::Object(map) if fields.len() * 2 < map.len() => map,
+            other => return other.deserialize_any(visitor),
+        };
+        let wanted = fields.iter().filter_map(|field| Some((*field, Reader::Value(map.get(*field)?))));
+        visitor.visit_map(MapDeserializer::new(wanted))
+    }
+
     /// What nobody wants is not gone through.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
@@ -114,7 +152,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier
+        tuple_struct map enum identifier
     }
 }
 
@@ -189,6 +227,20 @@ mod tests {
         assert_eq!(encode(&state).unwrap(), full());
         let args: Args = decode(&full()).unwrap();
         assert_eq!(args, state.args);
+    }
+
+    #[test]
+    fn a_few_fields_are_read_whatever_else_there_is() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(default)]
+        struct Few {
+            size: Option<i64>,
+            kind: Option<String>,
+        }
+        assert_eq!(decode::<Few>(&full()).unwrap(), Few { size: Some(40), kind: None });
+        let wrong = Properties::from_iter(full().into_keys().map(|key| (key, Value::Bool(true))));
+        assert!(decode::<Few>(&wrong).is_err());
+        assert_eq!(Lazy::<Few>::new(&wrong).get().unwrap(), &Few::default());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub mod value;
 mod wait;
 
 pub use check::{CheckFailure, Findings};
-pub use codec::{CodecError, decode, encode};
+pub use codec::{CodecError, Lazy, decode, encode};
 pub use context::{BoxFuture, Context, Verb};
 pub use engine::{Engine, EngineLayer};
 pub use failure::{BoxError, Failure, MissingKey, chain};

@@ -45,6 +45,8 @@ pub struct ObjectType {
     pub description: String,
     /// In the order of their names.
     pub properties: BTreeMap<String, Property>,
+    /// Each old name of a property with its present one.
+    pub aliases: Vec<(String, String)>,
 }
 
 /// One property of an object.
@@ -246,7 +248,11 @@ impl Reader {
                 .map_err(|reason| format!("property {key}: {reason}"))?;
             properties.insert(key, property);
         }
+        let aliases = properties.iter().filter_map(|(name, property): (&String, &Property)| {
+            property.alias_of.clone().map(|present| (name.clone(), present))
+        });
         let object = ObjectType {
+            aliases: aliases.collect(),
             name: name.to_owned(),
             token: take_text(&mut schema, "x-token")?,
             others: take_text(&mut schema, "x-other-properties")?,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use tokio::time::Duration;
 
 use crate::check::{self, Findings};
-use crate::codec::{decode, decode_old, encode};
+use crate::codec::{Lazy, decode, decode_old, encode};
 use crate::context::{BoxFuture, Context};
 use crate::diff::Change;
 use crate::failure::{Failure, MissingKey};
@@ -303,10 +303,10 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         news: &Properties,
         changes: &mut Vec<Change>,
     ) -> Result<Reconsidered, Failure> {
-        let (state, olds, news) = (decode_old(state)?, decode_old(olds)?, decode_old(news)?);
+        let (state, olds, news) = (Lazy::new(state), Lazy::new(olds), Lazy::new(news));
         let lines = self.resource.reconsider(&state, &olds, &news, changes)?;
         let replaces = changes.iter().any(|change| change.replace);
-        let delete_before_replace = replaces && self.resource.delete_before_replace(&olds, &news);
+        let delete_before_replace = replaces && self.resource.delete_before_replace(olds.get()?, news.get()?);
         Ok(Reconsidered { lines, delete_before_replace })
     }
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Duration;
 
 use crate::check::Findings;
+use crate::codec::Lazy;
 use crate::context::Context;
 use crate::diff::Change;
 use crate::failure::Failure;
@@ -49,15 +50,16 @@ pub trait Resource<C>: Send + Sync + 'static {
     fn check_update(&self, _olds: &Self::Args, _news: &Self::Args, _findings: &mut Findings) {}
 
     /// What the declaration cannot tell of the differences between old and new inputs: takes out those that are none, and
-    /// returns what the user is told of that. No I/O.
+    /// returns what the user is told of that. Every preview of every resource comes here, so it reads no more than it must.
+    /// No I/O.
     ///
     /// # Errors
     /// If the change is known to be refused.
     fn reconsider(
         &self,
-        _state: &Self::State,
-        _olds: &Self::Args,
-        _news: &Self::Args,
+        _state: &Lazy<'_, Self::State>,
+        _olds: &Lazy<'_, Self::Args>,
+        _news: &Lazy<'_, Self::Args>,
         _changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())

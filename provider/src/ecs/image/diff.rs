@@ -2,7 +2,7 @@
 
 use pulumi::diff::{Change, ChangeKind};
 use pulumi::value::quote;
-use pulumi::{Failure, Input, known};
+use pulumi::{Failure, Input, Lazy, known};
 
 use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
 use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, refuse_older_imds};
@@ -17,20 +17,45 @@ const UNREPORTED: [&str; 3] = ["deleteAutoSnapshot", "detectionStrategy", "force
 /// # Errors
 /// If the cloud is known to refuse the change.
 pub(crate) fn reconsider(
-    state: &Entry<ImageArgs>,
-    olds: &ImageArgs,
-    news: &ImageArgs,
+    state: &Lazy<'_, Entry<ImageArgs>>,
+    olds: &Lazy<'_, ImageArgs>,
+    news: &Lazy<'_, ImageArgs>,
     changes: &mut Vec<Change>,
 ) -> Result<Vec<String>, Failure> {
-    changes.retain(|change| !is_satisfied_by_any(change, state, news));
     let mut lines = Vec::new();
-    if state.kept.imported == Some(true) {
-        changes.retain(|change| !is_believed(change, state, olds, news, &mut lines));
+    for change in std::mem::take(changes) {
+        // Most changes are what they seem, and reading a state takes longer than comparing inputs.
+        let is_none = may_be_none(&change) && {
+            let (state, olds, news) = (state.get()?, olds.get()?, news.get()?);
+            is_satisfied_by_any(&change, state, news)
+                || state.kept.imported == Some(true) && is_believed(&change, state, olds, news, &mut lines)
+        };
+        if !is_none {
+            changes.push(change);
+        }
     }
-    if !changes.iter().any(|change| change.replace) {
-        refuse_older_imds(&state.args.attributes(), &news.attributes())?;
+    let is_older = |args: &ImageArgs| args.attributes().imds.as_deref() == Some("v1");
+    if !changes.iter().any(|change| change.replace) && is_older(news.get()?) {
+        refuse_older_imds(&state.get()?.args.attributes(), &news.get()?.attributes())?;
     }
     Ok(lines)
+}
+
+/// Whether a change may turn out to be none.
+fn may_be_none(change: &Change) -> bool {
+    let Some(key) = change.path.first_key() else { return false };
+    match change.kind {
+        ChangeKind::Add => {
+            UNREPORTED.contains(&key) || ["instanceId", "licenseType", "snapshotId"].contains(&key)
+        }
+        ChangeKind::Delete => is_not_cleared(key),
+        ChangeKind::Update => false,
+    }
+}
+
+/// Whether leaving out a property asks for nothing, as the cloud cannot clear it.
+fn is_not_cleared(key: &str) -> bool {
+    ATTRIBUTES.iter().any(|attribute| attribute.top() == key && !attribute.clears)
 }
 
 /// A program that begins to leave the license to the cloud is content with what the cloud has made of it.

@@ -6,8 +6,8 @@ use pulumi::diff::{Change, ChangeKind};
 use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{
-    CheckContext, Context, Ended, Failure, Findings, Input, ListPage, ListQuery, Listed, Look, Old, Read,
-    ReadResult, Resource, Update, Wait, known,
+    CheckContext, Context, Ended, Failure, Findings, Input, Lazy, ListPage, ListQuery, Listed, Look, Old,
+    Read, ReadResult, Resource, Update, Wait, known,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -153,11 +153,12 @@ impl Resource<Client> for BookResource {
 
     fn reconsider(
         &self,
-        state: &BookState,
-        olds: &Book,
-        news: &Book,
+        state: &Lazy<'_, BookState>,
+        olds: &Lazy<'_, Book>,
+        news: &Lazy<'_, Book>,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
+        let (state, olds, news) = (state.get()?, olds.get()?, news.get()?);
         let first = olds.author.is_none() && news.author.is_some();
         let same = known(&state.args.author).map(|author| author.to_lowercase())
             == known(&news.author).map(|author| author.to_lowercase());

@@ -124,9 +124,7 @@ fn check_object(
                 Some(text) => findings.warn(here.path(), text.clone()),
                 None => findings.fail(here.path(), unknown_property(object, &key)),
             },
-            Some(property) if property.output_only => {
-                findings.fail(here.path(), "is read-only")
-            }
+            Some(property) if property.output_only => findings.fail(here.path(), "is read-only"),
             Some(property) => {
                 if let Some(text) = &property.unused {
                     findings.warn(here.path(), text.clone());
@@ -429,10 +427,7 @@ mod tests {
 
     #[test]
     fn what_the_cloud_sets_cannot_be_given() {
-        check_failures(
-            json!({"disks": [{"progress": "5%"}]}),
-            &[("disks[0].progress", "is read-only")],
-        );
+        check_failures(json!({"disks": [{"progress": "5%"}]}), &[("disks[0].progress", "is read-only")]);
     }
 
     #[test]

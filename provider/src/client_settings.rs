@@ -11,13 +11,12 @@ use pulumi::value::quote;
 use pulumi::{ConfigureError, Failure, Findings, Input, MissingKey, Pace, known};
 
 use crate::client::{Client, Patience, cloud_pace};
-use crate::config::{Config, ProviderEndpoint, flavour, is_given, number, stack_prefix, text, variable};
+use crate::config::{Config, ProviderEndpoint, REGION, first_variable, flavour, is_public, text};
 use crate::ecs::images::account::Account;
 use crate::ecs::images::looks::Looks;
 use crate::failure;
 use crate::key_source::{self, assume_role, credentials, missing_key, profile};
 
-const REGION_VARIABLES: [&str; 2] = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"];
 /// Says how often a waiting plugin looks, in milliseconds; for tests.
 const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
 /// And no longer than this apart.
@@ -37,7 +36,6 @@ pub(crate) fn check(config: &Config, environment: &Environment, findings: &mut F
 
 /// What is wrong, setting by setting, in this environment.
 pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path, String)> {
-    let config = &with_stack_variables(config, environment);
     let mut refusals = Vec::new();
     if let Some(protocol) = text(&config.protocol)
         && parse_protocol(&protocol).is_none()
@@ -49,7 +47,7 @@ pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path,
         || matches!(config.skip_region_validation, Some(Input::Unknown));
     if let Some(region) = text(&config.region)
         && !undecided
-        && !skips_region_validation(config, environment)
+        && !skips_region_validation(config)
         && let Err(error) = aliyun::endpoint::validate_region(&region)
     {
         refusals.push((Path::property("region"), pulumi::chain(&error)));
@@ -80,16 +78,15 @@ pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path,
     refusals
 }
 
-/// The client for these settings in this environment.
-pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Client, ConfigureError> {
+/// The client for these settings, which have what variables give, in this environment.
+pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
     let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
-    let refusals = refusals(given, &environment);
+    let refusals = refusals(config, &environment);
     if !refusals.is_empty() {
         let lines: Vec<String> =
             refusals.iter().map(|(path, reason)| format!("alicloud:{path}: {reason}")).collect();
         return Err(ConfigureError::Failed(Failure::Refused(lines.join("\n"))));
     }
-    let config = &with_stack_variables(given, &environment);
     let profile = profile(config, &environment);
     let region = region(config, &environment, profile.as_ref()).map_err(failed)?;
     let credentials = credentials(config, &environment, profile);
@@ -104,8 +101,56 @@ pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Clie
         return Err(ConfigureError::Missing(missing));
     };
 
+    // Without `..`, so that a setting that nobody reads does not compile.
+    let Config {
+        // Where the key comes from: `key_source.rs`.
+        access_key: _,
+        secret_key: _,
+        security_token: _,
+        profile: _,
+        shared_credentials_file: _,
+        credentials_uri: _,
+        ecs_role_name: _,
+        assume_role: _,
+        assume_role_with_oidc: _,
+        // Which region, and which cloud: `region`, `skips_region_validation` and `flavour`.
+        region: _,
+        skip_region_validation: _,
+        cloud: _,
+        // Accepted, and without effect.
+        account_id: _,
+        account_type: _,
+        fc: _,
+        features: _,
+        log_endpoint: _,
+        mns_endpoint: _,
+        ots_instance_name: _,
+        ca_file,
+        client_connect_timeout,
+        client_read_timeout,
+        configuration_source,
+        department,
+        domain,
+        endpoints,
+        force_use_asapi,
+        insecure,
+        is_center_region,
+        max_retry_timeout,
+        organization_id,
+        popgw_domain,
+        protocol,
+        proxy,
+        resource_group,
+        resource_group_set_name,
+        secure_transport,
+        security_transport,
+        send_access_key_secret,
+        sign_version,
+        source_ip,
+        vpc_endpoints,
+    } = config;
     let flavour = flavour(config);
-    if !skips_region_validation(config, &environment) {
+    if !skips_region_validation(config) {
         aliyun::endpoint::validate_region(&region.name).map_err(|error| {
             let reason = format!("{}: {}", region.origin, pulumi::chain(&error));
             ConfigureError::Failed(Failure::Refused(reason))
@@ -114,65 +159,44 @@ pub(crate) fn configure(given: &Config, environment: Environment) -> Result<Clie
 
     let mut settings = Settings::new(region.name, assume_role(config, &environment, credentials));
     let mut ascm_endpoint = None;
-    for endpoint in known(&config.endpoints).into_iter().flatten().filter_map(Input::known) {
+    for endpoint in known(endpoints).into_iter().flatten().filter_map(Input::known) {
         let ProviderEndpoint { ascm, ecs, sts } = endpoint;
         settings.endpoint = text(ecs).or(settings.endpoint);
         settings.sts_endpoint = text(sts).or(settings.sts_endpoint);
         ascm_endpoint = text(ascm).or(ascm_endpoint);
     }
-    settings.protocol = match text(&config.protocol).as_deref().and_then(parse_protocol) {
+    settings.protocol = match text(protocol).as_deref().and_then(parse_protocol) {
         Some(protocol) => protocol,
         None if flavour.is_some() => Protocol::Http,
         None => Protocol::Https,
     };
-    settings.vpc = known(&config.vpc_endpoints)
-        .copied()
-        .unwrap_or_else(|| environment.flag("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"));
-    settings.connect_timeout =
-        milliseconds(&config.client_connect_timeout, &environment, "CLIENT_CONNECT_TIMEOUT");
-    settings.read_timeout = milliseconds(&config.client_read_timeout, &environment, "CLIENT_READ_TIMEOUT");
-    settings.max_retry_timeout = number(&config.max_retry_timeout, &environment, "MAX_RETRY_TIMEOUT")
-        .filter(|seconds| *seconds > 0)
-        .map(Duration::from_secs);
-    settings.user_agent =
-        text(&config.configuration_source).or_else(|| variable(&environment, &["TF_APPEND_USER_AGENT"]));
-    settings.source_ip = text(&config.source_ip)
-        .or_else(|| variable(&environment, &["ALICLOUD_SOURCE_IP", "ALIBABA_CLOUD_SOURCE_IP"]));
-    settings.secure_transport =
-        text(&config.secure_transport).or_else(|| text(&config.security_transport)).or_else(|| {
-            variable(
-                &environment,
-                &[
-                    "ALICLOUD_SECURE_TRANSPORT",
-                    "ALIBABA_CLOUD_SECURE_TRANSPORT",
-                    "ALICLOUD_SECURITY_TRANSPORT",
-                    "ALIBABA_CLOUD_SECURITY_TRANSPORT",
-                ],
-            )
-        });
-    if let Some(proxy) = text(&config.proxy) {
+    settings.vpc = is_on(vpc_endpoints);
+    settings.connect_timeout = limit(client_connect_timeout).map(Duration::from_millis);
+    settings.read_timeout = limit(client_read_timeout).map(Duration::from_millis);
+    settings.max_retry_timeout = limit(max_retry_timeout).map(Duration::from_secs);
+    settings.user_agent = text(configuration_source);
+    settings.source_ip = text(source_ip);
+    settings.secure_transport = text(secure_transport).or_else(|| text(security_transport));
+    if let Some(proxy) = text(proxy) {
         settings.proxy = Proxy::Url(proxy);
     }
-    settings.ca_file = text(&config.ca_file).map(PathBuf::from);
-    if known(&config.sign_version)
-        .and_then(|versions| known(&versions.ecs))
-        .is_some_and(|version| version == "v1")
-    {
+    settings.ca_file = text(ca_file).map(PathBuf::from);
+    if known(sign_version).and_then(|versions| known(&versions.ecs)).is_some_and(|version| version == "v1") {
         settings.sign_version = SignVersion::V1;
     }
     if let Some(flavour) = flavour {
-        settings.insecure = known(&config.insecure).copied().unwrap_or(false);
+        settings.insecure = is_on(insecure);
         settings.stack = Some(StackSettings {
-            department: text(&config.department),
-            resource_group: text(&config.resource_group),
-            resource_group_set: text(&config.resource_group_set_name),
-            organization_id: text(&config.organization_id),
+            department: text(department),
+            resource_group: text(resource_group),
+            resource_group_set: text(resource_group_set_name),
+            organization_id: text(organization_id),
             ascm_endpoint,
-            domain: text(&config.domain),
-            popgw_domain: text(&config.popgw_domain),
-            center_region: known(&config.is_center_region).copied().unwrap_or(true),
-            force_asapi: known(&config.force_use_asapi).copied().unwrap_or(false),
-            send_secret: known(&config.send_access_key_secret).copied().unwrap_or(false),
+            domain: text(domain),
+            popgw_domain: text(popgw_domain),
+            center_region: known(is_center_region).copied().unwrap_or(true),
+            force_asapi: is_on(force_use_asapi),
+            send_secret: is_on(send_access_key_secret),
             ..StackSettings::new(flavour)
         });
     }
@@ -209,12 +233,8 @@ fn region(
     if let Some(name) = text(&config.region) {
         return Ok(Some(Region { name, named: true, origin: "the setting alicloud:region".to_owned() }));
     }
-    let of_stack = flavour(config).map(|flavour| format!("{}_REGION", stack_prefix(flavour)));
-    for variable in of_stack.as_deref().into_iter().chain(REGION_VARIABLES) {
-        if let Some(name) = environment.variable(variable) {
-            let origin = format!("the variable {variable}");
-            return Ok(Some(Region { name: name.to_owned(), named: false, origin }));
-        }
+    if let Some((variable, name)) = first_variable(config, environment, REGION) {
+        return Ok(Some(Region { name, named: false, origin: format!("the variable {variable}") }));
     }
     let Some(profile) = profile else { return Ok(None) };
     let name = profile.region(environment)?;
@@ -222,56 +242,18 @@ fn region(
 }
 
 /// Whether a region is taken that this version does not know.
-pub(crate) fn skips_region_validation(config: &Config, environment: &Environment) -> bool {
-    known(&config.skip_region_validation)
-        .copied()
-        .unwrap_or_else(|| flavour(config).is_some() || environment.flag("ALICLOUD_SKIP_REGION_VALIDATION"))
-}
-
-/// The same settings, with what the variables of a private cloud say of those that are not given, but for the key and the
-/// region.
-pub(crate) fn with_stack_variables(config: &Config, environment: &Environment) -> Config {
-    let mut config = config.clone();
-    let Some(flavour) = flavour(&config) else { return config };
-    let variable = |name: &str| {
-        environment.variable(&format!("{}_{name}", stack_prefix(flavour))).map(ToOwned::to_owned)
-    };
-    for (setting, name) in [
-        (&mut config.ecs_role_name, "ECS_ROLE_NAME"),
-        (&mut config.profile, "PROFILE"),
-        (&mut config.shared_credentials_file, "SHARED_CREDENTIALS_FILE"),
-        (&mut config.protocol, "PROTOCOL"),
-        (&mut config.proxy, "PROXY"),
-        (&mut config.domain, "DOMAIN"),
-        (&mut config.popgw_domain, "POPGW_DOMAIN"),
-        (&mut config.department, "DEPARTMENT"),
-        (&mut config.resource_group, "RESOURCE_GROUP"),
-        (&mut config.resource_group_set_name, "RESOURCE_GROUP_SET"),
-        (&mut config.source_ip, "SOURCE_IP"),
-        (&mut config.secure_transport, "SECURE_TRANSPORT"),
-    ] {
-        if !is_given(setting) {
-            *setting = variable(name).map(Input::Known);
-        }
-    }
-    for (setting, name) in
-        [(&mut config.insecure, "INSECURE"), (&mut config.is_center_region, "CENTER_REGION")]
-    {
-        if setting.is_none() {
-            *setting =
-                variable(name).map(|text| Input::Known(text.eq_ignore_ascii_case("true") || text == "1"));
-        }
-    }
-    config
+fn skips_region_validation(config: &Config) -> bool {
+    known(&config.skip_region_validation).copied().unwrap_or_else(|| flavour(config).is_some())
 }
 
 fn missing_region() -> MissingKey {
+    let variables: Vec<&str> = REGION.iter().copied().filter(|variable| is_public(variable)).collect();
     MissingKey {
         name: "alicloud:region".to_owned(),
         description: format!(
             "the region, such as cn-hangzhou; set it with `pulumi config set alicloud:region cn-hangzhou` or one of the \
              environment variables {}",
-            REGION_VARIABLES.join(", ")
+            variables.join(", ")
         ),
     }
 }
@@ -284,8 +266,13 @@ pub(crate) fn parse_protocol(text: &str) -> Option<Protocol> {
     }
 }
 
-fn milliseconds(setting: &Option<Input<i64>>, environment: &Environment, variable: &str) -> Option<Duration> {
-    number(setting, environment, variable).filter(|ms| *ms > 0).map(Duration::from_millis)
+fn is_on(setting: &Option<Input<bool>>) -> bool {
+    known(setting).copied().unwrap_or(false)
+}
+
+/// A limit of so many units; 0 is none.
+fn limit(setting: &Option<Input<i64>>) -> Option<u64> {
+    known(setting).and_then(|limit| u64::try_from(*limit).ok()).filter(|limit| *limit > 0)
 }
 
 fn pace(environment: &Environment) -> (Pace, Patience) {
@@ -304,9 +291,15 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::config::variable;
 
-    fn config(settings: serde_json::Value) -> Config {
-        serde_json::from_value(settings).unwrap()
+    /// The settings as they arrive in this environment.
+    fn config(settings: Json, environment: &Environment) -> Config {
+        pulumi::testing::settings(settings, |given, name| variable(given, environment, name)).unwrap()
+    }
+
+    fn connect(settings: Json, environment: Environment) -> Result<Client, ConfigureError> {
+        configure(&config(settings, &environment), environment)
     }
 
     fn environment(variables: &[(&'static str, &str)]) -> Environment {
@@ -334,7 +327,7 @@ mod tests {
         ] {
             let environment =
                 variables.iter().fold(with_profile(), |all, (name, value)| all.with_variable(*name, *value));
-            let client = configure(&config(settings), environment).unwrap();
+            let client = connect(settings, environment).unwrap();
             assert_eq!(client.region_named, named, "{origin}");
             assert!(client.region_origin.starts_with(origin), "{}", client.region_origin);
         }
@@ -343,7 +336,7 @@ mod tests {
     #[test]
     fn an_unknown_region_is_refused_with_its_origin() {
         let environment = environment(&KEY).with_variable("ALICLOUD_REGION", "cn-nowhere-1");
-        let error = format!("{:?}", configure(&Config::default(), environment).unwrap_err());
+        let error = format!("{:?}", connect(json!({}), environment).unwrap_err());
         assert!(error.contains("the variable ALICLOUD_REGION"), "{error}");
     }
 
@@ -354,9 +347,7 @@ mod tests {
         let environment = || {
             Environment::default().with_home("/home").with_file("/home/.aliyun/config.json", profile, 0o600)
         };
-        let region = |settings, environment| {
-            configure(&config(settings), environment).unwrap().api.region().to_owned()
-        };
+        let region = |settings, environment| connect(settings, environment).unwrap().api.region().to_owned();
         assert_eq!(region(json!({ "profile": "p" }), environment()), "cn-shanghai");
         let variable = environment().with_variable("ALIBABA_CLOUD_REGION", "cn-beijing");
         assert_eq!(region(json!({ "profile": "p" }), variable.clone()), "cn-beijing");
@@ -365,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_region_that_is_not_known_is_refused_unless_told_otherwise() {
-        let connect = |settings| configure(&config(settings), environment(&KEY));
+        let connect = |settings| connect(settings, environment(&KEY));
         assert!(matches!(connect(json!({ "region": "cn-nowhere-1" })), Err(ConfigureError::Failed(_))));
         assert!(connect(json!({ "region": "cn-nowhere-1", "skipRegionValidation": true })).is_ok());
         let stack = json!({ "region": "cn-nowhere-1", "cloud": "apsarastack", "endpoints": [{ "ecs": "ecs.stack.local" }] });
@@ -381,7 +372,7 @@ mod tests {
             .with_variable("ALIBABACLOUDSTACK_REGION", "cn-private-1")
             .with_variable("ALIBABACLOUDSTACK_POPGW_DOMAIN", "stack.local")
             .with_variable("ALIBABACLOUDSTACK_CENTER_REGION", "false");
-        let client = configure(&config(json!({ "cloud": "alibabacloudstack" })), environment).unwrap();
+        let client = connect(json!({ "cloud": "alibabacloudstack" }), environment).unwrap();
         assert_eq!(client.api.region(), "cn-private-1");
         assert!(
             client.api.endpoint().contains("ecs-internal.cn-private-1.stack.local"),
@@ -394,14 +385,14 @@ mod tests {
     fn debug_of_a_client_shows_no_secret() {
         let settings =
             json!({ "region": "cn-hangzhou", "accessKey": "LTAIvery-known", "secretKey": "very-secret" });
-        let client = configure(&config(settings), environment(&[])).unwrap();
+        let client = connect(settings, environment(&[])).unwrap();
         let shown = format!("{client:?}");
         assert!(!shown.contains("very-secret") && !shown.contains("very-known"), "{shown}");
     }
 
     fn findings(settings: &Json, environment: &Environment) -> Vec<String> {
         let mut findings = Findings::default();
-        check(&serde_json::from_value(settings.clone()).unwrap(), environment, &mut findings);
+        check(&config(settings.clone(), environment), environment, &mut findings);
         findings.failures.iter().map(|failure| format!("{}: {}", failure.path, failure.reason)).collect()
     }
 
@@ -460,8 +451,7 @@ mod tests {
                         settings["region"] = "cn-hangzhou".into();
                     }
                     let findings = findings(&settings, &environment);
-                    let config: Config = serde_json::from_value(settings.clone()).unwrap();
-                    let configured = configure(&config, environment.clone());
+                    let configured = connect(settings.clone(), environment.clone());
                     if !findings.is_empty() {
                         refused += 1;
                         assert!(configured.is_err(), "{settings} in {environment:?}: {findings:?}");

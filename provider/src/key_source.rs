@@ -6,14 +6,11 @@ use aliyun::Environment;
 use aliyun::credential::{self, Source};
 use pulumi::{MissingKey, known};
 
-use crate::config::{Config, flavour, is_given, number, text, variable};
+use crate::config::{
+    CREDENTIALS_URI, Config, OIDC_SESSION_NAME, OIDC_TOKEN, OIDC_TOKEN_FILE, PROFILE,
+    ROLE_SESSION_EXPIRATION, ROLE_SESSION_NAME, first_variable, flavour, is_given, is_public, text,
+};
 
-const PROFILE_VARIABLES: [&str; 2] = ["ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"];
-const CREDENTIALS_FILE_VARIABLES: [&str; 1] = ["ALICLOUD_SHARED_CREDENTIALS_FILE"];
-const CREDENTIALS_URI_VARIABLES: [&str; 2] = ["ALICLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CREDENTIALS_URI"];
-const ECS_ROLE_VARIABLES: [&str; 2] = ["ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA"];
-const OIDC_TOKEN_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN";
-const OIDC_TOKEN_FILE_VARIABLE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 /// The name of sessions if the program gives none.
 const SESSION_NAME: &str = "pulumi";
 
@@ -46,9 +43,8 @@ pub(crate) fn credentials(
     if let Some(oidc) = oidc(config, environment) {
         return Some(Arc::new(oidc));
     }
-    let oidc_variables =
-        ["ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", OIDC_TOKEN_FILE_VARIABLE];
-    if oidc_variables.iter().all(|name| environment.variable(name).is_some()) {
+    let oidc_variables = ["ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"];
+    if oidc_variables.iter().chain(OIDC_TOKEN_FILE).all(|name| environment.variable(name).is_some()) {
         return Some(Arc::new(credential::EnvironmentOidc));
     }
     if has_cli_file(environment) {
@@ -74,10 +70,10 @@ fn before_oidc(
     if let Some(uri) = text(&config.credentials_uri) {
         return Some(Arc::new(credential::Uri::new(uri, "the setting credentialsUri")));
     }
-    if let Some(uri) = variable(environment, &CREDENTIALS_URI_VARIABLES) {
-        return Some(Arc::new(credential::Uri::new(uri, CREDENTIALS_URI_VARIABLES.join(" or "))));
+    if let Some((_, uri)) = first_variable(config, environment, CREDENTIALS_URI) {
+        return Some(Arc::new(credential::Uri::new(uri, CREDENTIALS_URI.join(" or "))));
     }
-    let role = text(&config.ecs_role_name).or_else(|| variable(environment, &ECS_ROLE_VARIABLES))?;
+    let role = text(&config.ecs_role_name)?;
     Some(Arc::new(credential::EcsRole::named(role)))
 }
 
@@ -94,7 +90,7 @@ pub(crate) fn lacks_oidc_token(config: &Config, environment: &Environment) -> bo
     ];
     !is_given(&oidc.oidc_token)
         && !is_given(&oidc.oidc_token_file)
-        && variable(environment, &[OIDC_TOKEN_VARIABLE, OIDC_TOKEN_FILE_VARIABLE]).is_none()
+        && first_variable(config, environment, &[OIDC_TOKEN, OIDC_TOKEN_FILE].concat()).is_none()
         && !before.into_iter().any(is_given)
         && before_oidc(config, environment, profile(config, environment)).is_none()
 }
@@ -123,11 +119,14 @@ fn has_file(environment: &Environment, files: &[&str]) -> bool {
 /// The profile that a setting or variable names.
 pub(crate) fn profile(config: &Config, environment: &Environment) -> Option<credential::Profile> {
     const DEFAULT: &str = "default";
-    let file =
-        text(&config.shared_credentials_file).or_else(|| variable(environment, &CREDENTIALS_FILE_VARIABLES));
-    let name = text(&config.profile).or_else(|| variable(environment, &PROFILE_VARIABLES));
-    // The libraries name a section of the ini by the same variable.
-    let of_ini = text(&config.profile).is_none() && file.is_none();
+    let file = text(&config.shared_credentials_file);
+    let (name, public) = match (text(&config.profile), first_variable(config, environment, PROFILE)) {
+        (Some(name), _) => (Some(name), false),
+        (None, Some((variable, name))) => (Some(name), is_public(variable)),
+        (None, None) => (None, false),
+    };
+    // The libraries name a section of the ini by the public cloud's variable.
+    let of_ini = public && file.is_none();
     match (name, file) {
         (None, None) => None,
         _ if of_ini && !has_cli_file(environment) && has_ini_file(environment) => None,
@@ -137,19 +136,19 @@ pub(crate) fn profile(config: &Config, environment: &Environment) -> Option<cred
 
 fn oidc(config: &Config, environment: &Environment) -> Option<credential::Oidc> {
     let settings = known(&config.assume_role_with_oidc)?;
+    let variable = |names| first_variable(config, environment, names).map(|(_, value)| value);
     let token = text(&settings.oidc_token)
-        .or_else(|| variable(environment, &[OIDC_TOKEN_VARIABLE]))
+        .or_else(|| variable(OIDC_TOKEN))
         .map(credential::OidcToken::Text)
         .or_else(|| {
-            let file = text(&settings.oidc_token_file);
-            file.or_else(|| variable(environment, &[OIDC_TOKEN_FILE_VARIABLE]))
-                .map(credential::OidcToken::File)
+            let file = text(&settings.oidc_token_file).or_else(|| variable(OIDC_TOKEN_FILE));
+            file.map(credential::OidcToken::File)
         })?;
     let mut oidc =
         credential::Oidc::new(text(&settings.role_arn)?, text(&settings.oidc_provider_arn)?, token);
     oidc.session_name = Some(
         text(&settings.role_session_name)
-            .or_else(|| variable(environment, &["ALIBABA_CLOUD_ROLE_SESSION_NAME"]))
+            .or_else(|| variable(OIDC_SESSION_NAME))
             .unwrap_or_else(|| SESSION_NAME.to_owned()),
     );
     oidc.policy = text(&settings.policy);
@@ -161,22 +160,19 @@ fn oidc(config: &Config, environment: &Environment) -> Option<credential::Oidc> 
 pub(crate) fn assume_role(config: &Config, environment: &Environment, base: Source) -> Source {
     let Some(settings) = known(&config.assume_role) else { return base };
     let Some(role_arn) = text(&settings.role_arn) else { return base };
+    let variable = |names| first_variable(config, environment, names).map(|(_, value)| value);
     let mut role = credential::AssumeRole::new(base, role_arn);
     role.session_name = Some(
         text(&settings.session_name)
-            .or_else(|| {
-                variable(
-                    environment,
-                    &["ALICLOUD_ASSUME_ROLE_SESSION_NAME", "ALIBABA_CLOUD_ROLE_SESSION_NAME"],
-                )
-            })
+            .or_else(|| variable(ROLE_SESSION_NAME))
             .unwrap_or_else(|| SESSION_NAME.to_owned()),
     );
     role.policy = text(&settings.policy);
     role.external_id = text(&settings.external_id);
-    role.duration =
-        number(&settings.session_expiration, environment, "ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION")
-            .and_then(|seconds| u32::try_from(seconds).ok());
+    role.duration = match known(&settings.session_expiration) {
+        Some(seconds) => u32::try_from(*seconds).ok(),
+        None => variable(ROLE_SESSION_EXPIRATION).and_then(|seconds| seconds.parse().ok()),
+    };
     Arc::new(role)
 }
 
@@ -219,9 +215,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::variable;
 
-    fn config(settings: serde_json::Value) -> Config {
-        serde_json::from_value(settings).unwrap()
+    /// The settings as they arrive in this environment.
+    fn config(settings: serde_json::Value, environment: &Environment) -> Config {
+        pulumi::testing::settings(settings, |given, name| variable(given, environment, name)).unwrap()
     }
 
     fn environment(variables: &[(&'static str, &str)]) -> Environment {
@@ -233,7 +231,8 @@ mod tests {
     /// Which source gives the key, in the words of its name.
     #[track_caller]
     fn check_source(settings: serde_json::Value, variables: &[(&'static str, &str)], expected: Option<&str>) {
-        let (config, environment) = (config(settings), environment(variables));
+        let environment = environment(variables);
+        let config = config(settings, &environment);
         let source = credentials(&config, &environment, profile(&config, &environment));
         let name = source.map(|source| source.name());
         match (expected, &name) {
@@ -277,7 +276,8 @@ mod tests {
     /// Whether the key has a token, as far as its `Debug` tells.
     #[track_caller]
     fn check_token(settings: serde_json::Value, variables: &[(&'static str, &str)], expected: bool) {
-        let source = credentials(&config(settings), &environment(variables), None).unwrap();
+        let environment = environment(variables);
+        let source = credentials(&config(settings, &environment), &environment, None).unwrap();
         let shown = format!("{source:?}");
         assert_eq!(shown.contains("security_token: Some"), expected, "{shown}");
     }
@@ -319,10 +319,36 @@ mod tests {
     }
 
     #[test]
+    fn the_public_clouds_profile_variable_may_name_a_section_of_the_ini() {
+        let source = |settings: serde_json::Value, variable: &str| {
+            let environment = Environment::default()
+                .with_home("/home")
+                .with_file("/home/.alibabacloud/credentials", "[p]", 0o600)
+                .with_variable(variable, "p");
+            let config = config(settings, &environment);
+            credentials(&config, &environment, profile(&config, &environment)).unwrap().name()
+        };
+        let stack = || json!({ "cloud": "apsarastack" });
+        for (settings, variable, expected) in [
+            (json!({}), "ALIBABA_CLOUD_PROFILE", ".alibabacloud"),
+            (stack(), "ALIBABA_CLOUD_PROFILE", ".alibabacloud"),
+            (json!({}), "APSARASTACK_PROFILE", ".alibabacloud"),
+            (stack(), "APSARASTACK_PROFILE", "the profile \"p\""),
+            (json!({ "profile": "p" }), "ALIBABA_CLOUD_PROFILE", "the profile \"p\""),
+            (json!({ "sharedCredentialsFile": "/f" }), "ALIBABA_CLOUD_PROFILE", "the profile \"p\""),
+            (json!({}), "ALICLOUD_SHARED_CREDENTIALS_FILE", "the profile \"default\""),
+        ] {
+            let name = source(settings, variable);
+            assert!(name.contains(expected), "{variable}: {name}");
+        }
+    }
+
+    #[test]
     fn a_role_is_assumed_on_top_of_any_key() {
-        let config = config(json!({ "assumeRole": { "roleArn": "acs:ram::1:role/builder" } }));
-        let base = credentials(&config, &environment(&KEY), None).unwrap();
-        let name = assume_role(&config, &environment(&KEY), base).name();
+        let environment = environment(&KEY);
+        let config = config(json!({ "assumeRole": { "roleArn": "acs:ram::1:role/builder" } }), &environment);
+        let base = credentials(&config, &environment, None).unwrap();
+        let name = assume_role(&config, &environment, base).name();
         assert!(name.contains("acs:ram::1:role/builder"), "{name}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
 use crate::client_settings;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::ecs::image::Image;
 use crate::ecs::images::memory::Memory;
 use crate::mapping;
@@ -14,6 +14,7 @@ use crate::mapping;
 /// The alicloud package.
 pub(crate) struct Alicloud {
     resources: Vec<Box<dyn AnyResource<Client>>>,
+    environment: Environment,
 }
 
 impl Alicloud {
@@ -22,6 +23,8 @@ impl Alicloud {
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
             resources: vec![resource(Image::new(memory))],
+            // Once, so that CheckConfig and Configure see the same.
+            environment: Environment::from_process(),
         }
     }
 
@@ -81,12 +84,16 @@ impl Provider for Alicloud {
         &self.resources
     }
 
+    fn variable(&self, given: &Config, name: &str) -> Option<String> {
+        config::variable(given, &self.environment, name)
+    }
+
     fn check_config(&self, config: &Config, findings: &mut Findings) {
-        client_settings::check(config, &Environment::from_process(), findings);
+        client_settings::check(config, &self.environment, findings);
     }
 
     fn configure(&self, config: Config, id: Option<&str>) -> Result<Client, ConfigureError> {
-        let client = client_settings::configure(&config, Environment::from_process())?;
+        let client = client_settings::configure(&config, self.environment.clone())?;
         tracing::debug!(
             region = client.api.region(),
             origin = client.region_origin,

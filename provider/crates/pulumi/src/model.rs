@@ -20,7 +20,8 @@
 //! | `x-scalars-as-text` | a map of strings | numbers and booleans are taken as their text |
 //! | `x-known-values` | a string | other values are a warning, not a failure |
 //! | `x-environment` | a provider setting | the variables from which SDKs give it, in order |
-//! | `x-variables` | a provider setting | the variables from which the provider reads it if it is absent, in order |
+//! | `x-variables` | a provider setting | the variables that give it if it is absent, in order |
+//! | `x-read-by-provider` | a setting with `x-variables` | the provider reads them itself, because it matters which one gives the value |
 //! | `x-always-reported` | a field | the state always has it |
 
 use std::collections::BTreeMap;
@@ -80,8 +81,10 @@ pub struct Property {
     pub unused: Option<String>,
     /// The environment variables from which SDKs give it, in order.
     pub environment: Vec<String>,
-    /// The environment variables from which the provider reads it if it is absent, in order.
+    /// The environment variables that give it if it is absent, in order.
     pub variables: Vec<String>,
+    /// The provider reads its variables itself: the crate documents them and leaves the setting absent.
+    pub read_by_provider: bool,
 }
 
 /// The type of a property, with the limits that a schema can express.
@@ -286,6 +289,7 @@ impl Reader {
             unused: take_text(&mut schema, "x-unused")?,
             environment: schema.remove("x-environment").map(strings).transpose()?.unwrap_or_default(),
             variables: schema.remove("x-variables").map(strings).transpose()?.unwrap_or_default(),
+            read_by_provider: flag(&mut schema, "x-read-by-provider")?,
             kind: self.kind(schema)?,
         };
         Ok(property)

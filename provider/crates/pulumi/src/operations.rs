@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::alias::Writing;
 use crate::check::{CheckFailure, DEFAULTS, Findings, is_internal, read_json_texts};
-use crate::codec::{decode, decode_old};
+use crate::codec::decode;
 use crate::context::{Context, Verb};
 use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
@@ -21,7 +21,7 @@ use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext};
-use crate::settings::{Origins, has_variables, read_variables};
+use crate::settings::{self, Origins};
 use crate::state::{
     Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
     preview_update, unapplied,
@@ -287,17 +287,10 @@ impl<P: Provider> Operations<P> {
     }
 
     /// The settings, with what the environment gives of those that are absent.
-    fn with_variables(&self, object: &ObjectType, mut settings: Properties) -> (Properties, Origins) {
-        let mut origins = Origins::default();
-        if has_variables(object) {
-            let mut given = settings.clone();
-            read_json_texts(object, &mut given);
-            let given: P::Config = decode_old(&reveal(given)).unwrap_or_default();
-            origins =
-                read_variables(object, &mut settings, |variable| self.provider.variable(&given, variable));
-            settings = with_secrets(object, settings);
-        }
-        (settings, origins)
+    fn with_variables(&self, object: &ObjectType, settings: Properties) -> (Properties, Origins) {
+        settings::fill(object, settings, |given: &P::Config, variable| {
+            self.provider.variable(given, variable)
+        })
     }
 
     pub(crate) fn check_config(

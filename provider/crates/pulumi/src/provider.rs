@@ -44,8 +44,9 @@ pub trait Provider: Send + Sync + 'static {
         &[]
     }
 
-    /// An environment variable. A setting that is absent is read from the first of its `x-variables` that has a value here.
-    /// `given` are the settings as the program gives them: of some variables they decide whether they count.
+    /// An environment variable. A setting that is absent is read from the first of its `x-variables` that has a value here,
+    /// unless the provider reads them itself. `given` are the settings as the program gives them: of some variables they
+    /// decide whether they count.
     fn variable(&self, _given: &Self::Config, _name: &str) -> Option<String> {
         None
     }

@@ -204,7 +204,7 @@ fn properties(object: &ObjectType, side: Side) -> Map<String, Json> {
 fn property(declared: &Property, side: Side) -> Json {
     let mut json = kind(&declared.kind);
     let mut description = declared.description.clone();
-    if let (Side::Setting, Some(sentence)) = (side, settings::sentence(&declared.variables)) {
+    if let (Side::Setting | Side::Nested, Some(sentence)) = (side, settings::sentence(&declared.variables)) {
         description = format!("{description} {sentence}");
     }
     json.insert("description".to_owned(), description.into());

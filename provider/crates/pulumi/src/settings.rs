@@ -2,32 +2,50 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{CheckFailure, Findings};
+use serde::de::DeserializeOwned;
+
+use crate::check::{CheckFailure, Findings, read_json_texts};
+use crate::codec::decode_old;
 use crate::model::{Kind, ObjectType, Property};
-use crate::value::{Properties, Value};
+use crate::operations::with_secrets;
+use crate::value::{Properties, Value, reveal};
 
 /// The settings that came from variables, each with its variable.
 #[derive(Debug, Default)]
 pub(crate) struct Origins(BTreeMap<String, String>);
 
-/// Whether any setting may come from a variable.
-pub(crate) fn has_variables(object: &ObjectType) -> bool {
-    object.properties.values().any(|property| !property.variables.is_empty())
+/// The settings, with what the variables give of those that are absent. `variable` is told the settings as the program
+/// gives them; those that do not fit their type are left out.
+pub(crate) fn fill<C: DeserializeOwned + Default>(
+    object: &ObjectType,
+    mut settings: Properties,
+    variable: impl Fn(&C, &str) -> Option<String>,
+) -> (Properties, Origins) {
+    if object.properties.values().all(|property| property.variables.is_empty()) {
+        return (settings, Origins::default());
+    }
+    let mut given = settings.clone();
+    read_json_texts(object, &mut given);
+    let given: C = decode_old(&reveal(given)).unwrap_or_default();
+    let origins = read_variables(object, &mut settings, |name| variable(&given, name));
+    (with_secrets(object, settings), origins)
 }
 
-/// Fills in absent settings from the first of their variables that has a value. An empty text is absent on either side.
-pub(crate) fn read_variables(
+/// Fills in absent settings from the first of their variables that has a value. An empty text is absent on either side. A
+/// setting whose old name is given is not absent.
+fn read_variables(
     object: &ObjectType,
     settings: &mut Properties,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Origins {
     let mut origins = Origins::default();
-    for (name, property) in &object.properties {
-        let given = settings.get(name).is_some_and(|value| match value.plain() {
-            Value::Null => false,
-            Value::String(text) => !text.trim().is_empty(),
-            _ => true,
-        });
+    let by_crate = object.properties.iter().filter(|(_, property)| !property.read_by_provider);
+    for (name, property) in by_crate {
+        let old_names = object.properties.iter().filter(|(_, other)| other.alias_of.as_ref() == Some(name));
+        let given = old_names
+            .map(|(old_name, _)| old_name)
+            .chain([name])
+            .any(|name| settings.get(name).is_some_and(|value| is_given(property, value)));
         let found = |variable: &String| {
             let text = lookup(variable).filter(|text| !text.trim().is_empty())?;
             Some((variable.clone(), text))
@@ -38,6 +56,15 @@ pub(crate) fn read_variables(
         }
     }
     origins
+}
+
+fn is_given(property: &Property, value: &Value) -> bool {
+    match (value.plain(), &property.kind) {
+        (Value::Null, _) => false,
+        (Value::String(text), Kind::String { .. }) => !text.trim().is_empty(),
+        (Value::String(json), _) => !matches!(json.trim(), "" | "null"),
+        _ => true,
+    }
 }
 
 /// Variables know no booleans: `true` and `1` are true, anything else is false. Other types are read from JSON, as they are
@@ -91,6 +118,10 @@ mod tests {
         #[schemars(extend("x-variables" = ["INSECURE"]))]
         insecure: Option<Input<bool>>,
         name: Option<Input<String>>,
+        #[schemars(extend("x-alias-of" = "region"))]
+        place: Option<Input<String>>,
+        #[schemars(extend("x-variables" = ["KEY"], "x-read-by-provider" = true))]
+        key: Option<Input<String>>,
     }
 
     fn text(text: &str) -> Value {
@@ -116,6 +147,26 @@ mod tests {
         }
         assert_eq!(read(&[], &variables[1..]).0, Properties::from([("region".to_owned(), text("cn-b"))]));
         assert_eq!(read(&[], &[("REGION", " "), ("OLD_REGION", "cn-b")]).0["region"], text("cn-b"));
+    }
+
+    #[test]
+    fn a_setting_whose_old_name_is_given_is_not_absent() {
+        let variables = [("REGION", "cn-a")];
+        assert_eq!(read(&[("place", text("cn-c"))], &variables).0.get("region"), None);
+        assert_eq!(read(&[("place", text(" "))], &variables).0["region"], text("cn-a"));
+    }
+
+    #[test]
+    fn what_the_provider_reads_itself_stays_absent() {
+        assert_eq!(read(&[], &[("KEY", "id")]).0, Properties::new());
+        assert!(ObjectType::of::<Config>().unwrap().properties["key"].read_by_provider);
+    }
+
+    #[test]
+    fn a_null_in_json_is_absent() {
+        let variables = [("LIMIT", "5"), ("REGION", "cn-a")];
+        assert_eq!(read(&[("limit", text(" null "))], &variables).0["limit"], text("5"));
+        assert_eq!(read(&[("region", text("null"))], &variables).0["region"], text("null"));
     }
 
     #[test]

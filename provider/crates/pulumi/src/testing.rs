@@ -1,16 +1,49 @@
-//! [`TestContext`]: a context with no engine behind it, for the unit tests of resources and functions.
+//! For unit tests: [`TestContext`], a context with no engine behind it, and [`settings`] as a provider is given them.
 
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::check::{self, Findings, read_json_texts};
+use crate::codec::decode;
 use crate::context::{Context, Verb};
 use crate::engine::{Engine, Record};
+use crate::failure::Failure;
 use crate::generated::pulumirpc::{LogRequest, LogSeverity};
+use crate::model::ObjectType;
 use crate::redact::Redactor;
-use crate::value::Properties;
+use crate::settings::fill;
+use crate::value::{Properties, Value, from_json, reveal};
+
+/// A program's settings as [`Provider::check_config`](crate::Provider::check_config) and
+/// [`Provider::configure`](crate::Provider::configure) are given them: those that are absent come from their variables,
+/// which `variable` looks up as [`Provider::variable`](crate::Provider::variable) does.
+///
+/// # Errors
+/// [`Failure::Refused`], with what the declaration of the settings refuses; [`Failure::Bug`] if `C` has no model.
+pub fn settings<C: JsonSchema + DeserializeOwned + Default>(
+    program: serde_json::Value,
+    variable: impl Fn(&C, &str) -> Option<String>,
+) -> Result<C, Failure> {
+    let object = ObjectType::of::<C>().map_err(|error| Failure::Bug(error.to_string()))?;
+    let Value::Object(program) = from_json(program) else {
+        return Err(Failure::Refused("settings are an object".to_owned()));
+    };
+    let (mut settings, _) = fill(&object, program, variable);
+    read_json_texts(&object, &mut settings);
+    let mut findings = Findings::default();
+    let checked = check::check(&object, settings, &mut findings);
+    let texts: Vec<String> =
+        findings.failures.iter().map(|found| format!("{}: {}", found.path, found.text())).collect();
+    if !texts.is_empty() {
+        return Err(Failure::Refused(texts.join("; ")));
+    }
+    Ok(decode(&reveal(checked))?)
+}
 
 /// A [`Context`] that keeps the lines shown, and that the test can cancel. It needs no runtime.
 #[derive(Debug)]
@@ -82,9 +115,11 @@ impl Deref for TestContext {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
     use super::*;
-    use crate::failure::Failure;
-    use crate::value::Value;
+    use crate::Input;
 
     const URN: &str = "urn:pulumi:dev::shop::a:b:C::web";
 
@@ -105,6 +140,27 @@ mod tests {
             (URN, "web", "create".to_owned())
         );
         assert_eq!(context.time_limit(), Duration::from_secs(60));
+    }
+
+    #[derive(Default, Deserialize, JsonSchema)]
+    #[serde(default)]
+    struct Config {
+        region: Option<Input<String>>,
+        #[schemars(range(min = 1), extend("x-variables" = ["LIMIT"]))]
+        limit: Option<Input<i64>>,
+    }
+
+    #[test]
+    fn settings_are_filled_and_checked() {
+        let variable = |given: &Config, name: &str| {
+            let counts = given.region == Some(Input::Known("cn-a".to_owned()));
+            (counts && name == "LIMIT").then(|| "5".to_owned())
+        };
+        let read = |program| settings(program, variable);
+        assert_eq!(read(json!({ "region": "cn-a" })).unwrap().limit, Some(Input::Known(5)));
+        assert_eq!(read(json!({ "region": "cn-b" })).unwrap().limit, None);
+        let refused = read(json!({ "limit": 0 })).err().unwrap().to_string();
+        assert!(refused.contains("limit: must be a whole number of at least 1, got 0"), "{refused}");
     }
 
     #[tokio::test]

@@ -70,6 +70,8 @@ def test_custom_timeouts_hold_to_the_second(case, scene, request):
 
 
 def test_an_update_that_waits_on_has_a_limit_of_its_own(scene, request):
+    # At the pace of the other tests an image that is never shown is given up as soon as this.
+    scene.stack.env["PULUMI_ALICLOUD_POLL_MS"] = "50"
     scene.prepare(replace(NAMED, timeouts={"create": "1s", "update": f"{SECONDS}s"}))
     _, wanted = scene.unharmed()
     scene.begin()

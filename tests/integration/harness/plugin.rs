@@ -13,8 +13,9 @@ use tonic::transport::Channel;
 
 use super::{Failed, FakeEngine, from_struct, settings, text, to_struct, urn};
 
-/// For an operation that is to run out of time, in seconds: enough to get where it waits on a machine that is busy.
-pub(crate) const TIME_LIMIT: f64 = 5.0;
+/// For an operation that is to run out of time, in seconds: enough to get where it waits on a machine that is busy, and
+/// less than the plugin of the tests waits for an image that it is never shown.
+pub(crate) const TIME_LIMIT: f64 = 4.0;
 /// The id of the provider resource in the state that tests have unless they have several.
 pub(crate) const PROVIDER_ID: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
 

@@ -21,6 +21,7 @@ mod provider;
 mod redact;
 mod resource;
 pub mod schema;
+mod secrets;
 mod serializer;
 mod server;
 mod settings;

@@ -7,10 +7,11 @@ use crate::failure::Failure;
 use crate::function::AnyFunction;
 use crate::generated::pulumirpc as rpc;
 use crate::model::ObjectType;
-use crate::operations::{Operations, check_failures, with_secrets};
+use crate::operations::{Operations, check_failures};
 use crate::provider::Provider;
 use crate::redact::Redactor;
 use crate::resource::{ListPage, ListQuery};
+use crate::secrets::with_secrets;
 use crate::value::{Properties, Value, from_struct, reveal, secret_paths, to_struct};
 
 /// Arguments that have been checked.

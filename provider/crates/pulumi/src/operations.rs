@@ -16,11 +16,12 @@ use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
-use crate::model::{ObjectType, Property};
+use crate::model::ObjectType;
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext};
+use crate::secrets::with_secrets;
 use crate::settings::{self, Origins};
 use crate::state::{
     Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
@@ -637,18 +638,6 @@ fn split_settings(wire: prost_types::Struct) -> (Properties, Properties) {
         .into_iter()
         .partition(|(key, _)| ENGINE_SETTINGS.contains(&key.as_str()) || is_internal(key));
     (settings, engines)
-}
-
-/// The same settings, with those that are or hold secrets as secrets.
-pub(crate) fn with_secrets(object: &ObjectType, settings: Properties) -> Properties {
-    settings
-        .into_iter()
-        .map(|(name, value)| {
-            let secret = object.properties.get(&name).is_some_and(Property::holds_secret);
-            let wrap = secret && !matches!(value, Value::Secret(_));
-            (name, if wrap { Value::Secret(Box::new(value)) } else { value })
-        })
-        .collect()
 }
 
 fn autonaming(options: Option<&rpc::check_request::AutonamingOptions>) -> Autonaming<'_> {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::check::{CheckFailure, Findings, read_json_texts};
 use crate::codec::decode_old;
 use crate::model::{Kind, ObjectType, Property};
-use crate::operations::with_secrets;
+use crate::secrets::with_secrets;
 use crate::value::{Properties, Value, reveal};
 
 /// The settings that came from variables, each with its variable.

@@ -74,7 +74,7 @@ struct Stop {
 #[derive(Debug, Clone, Copy)]
 enum Group {
     Attributes,
-    ResourceGroup,
+    Membership,
     Tags,
 }
 
@@ -83,12 +83,12 @@ impl Group {
         let calls = |attribute: &Attribute| {
             matches!(
                 (self, attribute.call),
-                (Group::Attributes, Call::Modify(_)) | (Group::ResourceGroup, Call::Join)
+                (Group::Attributes, Call::Modify(_)) | (Group::Membership, Call::Join)
             )
         };
         match self {
             Group::Tags => property == TAGS,
-            Group::Attributes | Group::ResourceGroup => {
+            Group::Attributes | Group::Membership => {
                 ATTRIBUTES.iter().any(|attribute| attribute.top() == property && calls(attribute))
             }
         }
@@ -104,7 +104,7 @@ impl Change<'_> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
-        for group in [Group::Attributes, Group::ResourceGroup, Group::Tags] {
+        for group in [Group::Attributes, Group::Membership, Group::Tags] {
             match self.send(group).await {
                 Ok(did) => sent |= did,
                 Err(stop) => {
@@ -128,7 +128,7 @@ impl Change<'_> {
         }
         match group {
             Group::Attributes => self.send_attributes().await,
-            Group::ResourceGroup => self.send_resource_group().await,
+            Group::Membership => self.send_resource_group().await,
             Group::Tags => self.send_tags().await,
         }
     }
@@ -480,12 +480,11 @@ mod tests {
 
     /// A cloud that accepts a license and goes on reporting another.
     fn stubborn() -> Cloud {
-        let cloud = cloud(|sent, state| {
+        cloud(|sent, state| {
             let reported = &mut state.images[0].reported;
             reported.insert("LicenseType".to_owned(), "Aliyun".to_owned());
             (sent.action() == "ModifyImageAttribute").then(done)
-        });
-        cloud
+        })
     }
 
     #[tokio::test(start_paused = true)]

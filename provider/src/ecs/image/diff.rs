@@ -5,7 +5,7 @@ use pulumi::value::quote;
 use pulumi::{Failure, Input, Lazy, known};
 
 use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
-use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, refuse_older_imds};
+use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, OLDER_IMDS, refuse_older_imds};
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::Inputs as _;
 
@@ -34,9 +34,13 @@ pub(crate) fn reconsider(
             changes.push(change);
         }
     }
-    let is_older = |args: &ImageArgs| args.attributes().imds.as_deref() == Some("v1");
-    if !changes.iter().any(|change| change.replace) && is_older(news.get()?) {
-        refuse_older_imds(&state.get()?.args.attributes(), &news.get()?.attributes())?;
+    if !changes.iter().any(|change| change.replace) {
+        let news = news.get()?;
+        let imds = known(&news.features).and_then(|features| known(&features.imds_support));
+        // No other value can be a step back, so that the state need not be read.
+        if imds.is_some_and(|imds| imds == OLDER_IMDS) {
+            refuse_older_imds(&state.get()?.args.attributes(), &news.attributes())?;
+        }
     }
     Ok(lines)
 }

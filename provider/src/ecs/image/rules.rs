@@ -7,7 +7,7 @@ use pulumi::value::quote;
 use pulumi::{CheckContext, Findings, Input, known};
 
 use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
-use crate::ecs::images::attributes::{ATTRIBUTES, OLDER_IMDS, goes_back_in_imds};
+use crate::ecs::images::attributes::{ATTRIBUTES, NO_WAY_BACK, goes_back_in_imds};
 use crate::ecs::images::inputs::Inputs as _;
 use crate::ecs::images::names::{self, WEB_PREFIXES, has_prefix};
 use crate::ecs::images::tags;
@@ -43,7 +43,7 @@ pub(crate) fn check(
 pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
     let olds = olds.attributes();
     if goes_back_in_imds(&olds, &news.attributes()) {
-        findings.fail(path_of("features.imdsSupport"), OLDER_IMDS);
+        findings.fail(path_of("features.imdsSupport"), NO_WAY_BACK);
     }
     // What is not known yet may turn out to be given.
     let news = news.attributes_with(Some("unknown"));

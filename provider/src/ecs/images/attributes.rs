@@ -288,19 +288,22 @@ impl Attributes {
     }
 }
 
-/// What is wrong with going back to an older access mode of the metadata service.
-pub(crate) const OLDER_IMDS: &str =
+/// The older of the two access modes of the metadata service.
+pub(crate) const OLDER_IMDS: &str = "v1";
+const NEWER_IMDS: &str = "v2";
+/// What is wrong with going back to the older one.
+pub(crate) const NO_WAY_BACK: &str =
     "the cloud refuses to go from \"v2\" back to \"v1\"; keep \"v2\", or replace the image";
 
 /// The cloud never goes back from `v2` to `v1`, whoever has set it.
 pub(crate) fn goes_back_in_imds(now: &Attributes, wanted: &Attributes) -> bool {
-    (now.imds.as_deref(), wanted.imds.as_deref()) == (Some("v2"), Some("v1"))
+    (now.imds.as_deref(), wanted.imds.as_deref()) == (Some(NEWER_IMDS), Some(OLDER_IMDS))
 }
 
 /// As [`goes_back_in_imds`], as a failure.
 pub(crate) fn refuse_older_imds(now: &Attributes, wanted: &Attributes) -> Result<(), Failure> {
     match goes_back_in_imds(now, wanted) {
-        true => Err(Failure::Refused(format!("features.imdsSupport: {OLDER_IMDS}"))),
+        true => Err(Failure::Refused(format!("features.imdsSupport: {NO_WAY_BACK}"))),
         false => Ok(()),
     }
 }

@@ -17,8 +17,7 @@ namespace Pulumi.AliCloud
     public partial class Provider : global::Pulumi.ProviderResource
     {
         /// <summary>
-        /// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        /// `ALIBABACLOUD_ACCESS_KEY_ID`.
+        /// The id of the access key.
         /// </summary>
         [Output("accessKey")]
         public Output<string?> AccessKey { get; private set; } = null!;
@@ -42,41 +41,38 @@ namespace Pulumi.AliCloud
         public Output<string?> CaFile { get; private set; } = null!;
 
         /// <summary>
-        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        /// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         /// </summary>
         [Output("cloud")]
         public Output<string?> Cloud { get; private set; } = null!;
 
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        /// read from `TF_APPEND_USER_AGENT`.
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
         /// </summary>
         [Output("configurationSource")]
         public Output<string?> ConfigurationSource { get; private set; } = null!;
 
         /// <summary>
-        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// An address that answers with a temporary key.
         /// </summary>
         [Output("credentialsUri")]
         public Output<string?> CredentialsUri { get; private set; } = null!;
 
         /// <summary>
-        /// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        /// On a stack, the organization's id.
         /// </summary>
         [Output("department")]
         public Output<string?> Department { get; private set; } = null!;
 
         /// <summary>
-        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway.
         /// </summary>
         [Output("domain")]
         public Output<string?> Domain { get; private set; } = null!;
 
         /// <summary>
-        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// The RAM role of the ECS instance on which the program runs.
         /// </summary>
         [Output("ecsRoleName")]
         public Output<string?> EcsRoleName { get; private set; } = null!;
@@ -100,7 +96,7 @@ namespace Pulumi.AliCloud
         public Output<string?> MnsEndpoint { get; private set; } = null!;
 
         /// <summary>
-        /// On a stack, the organization's id where it differs from the department.
+        /// On a stack, the organization's id, if it differs from the department.
         /// </summary>
         [Output("organizationId")]
         public Output<string?> OrganizationId { get; private set; } = null!;
@@ -112,15 +108,13 @@ namespace Pulumi.AliCloud
         public Output<string?> OtsInstanceName { get; private set; } = null!;
 
         /// <summary>
-        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
-        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`.
         /// </summary>
         [Output("popgwDomain")]
         public Output<string?> PopgwDomain { get; private set; } = null!;
 
         /// <summary>
-        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
         /// </summary>
         [Output("profile")]
         public Output<string?> Profile { get; private set; } = null!;
@@ -139,61 +133,55 @@ namespace Pulumi.AliCloud
         public Output<string?> Proxy { get; private set; } = null!;
 
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        /// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
         /// </summary>
         [Output("region")]
         public Output<string?> Region { get; private set; } = null!;
 
         /// <summary>
-        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// On a stack, the id of the resource group inside the organization.
         /// </summary>
         [Output("resourceGroup")]
         public Output<string?> ResourceGroup { get; private set; } = null!;
 
         /// <summary>
-        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
         /// </summary>
         [Output("resourceGroupSetName")]
         public Output<string?> ResourceGroupSetName { get; private set; } = null!;
 
         /// <summary>
-        /// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        /// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        /// The secret of the access key.
         /// </summary>
         [Output("secretKey")]
         public Output<string?> SecretKey { get; private set; } = null!;
 
         /// <summary>
-        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// Sent as `SecureTransport`: `"true"` or `"false"`.
         /// </summary>
         [Output("secureTransport")]
         public Output<string?> SecureTransport { get; private set; } = null!;
 
         /// <summary>
-        /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        /// `ALIBABACLOUD_SECURITY_TOKEN`.
+        /// The token of a temporary key.
         /// </summary>
         [Output("securityToken")]
         public Output<string?> SecurityToken { get; private set; } = null!;
 
         /// <summary>
-        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// The old name of `secureTransport`.
         /// </summary>
         [Output("securityTransport")]
         public Output<string?> SecurityTransport { get; private set; } = null!;
 
         /// <summary>
-        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// The CLI's configuration file. Default: `~/.aliyun/config.json`.
         /// </summary>
         [Output("sharedCredentialsFile")]
         public Output<string?> SharedCredentialsFile { get; private set; } = null!;
 
         /// <summary>
-        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// Sent as `SourceIp`.
         /// </summary>
         [Output("sourceIp")]
         public Output<string?> SourceIp { get; private set; } = null!;
@@ -242,8 +230,7 @@ namespace Pulumi.AliCloud
         private Input<string>? _accessKey;
 
         /// <summary>
-        /// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        /// `ALIBABACLOUD_ACCESS_KEY_ID`.
+        /// The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         /// </summary>
         public Input<string>? AccessKey
         {
@@ -286,34 +273,32 @@ namespace Pulumi.AliCloud
         public Input<string>? CaFile { get; set; }
 
         /// <summary>
-        /// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        /// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
         /// </summary>
         [Input("clientConnectTimeout", json: true)]
         public Input<int>? ClientConnectTimeout { get; set; }
 
         /// <summary>
-        /// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-        /// 38000, depending on the action.
+        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         /// </summary>
         [Input("clientReadTimeout", json: true)]
         public Input<int>? ClientReadTimeout { get; set; }
 
         /// <summary>
-        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        /// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         /// </summary>
         [Input("cloud")]
         public Input<string>? Cloud { get; set; }
 
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        /// read from `TF_APPEND_USER_AGENT`.
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
         /// </summary>
         [Input("configurationSource")]
         public Input<string>? ConfigurationSource { get; set; }
 
         /// <summary>
-        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         /// </summary>
         [Input("credentialsUri")]
         public Input<string>? CredentialsUri { get; set; }
@@ -325,15 +310,13 @@ namespace Pulumi.AliCloud
         public Input<string>? Department { get; set; }
 
         /// <summary>
-        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         /// </summary>
         [Input("domain")]
         public Input<string>? Domain { get; set; }
 
         /// <summary>
-        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         /// </summary>
         [Input("ecsRoleName")]
         public Input<string>? EcsRoleName { get; set; }
@@ -369,15 +352,15 @@ namespace Pulumi.AliCloud
         public Input<bool>? ForceUseAsapi { get; set; }
 
         /// <summary>
-        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-        /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+        /// Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
         /// </summary>
         [Input("insecure", json: true)]
         public Input<bool>? Insecure { get; set; }
 
         /// <summary>
-        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-        /// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+        /// Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         /// </summary>
         [Input("isCenterRegion", json: true)]
         public Input<bool>? IsCenterRegion { get; set; }
@@ -389,8 +372,7 @@ namespace Pulumi.AliCloud
         public Input<string>? LogEndpoint { get; set; }
 
         /// <summary>
-        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-        /// read from `MAX_RETRY_TIMEOUT`.
+        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         /// </summary>
         [Input("maxRetryTimeout", json: true)]
         public Input<int>? MaxRetryTimeout { get; set; }
@@ -402,7 +384,7 @@ namespace Pulumi.AliCloud
         public Input<string>? MnsEndpoint { get; set; }
 
         /// <summary>
-        /// On a stack, the organization's id where it differs from the department.
+        /// On a stack, the organization's id, if it differs from the department.
         /// </summary>
         [Input("organizationId")]
         public Input<string>? OrganizationId { get; set; }
@@ -414,21 +396,19 @@ namespace Pulumi.AliCloud
         public Input<string>? OtsInstanceName { get; set; }
 
         /// <summary>
-        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
-        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         /// </summary>
         [Input("popgwDomain")]
         public Input<string>? PopgwDomain { get; set; }
 
         /// <summary>
-        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         /// </summary>
         [Input("profile")]
         public Input<string>? Profile { get; set; }
 
         /// <summary>
-        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         /// </summary>
         [Input("protocol")]
         public Input<string>? Protocol { get; set; }
@@ -438,7 +418,7 @@ namespace Pulumi.AliCloud
 
         /// <summary>
         /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-        /// decide.
+        /// decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
         /// </summary>
         public Input<string>? Proxy
         {
@@ -451,21 +431,19 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        /// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
         /// </summary>
         [Input("region")]
         public Input<string>? Region { get; set; }
 
         /// <summary>
-        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
         /// </summary>
         [Input("resourceGroup")]
         public Input<string>? ResourceGroup { get; set; }
 
         /// <summary>
-        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         /// </summary>
         [Input("resourceGroupSetName")]
         public Input<string>? ResourceGroupSetName { get; set; }
@@ -474,8 +452,7 @@ namespace Pulumi.AliCloud
         private Input<string>? _secretKey;
 
         /// <summary>
-        /// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        /// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        /// The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
         /// </summary>
         public Input<string>? SecretKey
         {
@@ -488,8 +465,7 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
         /// </summary>
         [Input("secureTransport")]
         public Input<string>? SecureTransport { get; set; }
@@ -498,8 +474,7 @@ namespace Pulumi.AliCloud
         private Input<string>? _securityToken;
 
         /// <summary>
-        /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        /// `ALIBABACLOUD_SECURITY_TOKEN`.
+        /// The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
         /// </summary>
         public Input<string>? SecurityToken
         {
@@ -512,8 +487,7 @@ namespace Pulumi.AliCloud
         }
 
         /// <summary>
-        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// The old name of `secureTransport`.
         /// </summary>
         [Input("securityTransport")]
         public Input<string>? SecurityTransport { get; set; }
@@ -526,7 +500,7 @@ namespace Pulumi.AliCloud
         public Input<bool>? SendAccessKeySecret { get; set; }
 
         /// <summary>
-        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         /// </summary>
         [Input("sharedCredentialsFile")]
         public Input<string>? SharedCredentialsFile { get; set; }
@@ -538,21 +512,19 @@ namespace Pulumi.AliCloud
         public Input<Inputs.ProviderSignVersionArgs>? SignVersion { get; set; }
 
         /// <summary>
-        /// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-        /// `false`, on a stack `true`.
+        /// Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
         /// </summary>
         [Input("skipRegionValidation", json: true)]
         public Input<bool>? SkipRegionValidation { get; set; }
 
         /// <summary>
-        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
         /// </summary>
         [Input("sourceIp")]
         public Input<string>? SourceIp { get; set; }
 
         /// <summary>
-        /// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-        /// `false`.
+        /// Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         /// </summary>
         [Input("vpcEndpoints", json: true)]
         public Input<bool>? VpcEndpoints { get; set; }

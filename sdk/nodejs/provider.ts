@@ -26,8 +26,7 @@ export class Provider extends pulumi.ProviderResource {
     }
 
     /**
-     * The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-     * `ALIBABACLOUD_ACCESS_KEY_ID`.
+     * The id of the access key.
      */
     declare public readonly accessKey: pulumi.Output<string | undefined>;
     /**
@@ -43,31 +42,28 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly caFile: pulumi.Output<string | undefined>;
     /**
-     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+     * begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
      */
     declare public readonly cloud: pulumi.Output<string | undefined>;
     /**
-     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-     * read from `TF_APPEND_USER_AGENT`.
+     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
      */
     declare public readonly configurationSource: pulumi.Output<string | undefined>;
     /**
-     * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-     * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+     * An address that answers with a temporary key.
      */
     declare public readonly credentialsUri: pulumi.Output<string | undefined>;
     /**
-     * On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+     * On a stack, the organization's id.
      */
     declare public readonly department: pulumi.Output<string | undefined>;
     /**
-     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-     * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway.
      */
     declare public readonly domain: pulumi.Output<string | undefined>;
     /**
-     * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-     * `ALIBABA_CLOUD_ECS_METADATA`.
+     * The RAM role of the ECS instance on which the program runs.
      */
     declare public readonly ecsRoleName: pulumi.Output<string | undefined>;
     /**
@@ -83,7 +79,7 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly mnsEndpoint: pulumi.Output<string | undefined>;
     /**
-     * On a stack, the organization's id where it differs from the department.
+     * On a stack, the organization's id, if it differs from the department.
      */
     declare public readonly organizationId: pulumi.Output<string | undefined>;
     /**
@@ -91,13 +87,11 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly otsInstanceName: pulumi.Output<string | undefined>;
     /**
-     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-     * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`.
      */
     declare public readonly popgwDomain: pulumi.Output<string | undefined>;
     /**
-     * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-     * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+     * The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
      */
     declare public readonly profile: pulumi.Output<string | undefined>;
     /**
@@ -110,47 +104,41 @@ export class Provider extends pulumi.ProviderResource {
      */
     declare public readonly proxy: pulumi.Output<string | undefined>;
     /**
-     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+     * The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
      */
     declare public readonly region: pulumi.Output<string | undefined>;
     /**
-     * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-     * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+     * On a stack, the id of the resource group inside the organization.
      */
     declare public readonly resourceGroup: pulumi.Output<string | undefined>;
     /**
-     * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-     * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+     * On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
      */
     declare public readonly resourceGroupSetName: pulumi.Output<string | undefined>;
     /**
-     * The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-     * `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+     * The secret of the access key.
      */
     declare public readonly secretKey: pulumi.Output<string | undefined>;
     /**
-     * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-     * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+     * Sent as `SecureTransport`: `"true"` or `"false"`.
      */
     declare public readonly secureTransport: pulumi.Output<string | undefined>;
     /**
-     * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-     * `ALIBABACLOUD_SECURITY_TOKEN`.
+     * The token of a temporary key.
      */
     declare public readonly securityToken: pulumi.Output<string | undefined>;
     /**
-     * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-     * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+     * The old name of `secureTransport`.
      *
      * @deprecated Use `secureTransport` instead.
      */
     declare public readonly securityTransport: pulumi.Output<string | undefined>;
     /**
-     * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+     * The CLI's configuration file. Default: `~/.aliyun/config.json`.
      */
     declare public readonly sharedCredentialsFile: pulumi.Output<string | undefined>;
     /**
-     * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+     * Sent as `SourceIp`.
      */
     declare public readonly sourceIp: pulumi.Output<string | undefined>;
 
@@ -222,8 +210,7 @@ export class Provider extends pulumi.ProviderResource {
  */
 export interface ProviderArgs {
     /**
-     * The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-     * `ALIBABACLOUD_ACCESS_KEY_ID`.
+     * The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
      */
     accessKey?: pulumi.Input<string | undefined>;
     /**
@@ -247,26 +234,24 @@ export interface ProviderArgs {
      */
     caFile?: pulumi.Input<string | undefined>;
     /**
-     * The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+     * The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
      */
     clientConnectTimeout?: pulumi.Input<number | undefined>;
     /**
-     * The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-     * 38000, depending on the action.
+     * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
      */
     clientReadTimeout?: pulumi.Input<number | undefined>;
     /**
-     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+     * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+     * begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
      */
     cloud?: pulumi.Input<string | undefined>;
     /**
-     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-     * read from `TF_APPEND_USER_AGENT`.
+     * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
      */
     configurationSource?: pulumi.Input<string | undefined>;
     /**
-     * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-     * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+     * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
      */
     credentialsUri?: pulumi.Input<string | undefined>;
     /**
@@ -274,13 +259,11 @@ export interface ProviderArgs {
      */
     department?: pulumi.Input<string | undefined>;
     /**
-     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-     * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+     * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
      */
     domain?: pulumi.Input<string | undefined>;
     /**
-     * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-     * `ALIBABA_CLOUD_ECS_METADATA`.
+     * The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
      */
     ecsRoleName?: pulumi.Input<string | undefined>;
     /**
@@ -300,13 +283,13 @@ export interface ProviderArgs {
      */
     forceUseAsapi?: pulumi.Input<boolean | undefined>;
     /**
-     * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-     * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+     * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+     * Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
      */
     insecure?: pulumi.Input<boolean | undefined>;
     /**
-     * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-     * read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+     * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+     * Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
      */
     isCenterRegion?: pulumi.Input<boolean | undefined>;
     /**
@@ -314,8 +297,7 @@ export interface ProviderArgs {
      */
     logEndpoint?: pulumi.Input<string | undefined>;
     /**
-     * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-     * read from `MAX_RETRY_TIMEOUT`.
+     * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
      */
     maxRetryTimeout?: pulumi.Input<number | undefined>;
     /**
@@ -323,7 +305,7 @@ export interface ProviderArgs {
      */
     mnsEndpoint?: pulumi.Input<string | undefined>;
     /**
-     * On a stack, the organization's id where it differs from the department.
+     * On a stack, the organization's id, if it differs from the department.
      */
     organizationId?: pulumi.Input<string | undefined>;
     /**
@@ -331,56 +313,48 @@ export interface ProviderArgs {
      */
     otsInstanceName?: pulumi.Input<string | undefined>;
     /**
-     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-     * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+     * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
      */
     popgwDomain?: pulumi.Input<string | undefined>;
     /**
-     * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-     * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+     * The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
      */
     profile?: pulumi.Input<string | undefined>;
     /**
-     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+     * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
      */
     protocol?: pulumi.Input<string | undefined>;
     /**
      * The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-     * decide.
+     * decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
      */
     proxy?: pulumi.Input<string | undefined>;
     /**
-     * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+     * The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
      */
     region?: pulumi.Input<string | undefined>;
     /**
-     * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-     * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+     * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
      */
     resourceGroup?: pulumi.Input<string | undefined>;
     /**
-     * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-     * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+     * On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
      */
     resourceGroupSetName?: pulumi.Input<string | undefined>;
     /**
-     * The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-     * `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+     * The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
      */
     secretKey?: pulumi.Input<string | undefined>;
     /**
-     * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-     * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+     * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
      */
     secureTransport?: pulumi.Input<string | undefined>;
     /**
-     * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-     * `ALIBABACLOUD_SECURITY_TOKEN`.
+     * The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
      */
     securityToken?: pulumi.Input<string | undefined>;
     /**
-     * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-     * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+     * The old name of `secureTransport`.
      *
      * @deprecated Use `secureTransport` instead.
      */
@@ -391,7 +365,7 @@ export interface ProviderArgs {
      */
     sendAccessKeySecret?: pulumi.Input<boolean | undefined>;
     /**
-     * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+     * The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
      */
     sharedCredentialsFile?: pulumi.Input<string | undefined>;
     /**
@@ -399,17 +373,15 @@ export interface ProviderArgs {
      */
     signVersion?: pulumi.Input<inputs.ProviderSignVersionArgs | undefined>;
     /**
-     * Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-     * `false`, on a stack `true`.
+     * Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
      */
     skipRegionValidation?: pulumi.Input<boolean | undefined>;
     /**
-     * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+     * Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
      */
     sourceIp?: pulumi.Input<string | undefined>;
     /**
-     * Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-     * `false`.
+     * Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
      */
     vpcEndpoints?: pulumi.Input<boolean | undefined>;
 }

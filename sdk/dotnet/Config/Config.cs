@@ -34,8 +34,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _accessKey = new __Value<string?>(() => __config.Get("accessKey"));
         /// <summary>
-        /// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        /// `ALIBABACLOUD_ACCESS_KEY_ID`.
+        /// The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         /// </summary>
         public static string? AccessKey
         {
@@ -95,7 +94,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<int?> _clientConnectTimeout = new __Value<int?>(() => __config.GetInt32("clientConnectTimeout"));
         /// <summary>
-        /// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        /// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
         /// </summary>
         public static int? ClientConnectTimeout
         {
@@ -105,8 +104,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<int?> _clientReadTimeout = new __Value<int?>(() => __config.GetInt32("clientReadTimeout"));
         /// <summary>
-        /// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-        /// 38000, depending on the action.
+        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         /// </summary>
         public static int? ClientReadTimeout
         {
@@ -116,7 +114,8 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _cloud = new __Value<string?>(() => __config.Get("cloud"));
         /// <summary>
-        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        /// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        /// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         /// </summary>
         public static string? Cloud
         {
@@ -126,8 +125,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _configurationSource = new __Value<string?>(() => __config.Get("configurationSource"));
         /// <summary>
-        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        /// read from `TF_APPEND_USER_AGENT`.
+        /// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
         /// </summary>
         public static string? ConfigurationSource
         {
@@ -137,8 +135,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _credentialsUri = new __Value<string?>(() => __config.Get("credentialsUri"));
         /// <summary>
-        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        /// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        /// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         /// </summary>
         public static string? CredentialsUri
         {
@@ -158,8 +155,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _domain = new __Value<string?>(() => __config.Get("domain"));
         /// <summary>
-        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        /// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        /// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         /// </summary>
         public static string? Domain
         {
@@ -169,8 +165,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _ecsRoleName = new __Value<string?>(() => __config.Get("ecsRoleName") ?? Utilities.GetEnv("ALICLOUD_ECS_ROLE_NAME"));
         /// <summary>
-        /// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        /// `ALIBABA_CLOUD_ECS_METADATA`.
+        /// The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         /// </summary>
         public static string? EcsRoleName
         {
@@ -220,8 +215,8 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<bool?> _insecure = new __Value<bool?>(() => __config.GetBoolean("insecure"));
         /// <summary>
-        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-        /// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        /// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+        /// Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
         /// </summary>
         public static bool? Insecure
         {
@@ -231,8 +226,8 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<bool?> _isCenterRegion = new __Value<bool?>(() => __config.GetBoolean("isCenterRegion"));
         /// <summary>
-        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-        /// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        /// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+        /// Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         /// </summary>
         public static bool? IsCenterRegion
         {
@@ -252,8 +247,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<int?> _maxRetryTimeout = new __Value<int?>(() => __config.GetInt32("maxRetryTimeout"));
         /// <summary>
-        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-        /// read from `MAX_RETRY_TIMEOUT`.
+        /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         /// </summary>
         public static int? MaxRetryTimeout
         {
@@ -273,7 +267,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _organizationId = new __Value<string?>(() => __config.Get("organizationId"));
         /// <summary>
-        /// On a stack, the organization's id where it differs from the department.
+        /// On a stack, the organization's id, if it differs from the department.
         /// </summary>
         public static string? OrganizationId
         {
@@ -293,8 +287,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _popgwDomain = new __Value<string?>(() => __config.Get("popgwDomain"));
         /// <summary>
-        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from
-        /// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.&lt;domain&gt;`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         /// </summary>
         public static string? PopgwDomain
         {
@@ -304,8 +297,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _profile = new __Value<string?>(() => __config.Get("profile") ?? Utilities.GetEnv("ALICLOUD_PROFILE"));
         /// <summary>
-        /// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        /// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        /// The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         /// </summary>
         public static string? Profile
         {
@@ -315,7 +307,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _protocol = new __Value<string?>(() => __config.Get("protocol"));
         /// <summary>
-        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         /// </summary>
         public static string? Protocol
         {
@@ -326,7 +318,7 @@ namespace Pulumi.AliCloud
         private static readonly __Value<string?> _proxy = new __Value<string?>(() => __config.Get("proxy"));
         /// <summary>
         /// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-        /// decide.
+        /// decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
         /// </summary>
         public static string? Proxy
         {
@@ -336,7 +328,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _region = new __Value<string?>(() => __config.Get("region") ?? Utilities.GetEnv("ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"));
         /// <summary>
-        /// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        /// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
         /// </summary>
         public static string? Region
         {
@@ -346,8 +338,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _resourceGroup = new __Value<string?>(() => __config.Get("resourceGroup"));
         /// <summary>
-        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        /// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        /// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
         /// </summary>
         public static string? ResourceGroup
         {
@@ -357,8 +348,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _resourceGroupSetName = new __Value<string?>(() => __config.Get("resourceGroupSetName"));
         /// <summary>
-        /// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        /// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        /// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         /// </summary>
         public static string? ResourceGroupSetName
         {
@@ -368,8 +358,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _secretKey = new __Value<string?>(() => __config.Get("secretKey"));
         /// <summary>
-        /// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        /// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        /// The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
         /// </summary>
         public static string? SecretKey
         {
@@ -379,8 +368,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _secureTransport = new __Value<string?>(() => __config.Get("secureTransport"));
         /// <summary>
-        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        /// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
         /// </summary>
         public static string? SecureTransport
         {
@@ -390,8 +378,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _securityToken = new __Value<string?>(() => __config.Get("securityToken"));
         /// <summary>
-        /// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        /// `ALIBABACLOUD_SECURITY_TOKEN`.
+        /// The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
         /// </summary>
         public static string? SecurityToken
         {
@@ -401,8 +388,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _securityTransport = new __Value<string?>(() => __config.Get("securityTransport"));
         /// <summary>
-        /// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        /// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        /// The old name of `secureTransport`.
         /// </summary>
         public static string? SecurityTransport
         {
@@ -423,7 +409,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _sharedCredentialsFile = new __Value<string?>(() => __config.Get("sharedCredentialsFile"));
         /// <summary>
-        /// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        /// The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         /// </summary>
         public static string? SharedCredentialsFile
         {
@@ -443,8 +429,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<bool?> _skipRegionValidation = new __Value<bool?>(() => __config.GetBoolean("skipRegionValidation"));
         /// <summary>
-        /// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-        /// `false`, on a stack `true`.
+        /// Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
         /// </summary>
         public static bool? SkipRegionValidation
         {
@@ -454,7 +439,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<string?> _sourceIp = new __Value<string?>(() => __config.Get("sourceIp"));
         /// <summary>
-        /// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        /// Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
         /// </summary>
         public static string? SourceIp
         {
@@ -464,8 +449,7 @@ namespace Pulumi.AliCloud
 
         private static readonly __Value<bool?> _vpcEndpoints = new __Value<bool?>(() => __config.GetBoolean("vpcEndpoints"));
         /// <summary>
-        /// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-        /// `false`.
+        /// Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         /// </summary>
         public static bool? VpcEndpoints
         {
@@ -491,11 +475,11 @@ namespace Pulumi.AliCloud
             /// </summary>
                 public string RoleArn { get; set; }
             /// <summary>
-            /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+            /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
             /// </summary>
                 public int? SessionExpiration { get; set; }
             /// <summary>
-            /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+            /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
             /// </summary>
                 public string? SessionName { get; set; } = null!;
             }
@@ -523,7 +507,7 @@ namespace Pulumi.AliCloud
             /// </summary>
                 public string RoleArn { get; set; }
             /// <summary>
-            /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+            /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
             /// </summary>
                 public string? RoleSessionName { get; set; } = null!;
             /// <summary>

@@ -57,7 +57,7 @@ namespace Pulumi.AliCloud.Ecs
     public partial class Image : global::Pulumi.CustomResource
     {
         /// <summary>
-        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         /// snapshot becomes the system disk. A change replaces the image.
         /// </summary>
         [Output("architecture")]
@@ -124,7 +124,7 @@ namespace Pulumi.AliCloud.Ecs
 
         /// <summary>
         /// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         /// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         /// </summary>
         [Output("imageName")]
@@ -214,7 +214,7 @@ namespace Pulumi.AliCloud.Ecs
         /// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         /// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         /// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        /// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        /// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         /// </summary>
         [Output("platform")]
         public Output<string> Platform { get; private set; } = null!;
@@ -244,7 +244,7 @@ namespace Pulumi.AliCloud.Ecs
         public Output<string> ResourceGroupId { get; private set; } = null!;
 
         /// <summary>
-        /// The size in GiB; of the system disk alone where there are data disks.
+        /// The size in GiB; of the system disk alone if there are data disks.
         /// </summary>
         [Output("size")]
         public Output<int?> Size { get; private set; } = null!;
@@ -331,7 +331,7 @@ namespace Pulumi.AliCloud.Ecs
     public sealed class ImageArgs : global::Pulumi.ResourceArgs
     {
         /// <summary>
-        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         /// snapshot becomes the system disk. A change replaces the image.
         /// </summary>
         [Input("architecture")]
@@ -398,7 +398,7 @@ namespace Pulumi.AliCloud.Ecs
 
         /// <summary>
         /// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         /// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         /// </summary>
         [Input("imageName")]
@@ -434,7 +434,7 @@ namespace Pulumi.AliCloud.Ecs
         /// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         /// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         /// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        /// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        /// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         /// </summary>
         [Input("platform")]
         public Input<string>? Platform { get; set; }
@@ -474,7 +474,7 @@ namespace Pulumi.AliCloud.Ecs
     public sealed class ImageState : global::Pulumi.ResourceArgs
     {
         /// <summary>
-        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        /// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         /// snapshot becomes the system disk. A change replaces the image.
         /// </summary>
         [Input("architecture")]
@@ -547,7 +547,7 @@ namespace Pulumi.AliCloud.Ecs
 
         /// <summary>
         /// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        /// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         /// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         /// </summary>
         [Input("imageName")]
@@ -637,7 +637,7 @@ namespace Pulumi.AliCloud.Ecs
         /// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         /// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         /// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        /// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        /// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         /// </summary>
         [Input("platform")]
         public Input<string>? Platform { get; set; }
@@ -667,7 +667,7 @@ namespace Pulumi.AliCloud.Ecs
         public Input<string>? ResourceGroupId { get; set; }
 
         /// <summary>
-        /// The size in GiB; of the system disk alone where there are data disks.
+        /// The size in GiB; of the system disk alone if there are data disks.
         /// </summary>
         [Input("size")]
         public Input<int>? Size { get; set; }

@@ -34,13 +34,13 @@ namespace Pulumi.AliCloud.Inputs
         public Input<string> RoleArn { get; set; } = null!;
 
         /// <summary>
-        /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
         /// </summary>
         [Input("sessionExpiration")]
         public Input<int>? SessionExpiration { get; set; }
 
         /// <summary>
-        /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         /// </summary>
         [Input("sessionName")]
         public Input<string>? SessionName { get; set; }

@@ -56,7 +56,7 @@ namespace Pulumi.AliCloud.Inputs
         public Input<string> RoleArn { get; set; } = null!;
 
         /// <summary>
-        /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         /// </summary>
         [Input("roleSessionName")]
         public Input<string>? RoleSessionName { get; set; }

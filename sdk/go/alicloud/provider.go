@@ -16,8 +16,7 @@ import (
 type Provider struct {
 	pulumi.ProviderResourceState
 
-	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-	// `ALIBABACLOUD_ACCESS_KEY_ID`.
+	// The id of the access key.
 	AccessKey pulumi.StringPtrOutput `pulumi:"accessKey"`
 	// The account's id. Accepted, and not needed for images.
 	AccountId pulumi.StringPtrOutput `pulumi:"accountId"`
@@ -25,21 +24,18 @@ type Provider struct {
 	AccountType pulumi.StringPtrOutput `pulumi:"accountType"`
 	// A PEM file with certificate authorities to trust beside the system's own.
 	CaFile pulumi.StringPtrOutput `pulumi:"caFile"`
-	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+	// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
 	Cloud pulumi.StringPtrOutput `pulumi:"cloud"`
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-	// read from `TF_APPEND_USER_AGENT`.
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
 	ConfigurationSource pulumi.StringPtrOutput `pulumi:"configurationSource"`
-	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	// An address that answers with a temporary key.
 	CredentialsUri pulumi.StringPtrOutput `pulumi:"credentialsUri"`
-	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+	// On a stack, the organization's id.
 	Department pulumi.StringPtrOutput `pulumi:"department"`
-	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway.
 	Domain pulumi.StringPtrOutput `pulumi:"domain"`
-	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-	// `ALIBABA_CLOUD_ECS_METADATA`.
+	// The RAM role of the ECS instance on which the program runs.
 	EcsRoleName pulumi.StringPtrOutput `pulumi:"ecsRoleName"`
 	// Accepted, and not needed for images.
 	Fc pulumi.StringPtrOutput `pulumi:"fc"`
@@ -47,46 +43,38 @@ type Provider struct {
 	LogEndpoint pulumi.StringPtrOutput `pulumi:"logEndpoint"`
 	// Accepted, and not needed for images.
 	MnsEndpoint pulumi.StringPtrOutput `pulumi:"mnsEndpoint"`
-	// On a stack, the organization's id where it differs from the department.
+	// On a stack, the organization's id, if it differs from the department.
 	OrganizationId pulumi.StringPtrOutput `pulumi:"organizationId"`
 	// Accepted, and not needed for images.
 	OtsInstanceName pulumi.StringPtrOutput `pulumi:"otsInstanceName"`
-	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`.
 	PopgwDomain pulumi.StringPtrOutput `pulumi:"popgwDomain"`
-	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	// The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
 	Profile pulumi.StringPtrOutput `pulumi:"profile"`
 	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
 	Protocol pulumi.StringPtrOutput `pulumi:"protocol"`
 	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
 	// decide.
 	Proxy pulumi.StringPtrOutput `pulumi:"proxy"`
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+	// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
 	Region pulumi.StringPtrOutput `pulumi:"region"`
-	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	// On a stack, the id of the resource group inside the organization.
 	ResourceGroup pulumi.StringPtrOutput `pulumi:"resourceGroup"`
-	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
 	ResourceGroupSetName pulumi.StringPtrOutput `pulumi:"resourceGroupSetName"`
-	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+	// The secret of the access key.
 	SecretKey pulumi.StringPtrOutput `pulumi:"secretKey"`
-	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	// Sent as `SecureTransport`: `"true"` or `"false"`.
 	SecureTransport pulumi.StringPtrOutput `pulumi:"secureTransport"`
-	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-	// `ALIBABACLOUD_SECURITY_TOKEN`.
+	// The token of a temporary key.
 	SecurityToken pulumi.StringPtrOutput `pulumi:"securityToken"`
-	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	// The old name of `secureTransport`.
 	//
 	// Deprecated: Use `secureTransport` instead.
 	SecurityTransport pulumi.StringPtrOutput `pulumi:"securityTransport"`
-	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	// The CLI's configuration file. Default: `~/.aliyun/config.json`.
 	SharedCredentialsFile pulumi.StringPtrOutput `pulumi:"sharedCredentialsFile"`
-	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	// Sent as `SourceIp`.
 	SourceIp pulumi.StringPtrOutput `pulumi:"sourceIp"`
 }
 
@@ -146,8 +134,7 @@ func NewProvider(ctx *pulumi.Context,
 }
 
 type providerArgs struct {
-	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-	// `ALIBABACLOUD_ACCESS_KEY_ID`.
+	// The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
 	AccessKey *string `pulumi:"accessKey"`
 	// The account's id. Accepted, and not needed for images.
 	AccountId *string `pulumi:"accountId"`
@@ -159,26 +146,22 @@ type providerArgs struct {
 	AssumeRoleWithOidc *ProviderAssumeRoleWithOidc `pulumi:"assumeRoleWithOidc"`
 	// A PEM file with certificate authorities to trust beside the system's own.
 	CaFile *string `pulumi:"caFile"`
-	// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+	// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
 	ClientConnectTimeout *int `pulumi:"clientConnectTimeout"`
-	// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-	// 38000, depending on the action.
+	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 	ClientReadTimeout *int `pulumi:"clientReadTimeout"`
-	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+	// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
 	Cloud *string `pulumi:"cloud"`
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-	// read from `TF_APPEND_USER_AGENT`.
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
 	ConfigurationSource *string `pulumi:"configurationSource"`
-	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
 	CredentialsUri *string `pulumi:"credentialsUri"`
 	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 	Department *string `pulumi:"department"`
-	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
 	Domain *string `pulumi:"domain"`
-	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-	// `ALIBABA_CLOUD_ECS_METADATA`.
+	// The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
 	EcsRoleName *string `pulumi:"ecsRoleName"`
 	// Endpoints other than the region's own.
 	Endpoints []ProviderEndpoint `pulumi:"endpoints"`
@@ -188,77 +171,65 @@ type providerArgs struct {
 	Features *ProviderFeatures `pulumi:"features"`
 	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
 	ForceUseAsapi *bool `pulumi:"forceUseAsapi"`
-	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+	// Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
 	Insecure *bool `pulumi:"insecure"`
-	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-	// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+	// Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
 	IsCenterRegion *bool `pulumi:"isCenterRegion"`
 	// Accepted, and not needed for images.
 	LogEndpoint *string `pulumi:"logEndpoint"`
-	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-	// read from `MAX_RETRY_TIMEOUT`.
+	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
 	MaxRetryTimeout *int `pulumi:"maxRetryTimeout"`
 	// Accepted, and not needed for images.
 	MnsEndpoint *string `pulumi:"mnsEndpoint"`
-	// On a stack, the organization's id where it differs from the department.
+	// On a stack, the organization's id, if it differs from the department.
 	OrganizationId *string `pulumi:"organizationId"`
 	// Accepted, and not needed for images.
 	OtsInstanceName *string `pulumi:"otsInstanceName"`
-	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
 	PopgwDomain *string `pulumi:"popgwDomain"`
-	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	// The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 	Profile *string `pulumi:"profile"`
-	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
 	Protocol *string `pulumi:"protocol"`
 	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-	// decide.
+	// decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
 	Proxy *string `pulumi:"proxy"`
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+	// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
 	Region *string `pulumi:"region"`
-	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
 	ResourceGroup *string `pulumi:"resourceGroup"`
-	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
 	ResourceGroupSetName *string `pulumi:"resourceGroupSetName"`
-	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+	// The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 	SecretKey *string `pulumi:"secretKey"`
-	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
 	SecureTransport *string `pulumi:"secureTransport"`
-	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-	// `ALIBABACLOUD_SECURITY_TOKEN`.
+	// The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
 	SecurityToken *string `pulumi:"securityToken"`
-	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	// The old name of `secureTransport`.
 	//
 	// Deprecated: Use `secureTransport` instead.
 	SecurityTransport *string `pulumi:"securityTransport"`
 	// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
 	// log on the way can then use the key. Default: `false`.
 	SendAccessKeySecret *bool `pulumi:"sendAccessKeySecret"`
-	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	// The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
 	SharedCredentialsFile *string `pulumi:"sharedCredentialsFile"`
 	// How calls are signed.
 	SignVersion *ProviderSignVersion `pulumi:"signVersion"`
-	// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-	// `false`, on a stack `true`.
+	// Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
 	SkipRegionValidation *bool `pulumi:"skipRegionValidation"`
-	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	// Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
 	SourceIp *string `pulumi:"sourceIp"`
-	// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-	// `false`.
+	// Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
 	VpcEndpoints *bool `pulumi:"vpcEndpoints"`
 }
 
 // The set of arguments for constructing a Provider resource.
 type ProviderArgs struct {
-	// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-	// `ALIBABACLOUD_ACCESS_KEY_ID`.
+	// The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
 	AccessKey pulumi.StringPtrInput
 	// The account's id. Accepted, and not needed for images.
 	AccountId pulumi.StringPtrInput
@@ -270,26 +241,22 @@ type ProviderArgs struct {
 	AssumeRoleWithOidc ProviderAssumeRoleWithOidcPtrInput
 	// A PEM file with certificate authorities to trust beside the system's own.
 	CaFile pulumi.StringPtrInput
-	// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+	// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
 	ClientConnectTimeout pulumi.IntPtrInput
-	// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-	// 38000, depending on the action.
+	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 	ClientReadTimeout pulumi.IntPtrInput
-	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+	// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
 	Cloud pulumi.StringPtrInput
-	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-	// read from `TF_APPEND_USER_AGENT`.
+	// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
 	ConfigurationSource pulumi.StringPtrInput
-	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-	// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+	// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
 	CredentialsUri pulumi.StringPtrInput
 	// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
 	Department pulumi.StringPtrInput
-	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-	// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+	// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
 	Domain pulumi.StringPtrInput
-	// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-	// `ALIBABA_CLOUD_ECS_METADATA`.
+	// The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
 	EcsRoleName pulumi.StringPtrInput
 	// Endpoints other than the region's own.
 	Endpoints ProviderEndpointArrayInput
@@ -299,70 +266,59 @@ type ProviderArgs struct {
 	Features ProviderFeaturesPtrInput
 	// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
 	ForceUseAsapi pulumi.BoolPtrInput
-	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-	// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+	// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+	// Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
 	Insecure pulumi.BoolPtrInput
-	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-	// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+	// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+	// Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
 	IsCenterRegion pulumi.BoolPtrInput
 	// Accepted, and not needed for images.
 	LogEndpoint pulumi.StringPtrInput
-	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-	// read from `MAX_RETRY_TIMEOUT`.
+	// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
 	MaxRetryTimeout pulumi.IntPtrInput
 	// Accepted, and not needed for images.
 	MnsEndpoint pulumi.StringPtrInput
-	// On a stack, the organization's id where it differs from the department.
+	// On a stack, the organization's id, if it differs from the department.
 	OrganizationId pulumi.StringPtrInput
 	// Accepted, and not needed for images.
 	OtsInstanceName pulumi.StringPtrInput
-	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-	// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+	// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
 	PopgwDomain pulumi.StringPtrInput
-	// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-	// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+	// The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 	Profile pulumi.StringPtrInput
-	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+	// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
 	Protocol pulumi.StringPtrInput
 	// The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-	// decide.
+	// decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
 	Proxy pulumi.StringPtrInput
-	// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+	// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
 	Region pulumi.StringPtrInput
-	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-	// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+	// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
 	ResourceGroup pulumi.StringPtrInput
-	// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-	// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+	// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
 	ResourceGroupSetName pulumi.StringPtrInput
-	// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-	// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+	// The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 	SecretKey pulumi.StringPtrInput
-	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+	// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
 	SecureTransport pulumi.StringPtrInput
-	// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-	// `ALIBABACLOUD_SECURITY_TOKEN`.
+	// The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
 	SecurityToken pulumi.StringPtrInput
-	// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-	// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+	// The old name of `secureTransport`.
 	//
 	// Deprecated: Use `secureTransport` instead.
 	SecurityTransport pulumi.StringPtrInput
 	// On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
 	// log on the way can then use the key. Default: `false`.
 	SendAccessKeySecret pulumi.BoolPtrInput
-	// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+	// The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
 	SharedCredentialsFile pulumi.StringPtrInput
 	// How calls are signed.
 	SignVersion ProviderSignVersionPtrInput
-	// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-	// `false`, on a stack `true`.
+	// Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
 	SkipRegionValidation pulumi.BoolPtrInput
-	// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+	// Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
 	SourceIp pulumi.StringPtrInput
-	// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-	// `false`.
+	// Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
 	VpcEndpoints pulumi.BoolPtrInput
 }
 
@@ -403,8 +359,7 @@ func (o ProviderOutput) ToProviderOutputWithContext(ctx context.Context) Provide
 	return o
 }
 
-// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-// `ALIBABACLOUD_ACCESS_KEY_ID`.
+// The id of the access key.
 func (o ProviderOutput) AccessKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.AccessKey }).(pulumi.StringPtrOutput)
 }
@@ -424,36 +379,33 @@ func (o ProviderOutput) CaFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.CaFile }).(pulumi.StringPtrOutput)
 }
 
-// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
 func (o ProviderOutput) Cloud() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Cloud }).(pulumi.StringPtrOutput)
 }
 
-// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-// read from `TF_APPEND_USER_AGENT`.
+// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
 func (o ProviderOutput) ConfigurationSource() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ConfigurationSource }).(pulumi.StringPtrOutput)
 }
 
-// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+// An address that answers with a temporary key.
 func (o ProviderOutput) CredentialsUri() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.CredentialsUri }).(pulumi.StringPtrOutput)
 }
 
-// On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+// On a stack, the organization's id.
 func (o ProviderOutput) Department() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Department }).(pulumi.StringPtrOutput)
 }
 
-// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway.
 func (o ProviderOutput) Domain() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Domain }).(pulumi.StringPtrOutput)
 }
 
-// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-// `ALIBABA_CLOUD_ECS_METADATA`.
+// The RAM role of the ECS instance on which the program runs.
 func (o ProviderOutput) EcsRoleName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.EcsRoleName }).(pulumi.StringPtrOutput)
 }
@@ -473,7 +425,7 @@ func (o ProviderOutput) MnsEndpoint() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.MnsEndpoint }).(pulumi.StringPtrOutput)
 }
 
-// On a stack, the organization's id where it differs from the department.
+// On a stack, the organization's id, if it differs from the department.
 func (o ProviderOutput) OrganizationId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.OrganizationId }).(pulumi.StringPtrOutput)
 }
@@ -483,14 +435,12 @@ func (o ProviderOutput) OtsInstanceName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.OtsInstanceName }).(pulumi.StringPtrOutput)
 }
 
-// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`.
 func (o ProviderOutput) PopgwDomain() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.PopgwDomain }).(pulumi.StringPtrOutput)
 }
 
-// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+// The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
 func (o ProviderOutput) Profile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Profile }).(pulumi.StringPtrOutput)
 }
@@ -506,55 +456,49 @@ func (o ProviderOutput) Proxy() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Proxy }).(pulumi.StringPtrOutput)
 }
 
-// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
 func (o ProviderOutput) Region() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.Region }).(pulumi.StringPtrOutput)
 }
 
-// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+// On a stack, the id of the resource group inside the organization.
 func (o ProviderOutput) ResourceGroup() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ResourceGroup }).(pulumi.StringPtrOutput)
 }
 
-// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
 func (o ProviderOutput) ResourceGroupSetName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.ResourceGroupSetName }).(pulumi.StringPtrOutput)
 }
 
-// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+// The secret of the access key.
 func (o ProviderOutput) SecretKey() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecretKey }).(pulumi.StringPtrOutput)
 }
 
-// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+// Sent as `SecureTransport`: `"true"` or `"false"`.
 func (o ProviderOutput) SecureTransport() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecureTransport }).(pulumi.StringPtrOutput)
 }
 
-// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-// `ALIBABACLOUD_SECURITY_TOKEN`.
+// The token of a temporary key.
 func (o ProviderOutput) SecurityToken() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecurityToken }).(pulumi.StringPtrOutput)
 }
 
-// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+// The old name of `secureTransport`.
 //
 // Deprecated: Use `secureTransport` instead.
 func (o ProviderOutput) SecurityTransport() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SecurityTransport }).(pulumi.StringPtrOutput)
 }
 
-// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+// The CLI's configuration file. Default: `~/.aliyun/config.json`.
 func (o ProviderOutput) SharedCredentialsFile() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SharedCredentialsFile }).(pulumi.StringPtrOutput)
 }
 
-// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+// Sent as `SourceIp`.
 func (o ProviderOutput) SourceIp() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Provider) pulumi.StringPtrOutput { return v.SourceIp }).(pulumi.StringPtrOutput)
 }

@@ -21,9 +21,9 @@ type ProviderAssumeRole struct {
 	Policy *string `pulumi:"policy"`
 	// The role's ARN: `acs:ram::<account>:role/<name>`.
 	RoleArn string `pulumi:"roleArn"`
-	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
 	SessionExpiration *int `pulumi:"sessionExpiration"`
-	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 	SessionName *string `pulumi:"sessionName"`
 }
 
@@ -46,9 +46,9 @@ type ProviderAssumeRoleArgs struct {
 	Policy pulumi.StringPtrInput `pulumi:"policy"`
 	// The role's ARN: `acs:ram::<account>:role/<name>`.
 	RoleArn pulumi.StringInput `pulumi:"roleArn"`
-	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
 	SessionExpiration pulumi.IntPtrInput `pulumi:"sessionExpiration"`
-	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 	SessionName pulumi.StringPtrInput `pulumi:"sessionName"`
 }
 
@@ -145,12 +145,12 @@ func (o ProviderAssumeRoleOutput) RoleArn() pulumi.StringOutput {
 	return o.ApplyT(func(v ProviderAssumeRole) string { return v.RoleArn }).(pulumi.StringOutput)
 }
 
-// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
 func (o ProviderAssumeRoleOutput) SessionExpiration() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v ProviderAssumeRole) *int { return v.SessionExpiration }).(pulumi.IntPtrOutput)
 }
 
-// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 func (o ProviderAssumeRoleOutput) SessionName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ProviderAssumeRole) *string { return v.SessionName }).(pulumi.StringPtrOutput)
 }
@@ -209,7 +209,7 @@ func (o ProviderAssumeRolePtrOutput) RoleArn() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
 func (o ProviderAssumeRolePtrOutput) SessionExpiration() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v *ProviderAssumeRole) *int {
 		if v == nil {
@@ -219,7 +219,7 @@ func (o ProviderAssumeRolePtrOutput) SessionExpiration() pulumi.IntPtrOutput {
 	}).(pulumi.IntPtrOutput)
 }
 
-// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 func (o ProviderAssumeRolePtrOutput) SessionName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *ProviderAssumeRole) *string {
 		if v == nil {
@@ -241,7 +241,7 @@ type ProviderAssumeRoleWithOidc struct {
 	Policy *string `pulumi:"policy"`
 	// The role's ARN: `acs:ram::<account>:role/<name>`.
 	RoleArn string `pulumi:"roleArn"`
-	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 	RoleSessionName *string `pulumi:"roleSessionName"`
 	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
 	SessionExpiration *int `pulumi:"sessionExpiration"`
@@ -270,7 +270,7 @@ type ProviderAssumeRoleWithOidcArgs struct {
 	Policy pulumi.StringPtrInput `pulumi:"policy"`
 	// The role's ARN: `acs:ram::<account>:role/<name>`.
 	RoleArn pulumi.StringInput `pulumi:"roleArn"`
-	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+	// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 	RoleSessionName pulumi.StringPtrInput `pulumi:"roleSessionName"`
 	// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
 	SessionExpiration pulumi.IntPtrInput `pulumi:"sessionExpiration"`
@@ -379,7 +379,7 @@ func (o ProviderAssumeRoleWithOidcOutput) RoleArn() pulumi.StringOutput {
 	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) string { return v.RoleArn }).(pulumi.StringOutput)
 }
 
-// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 func (o ProviderAssumeRoleWithOidcOutput) RoleSessionName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ProviderAssumeRoleWithOidc) *string { return v.RoleSessionName }).(pulumi.StringPtrOutput)
 }
@@ -463,7 +463,7 @@ func (o ProviderAssumeRoleWithOidcPtrOutput) RoleArn() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 func (o ProviderAssumeRoleWithOidcPtrOutput) RoleSessionName() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *ProviderAssumeRoleWithOidc) *string {
 		if v == nil {

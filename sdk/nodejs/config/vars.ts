@@ -10,8 +10,7 @@ declare var exports: any;
 const __config = new pulumi.Config("alicloud");
 
 /**
- * The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
- * `ALIBABACLOUD_ACCESS_KEY_ID`.
+ * The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
  */
 export declare const accessKey: string | undefined;
 Object.defineProperty(exports, "accessKey", {
@@ -77,7 +76,7 @@ Object.defineProperty(exports, "caFile", {
 });
 
 /**
- * The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+ * The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
  */
 export declare const clientConnectTimeout: number | undefined;
 Object.defineProperty(exports, "clientConnectTimeout", {
@@ -88,8 +87,7 @@ Object.defineProperty(exports, "clientConnectTimeout", {
 });
 
 /**
- * The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
- * 38000, depending on the action.
+ * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
  */
 export declare const clientReadTimeout: number | undefined;
 Object.defineProperty(exports, "clientReadTimeout", {
@@ -100,7 +98,8 @@ Object.defineProperty(exports, "clientReadTimeout", {
 });
 
 /**
- * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+ * Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+ * begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
  */
 export declare const cloud: string | undefined;
 Object.defineProperty(exports, "cloud", {
@@ -111,8 +110,7 @@ Object.defineProperty(exports, "cloud", {
 });
 
 /**
- * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
- * read from `TF_APPEND_USER_AGENT`.
+ * Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
  */
 export declare const configurationSource: string | undefined;
 Object.defineProperty(exports, "configurationSource", {
@@ -123,8 +121,7 @@ Object.defineProperty(exports, "configurationSource", {
 });
 
 /**
- * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
- * `ALIBABA_CLOUD_CREDENTIALS_URI`.
+ * An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
  */
 export declare const credentialsUri: string | undefined;
 Object.defineProperty(exports, "credentialsUri", {
@@ -146,8 +143,7 @@ Object.defineProperty(exports, "department", {
 });
 
 /**
- * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
- * `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+ * On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
  */
 export declare const domain: string | undefined;
 Object.defineProperty(exports, "domain", {
@@ -158,8 +154,7 @@ Object.defineProperty(exports, "domain", {
 });
 
 /**
- * The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
- * `ALIBABA_CLOUD_ECS_METADATA`.
+ * The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
  */
 export declare const ecsRoleName: string | undefined;
 Object.defineProperty(exports, "ecsRoleName", {
@@ -214,8 +209,8 @@ Object.defineProperty(exports, "forceUseAsapi", {
 });
 
 /**
- * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
- * read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+ * On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+ * Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
  */
 export declare const insecure: boolean | undefined;
 Object.defineProperty(exports, "insecure", {
@@ -226,8 +221,8 @@ Object.defineProperty(exports, "insecure", {
 });
 
 /**
- * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
- * read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+ * On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+ * Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
  */
 export declare const isCenterRegion: boolean | undefined;
 Object.defineProperty(exports, "isCenterRegion", {
@@ -249,8 +244,7 @@ Object.defineProperty(exports, "logEndpoint", {
 });
 
 /**
- * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
- * read from `MAX_RETRY_TIMEOUT`.
+ * The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
  */
 export declare const maxRetryTimeout: number | undefined;
 Object.defineProperty(exports, "maxRetryTimeout", {
@@ -272,7 +266,7 @@ Object.defineProperty(exports, "mnsEndpoint", {
 });
 
 /**
- * On a stack, the organization's id where it differs from the department.
+ * On a stack, the organization's id, if it differs from the department.
  */
 export declare const organizationId: string | undefined;
 Object.defineProperty(exports, "organizationId", {
@@ -294,8 +288,7 @@ Object.defineProperty(exports, "otsInstanceName", {
 });
 
 /**
- * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
- * `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+ * On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
  */
 export declare const popgwDomain: string | undefined;
 Object.defineProperty(exports, "popgwDomain", {
@@ -306,8 +299,7 @@ Object.defineProperty(exports, "popgwDomain", {
 });
 
 /**
- * The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
- * from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+ * The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
  */
 export declare const profile: string | undefined;
 Object.defineProperty(exports, "profile", {
@@ -318,7 +310,7 @@ Object.defineProperty(exports, "profile", {
 });
 
 /**
- * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+ * `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
  */
 export declare const protocol: string | undefined;
 Object.defineProperty(exports, "protocol", {
@@ -330,7 +322,7 @@ Object.defineProperty(exports, "protocol", {
 
 /**
  * The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
- * decide.
+ * decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
  */
 export declare const proxy: string | undefined;
 Object.defineProperty(exports, "proxy", {
@@ -341,7 +333,7 @@ Object.defineProperty(exports, "proxy", {
 });
 
 /**
- * The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+ * The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
  */
 export declare const region: string | undefined;
 Object.defineProperty(exports, "region", {
@@ -352,8 +344,7 @@ Object.defineProperty(exports, "region", {
 });
 
 /**
- * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
- * `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+ * On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
  */
 export declare const resourceGroup: string | undefined;
 Object.defineProperty(exports, "resourceGroup", {
@@ -364,8 +355,7 @@ Object.defineProperty(exports, "resourceGroup", {
 });
 
 /**
- * On a stack, the name of the resource group, by which its id and the department are looked up where they are not
- * given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+ * On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
  */
 export declare const resourceGroupSetName: string | undefined;
 Object.defineProperty(exports, "resourceGroupSetName", {
@@ -376,8 +366,7 @@ Object.defineProperty(exports, "resourceGroupSetName", {
 });
 
 /**
- * The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
- * `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+ * The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
  */
 export declare const secretKey: string | undefined;
 Object.defineProperty(exports, "secretKey", {
@@ -388,8 +377,7 @@ Object.defineProperty(exports, "secretKey", {
 });
 
 /**
- * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
- * `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+ * Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
  */
 export declare const secureTransport: string | undefined;
 Object.defineProperty(exports, "secureTransport", {
@@ -400,8 +388,7 @@ Object.defineProperty(exports, "secureTransport", {
 });
 
 /**
- * The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
- * `ALIBABACLOUD_SECURITY_TOKEN`.
+ * The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
  */
 export declare const securityToken: string | undefined;
 Object.defineProperty(exports, "securityToken", {
@@ -412,8 +399,7 @@ Object.defineProperty(exports, "securityToken", {
 });
 
 /**
- * The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
- * `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+ * The old name of `secureTransport`.
  */
 export declare const securityTransport: string | undefined;
 Object.defineProperty(exports, "securityTransport", {
@@ -436,7 +422,7 @@ Object.defineProperty(exports, "sendAccessKeySecret", {
 });
 
 /**
- * The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+ * The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
  */
 export declare const sharedCredentialsFile: string | undefined;
 Object.defineProperty(exports, "sharedCredentialsFile", {
@@ -458,8 +444,7 @@ Object.defineProperty(exports, "signVersion", {
 });
 
 /**
- * Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
- * `false`, on a stack `true`.
+ * Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
  */
 export declare const skipRegionValidation: boolean | undefined;
 Object.defineProperty(exports, "skipRegionValidation", {
@@ -470,7 +455,7 @@ Object.defineProperty(exports, "skipRegionValidation", {
 });
 
 /**
- * Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+ * Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
  */
 export declare const sourceIp: string | undefined;
 Object.defineProperty(exports, "sourceIp", {
@@ -481,8 +466,7 @@ Object.defineProperty(exports, "sourceIp", {
 });
 
 /**
- * Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
- * `false`.
+ * Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
  */
 export declare const vpcEndpoints: boolean | undefined;
 Object.defineProperty(exports, "vpcEndpoints", {

@@ -74,7 +74,7 @@ export class Image extends pulumi.CustomResource {
     }
 
     /**
-     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
      * snapshot becomes the system disk. A change replaces the image.
      */
     declare public readonly architecture: pulumi.Output<string | undefined>;
@@ -121,7 +121,7 @@ export class Image extends pulumi.CustomResource {
     declare public readonly imageFamily: pulumi.Output<string | undefined>;
     /**
      * The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
      * is left out, the resource's name followed by `-` and seven random hexadecimal digits.
      */
     declare public readonly imageName: pulumi.Output<string>;
@@ -185,7 +185,7 @@ export class Image extends pulumi.CustomResource {
      * `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
      * `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
      * `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-     * value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+     * value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
      */
     declare public readonly platform: pulumi.Output<string>;
     /**
@@ -205,7 +205,7 @@ export class Image extends pulumi.CustomResource {
      */
     declare public readonly resourceGroupId: pulumi.Output<string>;
     /**
-     * The size in GiB; of the system disk alone where there are data disks.
+     * The size in GiB; of the system disk alone if there are data disks.
      */
     declare public /*out*/ readonly size: pulumi.Output<number | undefined>;
     /**
@@ -323,7 +323,7 @@ export class Image extends pulumi.CustomResource {
  */
 export interface ImageState {
     /**
-     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
      * snapshot becomes the system disk. A change replaces the image.
      */
     architecture?: pulumi.Input<string | undefined>;
@@ -370,7 +370,7 @@ export interface ImageState {
     imageFamily?: pulumi.Input<string | undefined>;
     /**
      * The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
      * is left out, the resource's name followed by `-` and seven random hexadecimal digits.
      */
     imageName?: pulumi.Input<string | undefined>;
@@ -434,7 +434,7 @@ export interface ImageState {
      * `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
      * `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
      * `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-     * value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+     * value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
      */
     platform?: pulumi.Input<string | undefined>;
     /**
@@ -454,7 +454,7 @@ export interface ImageState {
      */
     resourceGroupId?: pulumi.Input<string | undefined>;
     /**
-     * The size in GiB; of the system disk alone where there are data disks.
+     * The size in GiB; of the system disk alone if there are data disks.
      */
     size?: pulumi.Input<number | undefined>;
     /**
@@ -482,7 +482,7 @@ export interface ImageState {
  */
 export interface ImageArgs {
     /**
-     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+     * The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
      * snapshot becomes the system disk. A change replaces the image.
      */
     architecture?: pulumi.Input<string | undefined>;
@@ -525,7 +525,7 @@ export interface ImageArgs {
     imageFamily?: pulumi.Input<string | undefined>;
     /**
      * The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+     * digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
      * is left out, the resource's name followed by `-` and seven random hexadecimal digits.
      */
     imageName?: pulumi.Input<string | undefined>;
@@ -553,7 +553,7 @@ export interface ImageArgs {
      * `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
      * `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
      * `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-     * value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+     * value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
      */
     platform?: pulumi.Input<string | undefined>;
     /**

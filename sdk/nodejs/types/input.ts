@@ -22,11 +22,11 @@ export interface ProviderAssumeRoleArgs {
      */
     roleArn: pulumi.Input<string>;
     /**
-     * How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+     * How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
      */
     sessionExpiration?: pulumi.Input<number | undefined>;
     /**
-     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
      */
     sessionName?: pulumi.Input<string | undefined>;
 }
@@ -56,7 +56,7 @@ export interface ProviderAssumeRoleWithOidcArgs {
      */
     roleArn: pulumi.Input<string>;
     /**
-     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
      */
     roleSessionName?: pulumi.Input<string | undefined>;
     /**
@@ -130,7 +130,7 @@ export namespace ecs {
          */
         device?: pulumi.Input<string | undefined>;
         /**
-         * `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+         * `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
          * disk.
          */
         diskType?: pulumi.Input<string | undefined>;
@@ -155,7 +155,7 @@ export namespace ecs {
          */
         remainTime?: pulumi.Input<number | undefined>;
         /**
-         * The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+         * The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
          */
         size?: pulumi.Input<number | undefined>;
         /**

@@ -22,11 +22,11 @@ export interface ProviderAssumeRole {
      */
     roleArn: string;
     /**
-     * How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+     * How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
      */
     sessionExpiration?: number;
     /**
-     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
      */
     sessionName?: string;
 }
@@ -56,7 +56,7 @@ export interface ProviderAssumeRoleWithOidc {
      */
     roleArn: string;
     /**
-     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+     * The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
      */
     roleSessionName?: string;
     /**
@@ -131,7 +131,7 @@ export namespace ecs {
          */
         device: string;
         /**
-         * `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+         * `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
          * disk.
          */
         diskType: string;
@@ -156,7 +156,7 @@ export namespace ecs {
          */
         remainTime: number;
         /**
-         * The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+         * The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
          */
         size: number;
         /**

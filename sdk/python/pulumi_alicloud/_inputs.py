@@ -47,11 +47,11 @@ class ProviderAssumeRoleArgsDict(TypedDict):
     """
     session_expiration: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
-    How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+    How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
     """
     session_name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+    The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
     """
 
 @pulumi.input_type
@@ -68,8 +68,8 @@ class ProviderAssumeRoleArgs:
         :param pulumi.Input[_builtins.str] role_arn: The role's ARN: `acs:ram::<account>:role/<name>`.
         :param pulumi.Input[_builtins.str] external_id: The identifier that a role of another account may demand.
         :param pulumi.Input[_builtins.str] policy: A RAM policy that narrows what the role allows.
-        :param pulumi.Input[_builtins.int] session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
-        :param pulumi.Input[_builtins.str] session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param pulumi.Input[_builtins.int] session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
+        :param pulumi.Input[_builtins.str] session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         pulumi.set(__self__, "role_arn", role_arn)
         if external_id is not None:
@@ -121,7 +121,7 @@ class ProviderAssumeRoleArgs:
     @pulumi.getter(name="sessionExpiration")
     def session_expiration(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
         """
         return pulumi.get(self, "session_expiration")
 
@@ -133,7 +133,7 @@ class ProviderAssumeRoleArgs:
     @pulumi.getter(name="sessionName")
     def session_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         return pulumi.get(self, "session_name")
 
@@ -168,7 +168,7 @@ class ProviderAssumeRoleWithOidcArgsDict(TypedDict):
     """
     role_session_name: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+    The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
     """
     session_expiration: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
@@ -193,7 +193,7 @@ class ProviderAssumeRoleWithOidcArgs:
         :param pulumi.Input[_builtins.str] oidc_token: The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
         :param pulumi.Input[_builtins.str] oidc_token_file: A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
         :param pulumi.Input[_builtins.str] policy: A RAM policy that narrows what the role allows.
-        :param pulumi.Input[_builtins.str] role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param pulumi.Input[_builtins.str] role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         :param pulumi.Input[_builtins.int] session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
         """
         pulumi.set(__self__, "oidc_provider_arn", oidc_provider_arn)
@@ -273,7 +273,7 @@ class ProviderAssumeRoleWithOidcArgs:
     @pulumi.getter(name="roleSessionName")
     def role_session_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         return pulumi.get(self, "role_session_name")
 

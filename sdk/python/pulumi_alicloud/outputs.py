@@ -41,8 +41,8 @@ class ProviderAssumeRole(dict):
         :param _builtins.str role_arn: The role's ARN: `acs:ram::<account>:role/<name>`.
         :param _builtins.str external_id: The identifier that a role of another account may demand.
         :param _builtins.str policy: A RAM policy that narrows what the role allows.
-        :param _builtins.int session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
-        :param _builtins.str session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param _builtins.int session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
+        :param _builtins.str session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         pulumi.set(__self__, "role_arn", role_arn)
         if external_id is not None:
@@ -82,7 +82,7 @@ class ProviderAssumeRole(dict):
     @pulumi.getter(name="sessionExpiration")
     def session_expiration(self) -> Optional[_builtins.int]:
         """
-        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
+        How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_EXPIRATION`.
         """
         return pulumi.get(self, "session_expiration")
 
@@ -90,7 +90,7 @@ class ProviderAssumeRole(dict):
     @pulumi.getter(name="sessionName")
     def session_name(self) -> Optional[_builtins.str]:
         """
-        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALICLOUD_ASSUME_ROLE_SESSION_NAME` or `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         return pulumi.get(self, "session_name")
 
@@ -116,7 +116,7 @@ class ProviderAssumeRoleWithOidc(dict):
         :param _builtins.str oidc_token: The token itself, 4 to 20000 characters. Also read from `ALIBABA_CLOUD_OIDC_TOKEN`.
         :param _builtins.str oidc_token_file: A file with the token, read each time it is needed. Also read from `ALIBABA_CLOUD_OIDC_TOKEN_FILE`.
         :param _builtins.str policy: A RAM policy that narrows what the role allows.
-        :param _builtins.str role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        :param _builtins.str role_session_name: The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         :param _builtins.int session_expiration: How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
         """
         pulumi.set(__self__, "oidc_provider_arn", oidc_provider_arn)
@@ -176,7 +176,7 @@ class ProviderAssumeRoleWithOidc(dict):
     @pulumi.getter(name="roleSessionName")
     def role_session_name(self) -> Optional[_builtins.str]:
         """
-        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
+        The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`. Also read from `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
         """
         return pulumi.get(self, "role_session_name")
 

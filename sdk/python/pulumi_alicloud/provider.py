@@ -65,69 +65,53 @@ class ProviderArgs:
         """
         The set of arguments for constructing a Provider resource.
 
-        :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-               `ALIBABACLOUD_ACCESS_KEY_ID`.
+        :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         :param pulumi.Input[_builtins.str] account_id: The account's id. Accepted, and not needed for images.
         :param pulumi.Input[_builtins.str] account_type: `Domestic` or `International`. Accepted, and not needed for images.
         :param pulumi.Input['ProviderAssumeRoleArgs'] assume_role: A RAM role to assume with the key that the other settings give.
         :param pulumi.Input['ProviderAssumeRoleWithOidcArgs'] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
         :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
-        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-               38000, depending on the action.
-        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
-        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-               read from `TF_APPEND_USER_AGENT`.
-        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-               `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+               begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
+        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
+        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
-        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-               `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
-        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-               `ALIBABA_CLOUD_ECS_METADATA`.
+        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input['ProviderEndpointArgs']]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
         :param pulumi.Input['ProviderFeaturesArgs'] features: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
-        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-               read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
-        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-               read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+               Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
+        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+               Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-               read from `MAX_RETRY_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
+        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id, if it differs from the department.
         :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-               `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
-        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-               from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
-        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         :param pulumi.Input[_builtins.str] proxy: The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-               decide.
-        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
-        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-               `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
-        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-               given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
-        :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-               `ALIBABACLOUD_ACCESS_KEY_SECRET`.
-        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-               `ALIBABA_CLOUD_SECURE_TRANSPORT`.
-        :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-               `ALIBABACLOUD_SECURITY_TOKEN`.
-        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-               `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+               decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
+        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
+        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`.
         :param pulumi.Input[_builtins.bool] send_access_key_secret: On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
                log on the way can then use the key. Default: `false`.
-        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         :param pulumi.Input['ProviderSignVersionArgs'] sign_version: How calls are signed.
-        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-               `false`, on a stack `true`.
-        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
-        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-               `false`.
+        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
+        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         """
         if access_key is not None:
             pulumi.set(__self__, "access_key", access_key)
@@ -227,8 +211,7 @@ class ProviderArgs:
     @pulumi.getter(name="accessKey")
     def access_key(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        `ALIBABACLOUD_ACCESS_KEY_ID`.
+        The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         """
         return pulumi.get(self, "access_key")
 
@@ -300,7 +283,7 @@ class ProviderArgs:
     @pulumi.getter(name="clientConnectTimeout")
     def client_connect_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
         """
         return pulumi.get(self, "client_connect_timeout")
 
@@ -312,8 +295,7 @@ class ProviderArgs:
     @pulumi.getter(name="clientReadTimeout")
     def client_read_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-        38000, depending on the action.
+        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         """
         return pulumi.get(self, "client_read_timeout")
 
@@ -325,7 +307,8 @@ class ProviderArgs:
     @pulumi.getter
     def cloud(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         """
         return pulumi.get(self, "cloud")
 
@@ -337,8 +320,7 @@ class ProviderArgs:
     @pulumi.getter(name="configurationSource")
     def configuration_source(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        read from `TF_APPEND_USER_AGENT`.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
         """
         return pulumi.get(self, "configuration_source")
 
@@ -350,8 +332,7 @@ class ProviderArgs:
     @pulumi.getter(name="credentialsUri")
     def credentials_uri(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         """
         return pulumi.get(self, "credentials_uri")
 
@@ -375,8 +356,7 @@ class ProviderArgs:
     @pulumi.getter
     def domain(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         """
         return pulumi.get(self, "domain")
 
@@ -388,8 +368,7 @@ class ProviderArgs:
     @pulumi.getter(name="ecsRoleName")
     def ecs_role_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        `ALIBABA_CLOUD_ECS_METADATA`.
+        The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         """
         return pulumi.get(self, "ecs_role_name")
 
@@ -449,8 +428,8 @@ class ProviderArgs:
     @pulumi.getter
     def insecure(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-        read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+        Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
         """
         return pulumi.get(self, "insecure")
 
@@ -462,8 +441,8 @@ class ProviderArgs:
     @pulumi.getter(name="isCenterRegion")
     def is_center_region(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-        read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+        Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         """
         return pulumi.get(self, "is_center_region")
 
@@ -487,8 +466,7 @@ class ProviderArgs:
     @pulumi.getter(name="maxRetryTimeout")
     def max_retry_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-        read from `MAX_RETRY_TIMEOUT`.
+        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         """
         return pulumi.get(self, "max_retry_timeout")
 
@@ -512,7 +490,7 @@ class ProviderArgs:
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        On a stack, the organization's id where it differs from the department.
+        On a stack, the organization's id, if it differs from the department.
         """
         return pulumi.get(self, "organization_id")
 
@@ -536,8 +514,7 @@ class ProviderArgs:
     @pulumi.getter(name="popgwDomain")
     def popgw_domain(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         """
         return pulumi.get(self, "popgw_domain")
 
@@ -549,8 +526,7 @@ class ProviderArgs:
     @pulumi.getter
     def profile(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         """
         return pulumi.get(self, "profile")
 
@@ -562,7 +538,7 @@ class ProviderArgs:
     @pulumi.getter
     def protocol(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         """
         return pulumi.get(self, "protocol")
 
@@ -575,7 +551,7 @@ class ProviderArgs:
     def proxy(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
         The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-        decide.
+        decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
         """
         return pulumi.get(self, "proxy")
 
@@ -587,7 +563,7 @@ class ProviderArgs:
     @pulumi.getter
     def region(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
         """
         return pulumi.get(self, "region")
 
@@ -599,8 +575,7 @@ class ProviderArgs:
     @pulumi.getter(name="resourceGroup")
     def resource_group(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
         """
         return pulumi.get(self, "resource_group")
 
@@ -612,8 +587,7 @@ class ProviderArgs:
     @pulumi.getter(name="resourceGroupSetName")
     def resource_group_set_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         """
         return pulumi.get(self, "resource_group_set_name")
 
@@ -625,8 +599,7 @@ class ProviderArgs:
     @pulumi.getter(name="secretKey")
     def secret_key(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
         """
         return pulumi.get(self, "secret_key")
 
@@ -638,8 +611,7 @@ class ProviderArgs:
     @pulumi.getter(name="secureTransport")
     def secure_transport(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
         """
         return pulumi.get(self, "secure_transport")
 
@@ -651,8 +623,7 @@ class ProviderArgs:
     @pulumi.getter(name="securityToken")
     def security_token(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        `ALIBABACLOUD_SECURITY_TOKEN`.
+        The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
         """
         return pulumi.get(self, "security_token")
 
@@ -665,8 +636,7 @@ class ProviderArgs:
     @_utilities.deprecated("""Use `secureTransport` instead.""")
     def security_transport(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        The old name of `secureTransport`.
         """
         return pulumi.get(self, "security_transport")
 
@@ -691,7 +661,7 @@ class ProviderArgs:
     @pulumi.getter(name="sharedCredentialsFile")
     def shared_credentials_file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         """
         return pulumi.get(self, "shared_credentials_file")
 
@@ -715,8 +685,7 @@ class ProviderArgs:
     @pulumi.getter(name="skipRegionValidation")
     def skip_region_validation(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-        `false`, on a stack `true`.
+        Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
         """
         return pulumi.get(self, "skip_region_validation")
 
@@ -728,7 +697,7 @@ class ProviderArgs:
     @pulumi.getter(name="sourceIp")
     def source_ip(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
         """
         return pulumi.get(self, "source_ip")
 
@@ -740,8 +709,7 @@ class ProviderArgs:
     @pulumi.getter(name="vpcEndpoints")
     def vpc_endpoints(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-        `false`.
+        Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         """
         return pulumi.get(self, "vpc_endpoints")
 
@@ -805,69 +773,53 @@ class Provider(pulumi.ProviderResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-               `ALIBABACLOUD_ACCESS_KEY_ID`.
+        :param pulumi.Input[_builtins.str] access_key: The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         :param pulumi.Input[_builtins.str] account_id: The account's id. Accepted, and not needed for images.
         :param pulumi.Input[_builtins.str] account_type: `Domestic` or `International`. Accepted, and not needed for images.
         :param pulumi.Input[Union['ProviderAssumeRoleArgs', 'ProviderAssumeRoleArgsDict']] assume_role: A RAM role to assume with the key that the other settings give.
         :param pulumi.Input[Union['ProviderAssumeRoleWithOidcArgs', 'ProviderAssumeRoleWithOidcArgsDict']] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
         :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
-        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-               38000, depending on the action.
-        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
-        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-               read from `TF_APPEND_USER_AGENT`.
-        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-               `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+               begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
+        :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
+        :param pulumi.Input[_builtins.str] credentials_uri: An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         :param pulumi.Input[_builtins.str] department: On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
-        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-               `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
-        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-               `ALIBABA_CLOUD_ECS_METADATA`.
+        :param pulumi.Input[_builtins.str] domain: On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        :param pulumi.Input[_builtins.str] ecs_role_name: The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ProviderEndpointArgs', 'ProviderEndpointArgsDict']]]] endpoints: Endpoints other than the region's own.
         :param pulumi.Input[_builtins.str] fc: Accepted, and not needed for images.
         :param pulumi.Input[Union['ProviderFeaturesArgs', 'ProviderFeaturesArgsDict']] features: Accepted, and not needed for images.
         :param pulumi.Input[_builtins.bool] force_use_asapi: On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
-        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-               read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
-        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-               read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        :param pulumi.Input[_builtins.bool] insecure: On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+               Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
+        :param pulumi.Input[_builtins.bool] is_center_region: On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+               Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         :param pulumi.Input[_builtins.str] log_endpoint: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-               read from `MAX_RETRY_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] max_retry_timeout: The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         :param pulumi.Input[_builtins.str] mns_endpoint: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id where it differs from the department.
+        :param pulumi.Input[_builtins.str] organization_id: On a stack, the organization's id, if it differs from the department.
         :param pulumi.Input[_builtins.str] ots_instance_name: Accepted, and not needed for images.
-        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-               `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
-        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-               from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
-        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        :param pulumi.Input[_builtins.str] popgw_domain: On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        :param pulumi.Input[_builtins.str] profile: The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        :param pulumi.Input[_builtins.str] protocol: `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         :param pulumi.Input[_builtins.str] proxy: The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-               decide.
-        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
-        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-               `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
-        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-               given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
-        :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-               `ALIBABACLOUD_ACCESS_KEY_SECRET`.
-        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-               `ALIBABA_CLOUD_SECURE_TRANSPORT`.
-        :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-               `ALIBABACLOUD_SECURITY_TOKEN`.
-        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-               `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+               decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
+        :param pulumi.Input[_builtins.str] region: The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
+        :param pulumi.Input[_builtins.str] resource_group: On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        :param pulumi.Input[_builtins.str] resource_group_set_name: On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        :param pulumi.Input[_builtins.str] secret_key: The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        :param pulumi.Input[_builtins.str] secure_transport: Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        :param pulumi.Input[_builtins.str] security_token: The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
+        :param pulumi.Input[_builtins.str] security_transport: The old name of `secureTransport`.
         :param pulumi.Input[_builtins.bool] send_access_key_secret: On Apsara Stack, sends the key's secret in every query, as some old installations demand. Whoever reads an access
                log on the way can then use the key. Default: `false`.
-        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        :param pulumi.Input[_builtins.str] shared_credentials_file: The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         :param pulumi.Input[Union['ProviderSignVersionArgs', 'ProviderSignVersionArgsDict']] sign_version: How calls are signed.
-        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-               `false`, on a stack `true`.
-        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
-        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-               `false`.
+        :param pulumi.Input[_builtins.bool] skip_region_validation: Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
+        :param pulumi.Input[_builtins.str] source_ip: Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        :param pulumi.Input[_builtins.bool] vpc_endpoints: Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         """
         ...
     @overload
@@ -1007,8 +959,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="accessKey")
     def access_key(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        `ALIBABACLOUD_ACCESS_KEY_ID`.
+        The id of the access key.
         """
         return pulumi.get(self, "access_key")
 
@@ -1040,7 +991,8 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter
     def cloud(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         """
         return pulumi.get(self, "cloud")
 
@@ -1048,8 +1000,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="configurationSource")
     def configuration_source(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        read from `TF_APPEND_USER_AGENT`.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters.
         """
         return pulumi.get(self, "configuration_source")
 
@@ -1057,8 +1008,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="credentialsUri")
     def credentials_uri(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        An address that answers with a temporary key.
         """
         return pulumi.get(self, "credentials_uri")
 
@@ -1066,7 +1016,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter
     def department(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On a stack, the organization's id. Also read from `APSARASTACK_DEPARTMENT` or `ALIBABACLOUDSTACK_DEPARTMENT`.
+        On a stack, the organization's id.
         """
         return pulumi.get(self, "department")
 
@@ -1074,8 +1024,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter
     def domain(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway.
         """
         return pulumi.get(self, "domain")
 
@@ -1083,8 +1032,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="ecsRoleName")
     def ecs_role_name(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        `ALIBABA_CLOUD_ECS_METADATA`.
+        The RAM role of the ECS instance on which the program runs.
         """
         return pulumi.get(self, "ecs_role_name")
 
@@ -1116,7 +1064,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="organizationId")
     def organization_id(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On a stack, the organization's id where it differs from the department.
+        On a stack, the organization's id, if it differs from the department.
         """
         return pulumi.get(self, "organization_id")
 
@@ -1132,8 +1080,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="popgwDomain")
     def popgw_domain(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`.
         """
         return pulumi.get(self, "popgw_domain")
 
@@ -1141,8 +1088,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter
     def profile(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
         """
         return pulumi.get(self, "profile")
 
@@ -1167,7 +1113,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter
     def region(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
         """
         return pulumi.get(self, "region")
 
@@ -1175,8 +1121,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="resourceGroup")
     def resource_group(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        On a stack, the id of the resource group inside the organization.
         """
         return pulumi.get(self, "resource_group")
 
@@ -1184,8 +1129,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="resourceGroupSetName")
     def resource_group_set_name(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
         """
         return pulumi.get(self, "resource_group_set_name")
 
@@ -1193,8 +1137,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="secretKey")
     def secret_key(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        The secret of the access key.
         """
         return pulumi.get(self, "secret_key")
 
@@ -1202,8 +1145,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="secureTransport")
     def secure_transport(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        Sent as `SecureTransport`: `"true"` or `"false"`.
         """
         return pulumi.get(self, "secure_transport")
 
@@ -1211,8 +1153,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="securityToken")
     def security_token(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        `ALIBABACLOUD_SECURITY_TOKEN`.
+        The token of a temporary key.
         """
         return pulumi.get(self, "security_token")
 
@@ -1221,8 +1162,7 @@ class Provider(pulumi.ProviderResource):
     @_utilities.deprecated("""Use `secureTransport` instead.""")
     def security_transport(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        The old name of `secureTransport`.
         """
         return pulumi.get(self, "security_transport")
 
@@ -1230,7 +1170,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="sharedCredentialsFile")
     def shared_credentials_file(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        The CLI's configuration file. Default: `~/.aliyun/config.json`.
         """
         return pulumi.get(self, "shared_credentials_file")
 
@@ -1238,7 +1178,7 @@ class Provider(pulumi.ProviderResource):
     @pulumi.getter(name="sourceIp")
     def source_ip(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        Sent as `SourceIp`.
         """
         return pulumi.get(self, "source_ip")
 

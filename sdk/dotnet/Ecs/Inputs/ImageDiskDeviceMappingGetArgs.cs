@@ -22,7 +22,7 @@ namespace Pulumi.AliCloud.Ecs.Inputs
         public Input<string>? Device { get; set; }
 
         /// <summary>
-        /// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+        /// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
         /// disk.
         /// </summary>
         [Input("diskType")]
@@ -59,7 +59,7 @@ namespace Pulumi.AliCloud.Ecs.Inputs
         public Input<int>? RemainTime { get; set; }
 
         /// <summary>
-        /// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+        /// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
         /// </summary>
         [Input("size")]
         public Input<int>? Size { get; set; }

@@ -21,7 +21,7 @@ namespace Pulumi.AliCloud.Ecs.Outputs
         /// </summary>
         public readonly string? Device;
         /// <summary>
-        /// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+        /// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
         /// disk.
         /// </summary>
         public readonly string? DiskType;
@@ -46,7 +46,7 @@ namespace Pulumi.AliCloud.Ecs.Outputs
         /// </summary>
         public readonly int? RemainTime;
         /// <summary>
-        /// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+        /// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
         /// </summary>
         public readonly int? Size;
         /// <summary>

@@ -11,8 +11,7 @@ import (
 
 var _ = internal.GetEnvOrDefault
 
-// The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-// `ALIBABACLOUD_ACCESS_KEY_ID`.
+// The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
 func GetAccessKey(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:accessKey")
 }
@@ -42,30 +41,28 @@ func GetCaFile(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:caFile")
 }
 
-// The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
 func GetClientConnectTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientConnectTimeout")
 }
 
-// The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-// 38000, depending on the action.
+// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 func GetClientReadTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientReadTimeout")
 }
 
-// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
 func GetCloud(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:cloud")
 }
 
-// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-// read from `TF_APPEND_USER_AGENT`.
+// Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
 func GetConfigurationSource(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:configurationSource")
 }
 
-// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-// `ALIBABA_CLOUD_CREDENTIALS_URI`.
+// An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
 func GetCredentialsUri(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:credentialsUri")
 }
@@ -75,14 +72,12 @@ func GetDepartment(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:department")
 }
 
-// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-// `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+// On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
 func GetDomain(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:domain")
 }
 
-// The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-// `ALIBABA_CLOUD_ECS_METADATA`.
+// The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
 func GetEcsRoleName(ctx *pulumi.Context) string {
 	v, err := config.Try(ctx, "alicloud:ecsRoleName")
 	if err == nil {
@@ -115,14 +110,14 @@ func GetForceUseAsapi(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:forceUseAsapi")
 }
 
-// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-// read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+// On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+// Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
 func GetInsecure(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:insecure")
 }
 
-// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-// read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+// On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+// Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
 func GetIsCenterRegion(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:isCenterRegion")
 }
@@ -132,8 +127,7 @@ func GetLogEndpoint(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:logEndpoint")
 }
 
-// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-// read from `MAX_RETRY_TIMEOUT`.
+// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
 func GetMaxRetryTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:maxRetryTimeout")
 }
@@ -143,7 +137,7 @@ func GetMnsEndpoint(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:mnsEndpoint")
 }
 
-// On a stack, the organization's id where it differs from the department.
+// On a stack, the organization's id, if it differs from the department.
 func GetOrganizationId(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:organizationId")
 }
@@ -153,14 +147,12 @@ func GetOtsInstanceName(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:otsInstanceName")
 }
 
-// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-// `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
 func GetPopgwDomain(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:popgwDomain")
 }
 
-// The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-// from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+// The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
 func GetProfile(ctx *pulumi.Context) string {
 	v, err := config.Try(ctx, "alicloud:profile")
 	if err == nil {
@@ -173,18 +165,18 @@ func GetProfile(ctx *pulumi.Context) string {
 	return value
 }
 
-// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
 func GetProtocol(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:protocol")
 }
 
 // The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-// decide.
+// decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
 func GetProxy(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:proxy")
 }
 
-// The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
 func GetRegion(ctx *pulumi.Context) string {
 	v, err := config.Try(ctx, "alicloud:region")
 	if err == nil {
@@ -197,38 +189,32 @@ func GetRegion(ctx *pulumi.Context) string {
 	return value
 }
 
-// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-// `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+// On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
 func GetResourceGroup(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:resourceGroup")
 }
 
-// On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-// given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
 func GetResourceGroupSetName(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:resourceGroupSetName")
 }
 
-// The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-// `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+// The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
 func GetSecretKey(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:secretKey")
 }
 
-// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-// `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+// Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
 func GetSecureTransport(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:secureTransport")
 }
 
-// The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-// `ALIBABACLOUD_SECURITY_TOKEN`.
+// The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
 func GetSecurityToken(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:securityToken")
 }
 
-// The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-// `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+// The old name of `secureTransport`.
 //
 // Deprecated: Use `secureTransport` instead.
 func GetSecurityTransport(ctx *pulumi.Context) string {
@@ -241,7 +227,7 @@ func GetSendAccessKeySecret(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:sendAccessKeySecret")
 }
 
-// The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+// The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
 func GetSharedCredentialsFile(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:sharedCredentialsFile")
 }
@@ -251,19 +237,17 @@ func GetSignVersion(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:signVersion")
 }
 
-// Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-// `false`, on a stack `true`.
+// Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
 func GetSkipRegionValidation(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:skipRegionValidation")
 }
 
-// Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+// Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
 func GetSourceIp(ctx *pulumi.Context) string {
 	return config.Get(ctx, "alicloud:sourceIp")
 }
 
-// Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-// `false`.
+// Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
 func GetVpcEndpoints(ctx *pulumi.Context) bool {
 	return config.GetBool(ctx, "alicloud:vpcEndpoints")
 }

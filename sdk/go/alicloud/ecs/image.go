@@ -66,7 +66,7 @@ import (
 type Image struct {
 	pulumi.CustomResourceState
 
-	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 	// snapshot becomes the system disk. A change replaces the image.
 	Architecture pulumi.StringPtrOutput `pulumi:"architecture"`
 	// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
@@ -93,7 +93,7 @@ type Image struct {
 	// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
 	ImageFamily pulumi.StringPtrOutput `pulumi:"imageFamily"`
 	// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 	// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 	ImageName pulumi.StringOutput `pulumi:"imageName"`
 	// Who owns the image: `self`, `system`, `others` or `marketplace`.
@@ -129,7 +129,7 @@ type Image struct {
 	// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 	// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 	// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-	// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+	// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 	Platform pulumi.StringOutput `pulumi:"platform"`
 	// The product code of an image from the marketplace.
 	ProductCode pulumi.StringPtrOutput `pulumi:"productCode"`
@@ -139,7 +139,7 @@ type Image struct {
 	RegionId pulumi.StringOutput `pulumi:"regionId"`
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId pulumi.StringOutput `pulumi:"resourceGroupId"`
-	// The size in GiB; of the system disk alone where there are data disks.
+	// The size in GiB; of the system disk alone if there are data disks.
 	Size pulumi.IntPtrOutput `pulumi:"size"`
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
@@ -192,7 +192,7 @@ func GetImage(ctx *pulumi.Context,
 
 // Input properties used for looking up and filtering Image resources.
 type imageState struct {
-	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 	// snapshot becomes the system disk. A change replaces the image.
 	Architecture *string `pulumi:"architecture"`
 	// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
@@ -219,7 +219,7 @@ type imageState struct {
 	// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
 	ImageFamily *string `pulumi:"imageFamily"`
 	// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 	// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 	ImageName *string `pulumi:"imageName"`
 	// Who owns the image: `self`, `system`, `others` or `marketplace`.
@@ -255,7 +255,7 @@ type imageState struct {
 	// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 	// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 	// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-	// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+	// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 	Platform *string `pulumi:"platform"`
 	// The product code of an image from the marketplace.
 	ProductCode *string `pulumi:"productCode"`
@@ -265,7 +265,7 @@ type imageState struct {
 	RegionId *string `pulumi:"regionId"`
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId *string `pulumi:"resourceGroupId"`
-	// The size in GiB; of the system disk alone where there are data disks.
+	// The size in GiB; of the system disk alone if there are data disks.
 	Size *int `pulumi:"size"`
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
@@ -280,7 +280,7 @@ type imageState struct {
 }
 
 type ImageState struct {
-	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 	// snapshot becomes the system disk. A change replaces the image.
 	Architecture pulumi.StringPtrInput
 	// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
@@ -307,7 +307,7 @@ type ImageState struct {
 	// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
 	ImageFamily pulumi.StringPtrInput
 	// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 	// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 	ImageName pulumi.StringPtrInput
 	// Who owns the image: `self`, `system`, `others` or `marketplace`.
@@ -343,7 +343,7 @@ type ImageState struct {
 	// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 	// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 	// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-	// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+	// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 	Platform pulumi.StringPtrInput
 	// The product code of an image from the marketplace.
 	ProductCode pulumi.StringPtrInput
@@ -353,7 +353,7 @@ type ImageState struct {
 	RegionId pulumi.StringPtrInput
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId pulumi.StringPtrInput
-	// The size in GiB; of the system disk alone where there are data disks.
+	// The size in GiB; of the system disk alone if there are data disks.
 	Size pulumi.IntPtrInput
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
@@ -372,7 +372,7 @@ func (ImageState) ElementType() reflect.Type {
 }
 
 type imageArgs struct {
-	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 	// snapshot becomes the system disk. A change replaces the image.
 	Architecture *string `pulumi:"architecture"`
 	// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
@@ -397,7 +397,7 @@ type imageArgs struct {
 	// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
 	ImageFamily *string `pulumi:"imageFamily"`
 	// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 	// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 	ImageName *string `pulumi:"imageName"`
 	// The version of the image, 1 to 40 characters. A change replaces the image.
@@ -415,7 +415,7 @@ type imageArgs struct {
 	// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 	// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 	// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-	// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+	// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 	Platform *string `pulumi:"platform"`
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId *string `pulumi:"resourceGroupId"`
@@ -429,7 +429,7 @@ type imageArgs struct {
 
 // The set of arguments for constructing a Image resource.
 type ImageArgs struct {
-	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+	// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 	// snapshot becomes the system disk. A change replaces the image.
 	Architecture pulumi.StringPtrInput
 	// How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
@@ -454,7 +454,7 @@ type ImageArgs struct {
 	// `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
 	ImageFamily pulumi.StringPtrInput
 	// The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+	// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 	// is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 	ImageName pulumi.StringPtrInput
 	// The version of the image, 1 to 40 characters. A change replaces the image.
@@ -472,7 +472,7 @@ type ImageArgs struct {
 	// `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 	// `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 	// `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-	// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+	// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 	Platform pulumi.StringPtrInput
 	// The resource group that the image belongs to. Once set it cannot be cleared, only changed.
 	ResourceGroupId pulumi.StringPtrInput
@@ -521,7 +521,7 @@ func (o ImageOutput) ToImageOutputWithContext(ctx context.Context) ImageOutput {
 	return o
 }
 
-// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+// The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
 // snapshot becomes the system disk. A change replaces the image.
 func (o ImageOutput) Architecture() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringPtrOutput { return v.Architecture }).(pulumi.StringPtrOutput)
@@ -578,7 +578,7 @@ func (o ImageOutput) ImageFamily() pulumi.StringPtrOutput {
 }
 
 // The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+// digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
 // is left out, the resource's name followed by `-` and seven random hexadecimal digits.
 func (o ImageOutput) ImageName() pulumi.StringOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringOutput { return v.ImageName }).(pulumi.StringOutput)
@@ -656,7 +656,7 @@ func (o ImageOutput) OsType() pulumi.StringPtrOutput {
 // `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
 // `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
 // `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-// value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+// value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
 func (o ImageOutput) Platform() pulumi.StringOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringOutput { return v.Platform }).(pulumi.StringOutput)
 }
@@ -681,7 +681,7 @@ func (o ImageOutput) ResourceGroupId() pulumi.StringOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringOutput { return v.ResourceGroupId }).(pulumi.StringOutput)
 }
 
-// The size in GiB; of the system disk alone where there are data disks.
+// The size in GiB; of the system disk alone if there are data disks.
 func (o ImageOutput) Size() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v *Image) pulumi.IntPtrOutput { return v.Size }).(pulumi.IntPtrOutput)
 }

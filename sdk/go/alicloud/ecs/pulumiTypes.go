@@ -17,7 +17,7 @@ var _ = internal.GetEnvOrDefault
 type ImageDiskDeviceMapping struct {
 	// The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
 	Device *string `pulumi:"device"`
-	// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+	// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
 	// disk.
 	DiskType *string `pulumi:"diskType"`
 	// The disk's format, reported by the cloud.
@@ -30,7 +30,7 @@ type ImageDiskDeviceMapping struct {
 	Progress *string `pulumi:"progress"`
 	// How long copying the disk will still take, in seconds, reported by the cloud.
 	RemainTime *int `pulumi:"remainTime"`
-	// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+	// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
 	Size *int `pulumi:"size"`
 	// The snapshot that the disk is made from. A data disk without one is blank.
 	SnapshotId *string `pulumi:"snapshotId"`
@@ -51,7 +51,7 @@ type ImageDiskDeviceMappingInput interface {
 type ImageDiskDeviceMappingArgs struct {
 	// The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
 	Device pulumi.StringPtrInput `pulumi:"device"`
-	// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+	// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
 	// disk.
 	DiskType pulumi.StringPtrInput `pulumi:"diskType"`
 	// The disk's format, reported by the cloud.
@@ -64,7 +64,7 @@ type ImageDiskDeviceMappingArgs struct {
 	Progress pulumi.StringPtrInput `pulumi:"progress"`
 	// How long copying the disk will still take, in seconds, reported by the cloud.
 	RemainTime pulumi.IntPtrInput `pulumi:"remainTime"`
-	// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+	// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
 	Size pulumi.IntPtrInput `pulumi:"size"`
 	// The snapshot that the disk is made from. A data disk without one is blank.
 	SnapshotId pulumi.StringPtrInput `pulumi:"snapshotId"`
@@ -127,7 +127,7 @@ func (o ImageDiskDeviceMappingOutput) Device() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageDiskDeviceMapping) *string { return v.Device }).(pulumi.StringPtrOutput)
 }
 
-// `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
 // disk.
 func (o ImageDiskDeviceMappingOutput) DiskType() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageDiskDeviceMapping) *string { return v.DiskType }).(pulumi.StringPtrOutput)
@@ -158,7 +158,7 @@ func (o ImageDiskDeviceMappingOutput) RemainTime() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v ImageDiskDeviceMapping) *int { return v.RemainTime }).(pulumi.IntPtrOutput)
 }
 
-// The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
 func (o ImageDiskDeviceMappingOutput) Size() pulumi.IntPtrOutput {
 	return o.ApplyT(func(v ImageDiskDeviceMapping) *int { return v.Size }).(pulumi.IntPtrOutput)
 }

@@ -24,8 +24,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def access_key(self) -> Optional[str]:
         """
-        The id of the access key. Also read from `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or
-        `ALIBABACLOUD_ACCESS_KEY_ID`.
+        The id of the access key. Also read from `APSARASTACK_ACCESS_KEY`, `ALIBABACLOUDSTACK_ACCESS_KEY`, `ALICLOUD_ACCESS_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_ID` or `ALIBABACLOUD_ACCESS_KEY_ID`.
         """
         return __config__.get('accessKey')
 
@@ -67,38 +66,36 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def client_connect_timeout(self) -> Optional[int]:
         """
-        The longest time to wait for a connection, in milliseconds. Also read from `CLIENT_CONNECT_TIMEOUT`. Default: 8000.
+        The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
         """
         return __config__.get_int('clientConnectTimeout')
 
     @_builtins.property
     def client_read_timeout(self) -> Optional[int]:
         """
-        The longest time for one attempt at a call, in milliseconds. Also read from `CLIENT_READ_TIMEOUT`. Default: 10000 to
-        38000, depending on the action.
+        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         """
         return __config__.get_int('clientReadTimeout')
 
     @_builtins.property
     def cloud(self) -> Optional[str]:
         """
-        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`.
+        Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
+        begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         """
         return __config__.get('cloud')
 
     @_builtins.property
     def configuration_source(self) -> Optional[str]:
         """
-        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also
-        read from `TF_APPEND_USER_AGENT`.
+        Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
         """
         return __config__.get('configurationSource')
 
     @_builtins.property
     def credentials_uri(self) -> Optional[str]:
         """
-        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or
-        `ALIBABA_CLOUD_CREDENTIALS_URI`.
+        An address that answers with a temporary key. Also read from `ALICLOUD_CREDENTIALS_URI` or `ALIBABA_CLOUD_CREDENTIALS_URI`.
         """
         return __config__.get('credentialsUri')
 
@@ -112,16 +109,14 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def domain(self) -> Optional[str]:
         """
-        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from
-        `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
+        On a stack, one host for every product; on Alibaba Cloud Stack that of its ASAPI gateway. Also read from `APSARASTACK_DOMAIN` or `ALIBABACLOUDSTACK_DOMAIN`.
         """
         return __config__.get('domain')
 
     @_builtins.property
     def ecs_role_name(self) -> Optional[str]:
         """
-        The RAM role of the ECS instance on which the program runs. Also read from `ALICLOUD_ECS_ROLE_NAME` or
-        `ALIBABA_CLOUD_ECS_METADATA`.
+        The RAM role of the ECS instance on which the program runs. Also read from `APSARASTACK_ECS_ROLE_NAME`, `ALIBABACLOUDSTACK_ECS_ROLE_NAME`, `ALICLOUD_ECS_ROLE_NAME` or `ALIBABA_CLOUD_ECS_METADATA`.
         """
         return __config__.get('ecsRoleName') or _utilities.get_env('ALICLOUD_ECS_ROLE_NAME')
 
@@ -156,16 +151,16 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def insecure(self) -> Optional[bool]:
         """
-        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else. Also
-        read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`. Default: `false`.
+        On a stack, accepts any certificate. For installations without a certificate authority, and for nothing else.
+        Default: `false`. Also read from `APSARASTACK_INSECURE` or `ALIBABACLOUDSTACK_INSECURE`.
         """
         return __config__.get_bool('insecure')
 
     @_builtins.property
     def is_center_region(self) -> Optional[bool]:
         """
-        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region. Also
-        read from `ALIBABACLOUDSTACK_CENTER_REGION`. Default: `true`.
+        On Alibaba Cloud Stack, whether the region is the centre, whose hosts under `popgwDomain` do not name the region.
+        Default: `true`. Also read from `ALIBABACLOUDSTACK_CENTER_REGION`.
         """
         return __config__.get_bool('isCenterRegion')
 
@@ -179,8 +174,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def max_retry_timeout(self) -> Optional[int]:
         """
-        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also
-        read from `MAX_RETRY_TIMEOUT`.
+        The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take. Also read from `MAX_RETRY_TIMEOUT`.
         """
         return __config__.get_int('maxRetryTimeout')
 
@@ -194,7 +188,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def organization_id(self) -> Optional[str]:
         """
-        On a stack, the organization's id where it differs from the department.
+        On a stack, the organization's id, if it differs from the department.
         """
         return __config__.get('organizationId')
 
@@ -208,23 +202,21 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def popgw_domain(self) -> Optional[str]:
         """
-        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from
-        `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
+        On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`. Also read from `ALIBABACLOUDSTACK_POPGW_DOMAIN`.
         """
         return __config__.get('popgwDomain')
 
     @_builtins.property
     def profile(self) -> Optional[str]:
         """
-        The profile of the CLI's configuration file to take the key, and where it is not given the region, from. Also read
-        from `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
+        The profile of the CLI's configuration file to take the key, and if it is not given the region, from. Also read from `APSARASTACK_PROFILE`, `ALIBABACLOUDSTACK_PROFILE`, `ALICLOUD_PROFILE` or `ALIBABA_CLOUD_PROFILE`.
         """
         return __config__.get('profile') or _utilities.get_env('ALICLOUD_PROFILE')
 
     @_builtins.property
     def protocol(self) -> Optional[str]:
         """
-        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
+        `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`. Also read from `APSARASTACK_PROTOCOL` or `ALIBABACLOUDSTACK_PROTOCOL`.
         """
         return __config__.get('protocol')
 
@@ -232,62 +224,56 @@ class _ExportableConfig(types.ModuleType):
     def proxy(self) -> Optional[str]:
         """
         The proxy for every call: `http://[user:password@]host:port`. Without it `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`
-        decide.
+        decide. Also read from `APSARASTACK_PROXY` or `ALIBABACLOUDSTACK_PROXY`.
         """
         return __config__.get('proxy')
 
     @_builtins.property
     def region(self) -> Optional[str]:
         """
-        The region, such as `cn-hangzhou`. Also read from `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`, then from the profile.
+        The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts. Also read from `APSARASTACK_REGION`, `ALIBABACLOUDSTACK_REGION`, `ALICLOUD_REGION` or `ALIBABA_CLOUD_REGION`.
         """
         return __config__.get('region') or _utilities.get_env('ALICLOUD_REGION', 'ALIBABA_CLOUD_REGION')
 
     @_builtins.property
     def resource_group(self) -> Optional[str]:
         """
-        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or
-        `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
+        On a stack, the id of the resource group inside the organization. Also read from `APSARASTACK_RESOURCE_GROUP` or `ALIBABACLOUDSTACK_RESOURCE_GROUP`.
         """
         return __config__.get('resourceGroup')
 
     @_builtins.property
     def resource_group_set_name(self) -> Optional[str]:
         """
-        On a stack, the name of the resource group, by which its id and the department are looked up where they are not
-        given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
+        On a stack, the name of the resource group, by which its id and the department are looked up if they are not given. Also read from `APSARASTACK_RESOURCE_GROUP_SET` or `ALIBABACLOUDSTACK_RESOURCE_GROUP_SET`.
         """
         return __config__.get('resourceGroupSetName')
 
     @_builtins.property
     def secret_key(self) -> Optional[str]:
         """
-        The secret of the access key. Also read from `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or
-        `ALIBABACLOUD_ACCESS_KEY_SECRET`.
+        The secret of the access key. Also read from `APSARASTACK_SECRET_KEY`, `ALIBABACLOUDSTACK_SECRET_KEY`, `ALICLOUD_SECRET_KEY`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` or `ALIBABACLOUD_ACCESS_KEY_SECRET`.
         """
         return __config__.get('secretKey')
 
     @_builtins.property
     def secure_transport(self) -> Optional[str]:
         """
-        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `ALICLOUD_SECURE_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURE_TRANSPORT`.
+        Sent as `SecureTransport`: `"true"` or `"false"`. Also read from `APSARASTACK_SECURE_TRANSPORT`, `ALIBABACLOUDSTACK_SECURE_TRANSPORT`, `ALICLOUD_SECURE_TRANSPORT`, `ALIBABA_CLOUD_SECURE_TRANSPORT`, `ALICLOUD_SECURITY_TRANSPORT` or `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
         """
         return __config__.get('secureTransport')
 
     @_builtins.property
     def security_token(self) -> Optional[str]:
         """
-        The token of a temporary key. Also read from `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or
-        `ALIBABACLOUD_SECURITY_TOKEN`.
+        The token of a temporary key. Also read from `APSARASTACK_SECURITY_TOKEN`, `ALIBABACLOUDSTACK_SECURITY_TOKEN`, `ALICLOUD_SECURITY_TOKEN`, `ALIBABA_CLOUD_SECURITY_TOKEN` or `ALIBABACLOUD_SECURITY_TOKEN`.
         """
         return __config__.get('securityToken')
 
     @_builtins.property
     def security_transport(self) -> Optional[str]:
         """
-        The old name of `secureTransport`. Also read from `ALICLOUD_SECURITY_TRANSPORT` or
-        `ALIBABA_CLOUD_SECURITY_TRANSPORT`.
+        The old name of `secureTransport`.
         """
         return __config__.get('securityTransport')
 
@@ -302,7 +288,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def shared_credentials_file(self) -> Optional[str]:
         """
-        The CLI's configuration file. Also read from `ALICLOUD_SHARED_CREDENTIALS_FILE`. Default: `~/.aliyun/config.json`.
+        The CLI's configuration file. Default: `~/.aliyun/config.json`. Also read from `APSARASTACK_SHARED_CREDENTIALS_FILE`, `ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE` or `ALICLOUD_SHARED_CREDENTIALS_FILE`.
         """
         return __config__.get('sharedCredentialsFile')
 
@@ -316,23 +302,21 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def skip_region_validation(self) -> Optional[bool]:
         """
-        Accepts a region that this version does not know. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`. Default:
-        `false`, on a stack `true`.
+        Accepts a region that this version does not know. Default: `false`, on a stack `true`. Also read from `ALICLOUD_SKIP_REGION_VALIDATION`.
         """
         return __config__.get_bool('skipRegionValidation')
 
     @_builtins.property
     def source_ip(self) -> Optional[str]:
         """
-        Sent as `SourceIp`. Also read from `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
+        Sent as `SourceIp`. Also read from `APSARASTACK_SOURCE_IP`, `ALIBABACLOUDSTACK_SOURCE_IP`, `ALICLOUD_SOURCE_IP` or `ALIBABA_CLOUD_SOURCE_IP`.
         """
         return __config__.get('sourceIp')
 
     @_builtins.property
     def vpc_endpoints(self) -> Optional[bool]:
         """
-        Uses the endpoints that are reached from inside a VPC. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`. Default:
-        `false`.
+        Uses the endpoints that are reached from inside a VPC. Default: `false`. Also read from `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
         """
         return __config__.get_bool('vpcEndpoints')
 

@@ -31,7 +31,7 @@ class ImageDiskDeviceMappingArgsDict(TypedDict):
     """
     disk_type: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+    `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
     disk.
     """
     format: NotRequired[pulumi.Input[Optional[_builtins.str]]]
@@ -56,7 +56,7 @@ class ImageDiskDeviceMappingArgsDict(TypedDict):
     """
     size: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
-    The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+    The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
     """
     snapshot_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
@@ -79,14 +79,14 @@ class ImageDiskDeviceMappingArgs:
         One disk of an image.
 
         :param pulumi.Input[_builtins.str] device: The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
-        :param pulumi.Input[_builtins.str] disk_type: `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+        :param pulumi.Input[_builtins.str] disk_type: `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
                disk.
         :param pulumi.Input[_builtins.str] format: The disk's format, reported by the cloud.
         :param pulumi.Input[_builtins.str] import_oss_bucket: The OSS bucket from which the disk was imported, reported by the cloud.
         :param pulumi.Input[_builtins.str] import_oss_object: The OSS object from which the disk was imported, reported by the cloud.
         :param pulumi.Input[_builtins.str] progress: How much of the disk has been copied, such as `45%`, reported by the cloud.
         :param pulumi.Input[_builtins.int] remain_time: How long copying the disk will still take, in seconds, reported by the cloud.
-        :param pulumi.Input[_builtins.int] size: The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+        :param pulumi.Input[_builtins.int] size: The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot that the disk is made from. A data disk without one is blank.
         """
         if device is not None:
@@ -124,7 +124,7 @@ class ImageDiskDeviceMappingArgs:
     @pulumi.getter(name="diskType")
     def disk_type(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        `system` or `data`; at most one disk is the system disk. Where it is left out, the kind of the snapshot's source
+        `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
         disk.
         """
         return pulumi.get(self, "disk_type")
@@ -197,7 +197,7 @@ class ImageDiskDeviceMappingArgs:
     @pulumi.getter
     def size(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The size in GiB, 5 to 32768, and not less than the snapshot's; where it is left out, the snapshot's.
+        The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
         """
         return pulumi.get(self, "size")
 

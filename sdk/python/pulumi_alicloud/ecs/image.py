@@ -42,7 +42,7 @@ class ImageArgs:
         """
         The set of arguments for constructing a Image resource.
 
-        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
                snapshot becomes the system disk. A change replaces the image.
         :param pulumi.Input[_builtins.str] boot_mode: How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
                instances use the image. Once set it cannot be cleared, only changed.
@@ -58,7 +58,7 @@ class ImageArgs:
         :param pulumi.Input[_builtins.str] image_family: The image family that the image belongs to: 2 to 128 characters, the first a letter, the others letters, digits,
                `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
         :param pulumi.Input[_builtins.str] image_name: The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
                is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         :param pulumi.Input[_builtins.str] image_version: The version of the image, 1 to 40 characters. A change replaces the image.
         :param pulumi.Input[_builtins.str] instance_id: The instance whose disks become the image; it must be running or stopped. One of the three sources of an image,
@@ -69,7 +69,7 @@ class ImageArgs:
                `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
                `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
                `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-               value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+               value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
@@ -120,7 +120,7 @@ class ImageArgs:
     @pulumi.getter
     def architecture(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         snapshot becomes the system disk. A change replaces the image.
         """
         return pulumi.get(self, "architecture")
@@ -235,7 +235,7 @@ class ImageArgs:
     def image_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
         The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         """
         return pulumi.get(self, "image_name")
@@ -302,7 +302,7 @@ class ImageArgs:
         `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         """
         return pulumi.get(self, "platform")
 
@@ -389,7 +389,7 @@ class _ImageState:
         """
         Input properties used for looking up and filtering Image resources.
 
-        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
                snapshot becomes the system disk. A change replaces the image.
         :param pulumi.Input[_builtins.str] boot_mode: How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
                instances use the image. Once set it cannot be cleared, only changed.
@@ -406,7 +406,7 @@ class _ImageState:
         :param pulumi.Input[_builtins.str] image_family: The image family that the image belongs to: 2 to 128 characters, the first a letter, the others letters, digits,
                `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
         :param pulumi.Input[_builtins.str] image_name: The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
                is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         :param pulumi.Input[_builtins.str] image_owner_alias: Who owns the image: `self`, `system`, `others` or `marketplace`.
         :param pulumi.Input[_builtins.str] image_version: The version of the image, 1 to 40 characters. A change replaces the image.
@@ -426,12 +426,12 @@ class _ImageState:
                `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
                `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
                `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-               value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+               value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] product_code: The product code of an image from the marketplace.
         :param pulumi.Input[_builtins.str] progress: How far the image's creation has come, such as `45%`.
         :param pulumi.Input[_builtins.str] region_id: The region that the image is in, such as `cn-hangzhou`.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
-        :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone where there are data disks.
+        :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone if there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
         :param pulumi.Input[_builtins.str] status: `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
@@ -515,7 +515,7 @@ class _ImageState:
     @pulumi.getter
     def architecture(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         snapshot becomes the system disk. A change replaces the image.
         """
         return pulumi.get(self, "architecture")
@@ -642,7 +642,7 @@ class _ImageState:
     def image_name(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
         The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         """
         return pulumi.get(self, "image_name")
@@ -817,7 +817,7 @@ class _ImageState:
         `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         """
         return pulumi.get(self, "platform")
 
@@ -877,7 +877,7 @@ class _ImageState:
     @pulumi.getter
     def size(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The size in GiB; of the system disk alone where there are data disks.
+        The size in GiB; of the system disk alone if there are data disks.
         """
         return pulumi.get(self, "size")
 
@@ -1002,7 +1002,7 @@ class Image(pulumi.CustomResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
                snapshot becomes the system disk. A change replaces the image.
         :param pulumi.Input[_builtins.str] boot_mode: How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
                instances use the image. Once set it cannot be cleared, only changed.
@@ -1018,7 +1018,7 @@ class Image(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] image_family: The image family that the image belongs to: 2 to 128 characters, the first a letter, the others letters, digits,
                `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
         :param pulumi.Input[_builtins.str] image_name: The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
                is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         :param pulumi.Input[_builtins.str] image_version: The version of the image, 1 to 40 characters. A change replaces the image.
         :param pulumi.Input[_builtins.str] instance_id: The instance whose disks become the image; it must be running or stopped. One of the three sources of an image,
@@ -1029,7 +1029,7 @@ class Image(pulumi.CustomResource):
                `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
                `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
                `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-               value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+               value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
@@ -1210,7 +1210,7 @@ class Image(pulumi.CustomResource):
         :param str resource_name: The unique name of the resulting resource.
         :param pulumi.Input[str] id: The unique provider ID of the resource to lookup.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        :param pulumi.Input[_builtins.str] architecture: The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
                snapshot becomes the system disk. A change replaces the image.
         :param pulumi.Input[_builtins.str] boot_mode: How instances made from the image start: `BIOS`, `UEFI` or `UEFI-Preferred`. The cloud refuses a change while
                instances use the image. Once set it cannot be cleared, only changed.
@@ -1227,7 +1227,7 @@ class Image(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] image_family: The image family that the image belongs to: 2 to 128 characters, the first a letter, the others letters, digits,
                `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`.
         :param pulumi.Input[_builtins.str] image_name: The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+               digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
                is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         :param pulumi.Input[_builtins.str] image_owner_alias: Who owns the image: `self`, `system`, `others` or `marketplace`.
         :param pulumi.Input[_builtins.str] image_version: The version of the image, 1 to 40 characters. A change replaces the image.
@@ -1247,12 +1247,12 @@ class Image(pulumi.CustomResource):
                `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
                `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
                `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-               value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+               value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         :param pulumi.Input[_builtins.str] product_code: The product code of an image from the marketplace.
         :param pulumi.Input[_builtins.str] progress: How far the image's creation has come, such as `45%`.
         :param pulumi.Input[_builtins.str] region_id: The region that the image is in, such as `cn-hangzhou`.
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
-        :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone where there are data disks.
+        :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone if there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
         :param pulumi.Input[_builtins.str] status: `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
@@ -1304,7 +1304,7 @@ class Image(pulumi.CustomResource):
     @pulumi.getter
     def architecture(self) -> pulumi.Output[Optional[_builtins.str]]:
         """
-        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful where a data disk's
+        The processor architecture: `i386`, `x86_64` (the cloud's default) or `arm64`. Only meaningful if a data disk's
         snapshot becomes the system disk. A change replaces the image.
         """
         return pulumi.get(self, "architecture")
@@ -1391,7 +1391,7 @@ class Image(pulumi.CustomResource):
     def image_name(self) -> pulumi.Output[_builtins.str]:
         """
         The name, unique for the account in its region: 2 to 128 characters, the first a letter, the others letters,
-        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. Where it
+        digits, `.`, `:`, `_` or `-`; it may not start with `aliyun` or `acs:` nor contain `http://` or `https://`. If it
         is left out, the resource's name followed by `-` and seven random hexadecimal digits.
         """
         return pulumi.get(self, "image_name")
@@ -1510,7 +1510,7 @@ class Image(pulumi.CustomResource):
         `Debian`, `OpenSUSE`, `FreeBSD`, `RedHat`, `Kylin`, `UOS`, `Fedora`, `Fedora CoreOS`, `CentOS Stream`, `AlmaLinux`,
         `Rocky Linux`, `Gentoo`, `Customized Linux`, `Others Linux`, `Windows Server 2022`, `Windows Server 2019`,
         `Windows Server 2016`, `Windows Server 2012`, `Windows Server 2008`, `Windows Server 2003`, `Other Windows`; another
-        value is sent as it is, with a warning. Where it is left out, that of the source. A change replaces the image.
+        value is sent as it is, with a warning. If it is left out, that of the source. A change replaces the image.
         """
         return pulumi.get(self, "platform")
 
@@ -1550,7 +1550,7 @@ class Image(pulumi.CustomResource):
     @pulumi.getter
     def size(self) -> pulumi.Output[Optional[_builtins.int]]:
         """
-        The size in GiB; of the system disk alone where there are data disks.
+        The size in GiB; of the system disk alone if there are data disks.
         """
         return pulumi.get(self, "size")
 

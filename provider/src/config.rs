@@ -28,7 +28,14 @@ pub(crate) const ROLE_SESSION_EXPIRATION: &[&str] = &["ALICLOUD_ASSUME_ROLE_SESS
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Config {
     /// The id of the access key.
-    #[schemars(extend("x-secret" = true, "x-variables" = ["APSARASTACK_ACCESS_KEY", "ALIBABACLOUDSTACK_ACCESS_KEY", "ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID"], "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-secret" = true,
+        "x-variables" = [
+            "APSARASTACK_ACCESS_KEY", "ALIBABACLOUDSTACK_ACCESS_KEY", "ALICLOUD_ACCESS_KEY",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID"
+        ],
+        "x-read-by-provider" = true
+    ))]
     pub(crate) access_key: Option<Input<String>>,
 
     /// The account's id. Accepted, and not needed for images.
@@ -78,7 +85,13 @@ pub(crate) struct Config {
     pub(crate) domain: Option<Input<String>>,
 
     /// The RAM role of the ECS instance on which the program runs.
-    #[schemars(extend("x-environment" = ["ALICLOUD_ECS_ROLE_NAME"], "x-variables" = ["APSARASTACK_ECS_ROLE_NAME", "ALIBABACLOUDSTACK_ECS_ROLE_NAME", "ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA"]))]
+    #[schemars(extend(
+        "x-environment" = ["ALICLOUD_ECS_ROLE_NAME"],
+        "x-variables" = [
+            "APSARASTACK_ECS_ROLE_NAME", "ALIBABACLOUDSTACK_ECS_ROLE_NAME", "ALICLOUD_ECS_ROLE_NAME",
+            "ALIBABA_CLOUD_ECS_METADATA"
+        ]
+    ))]
     pub(crate) ecs_role_name: Option<Input<String>>,
 
     /// Endpoints other than the region's own.
@@ -129,7 +142,11 @@ pub(crate) struct Config {
     pub(crate) popgw_domain: Option<Input<String>>,
 
     /// The profile of the CLI's configuration file to take the key, and if it is not given the region, from.
-    #[schemars(extend("x-environment" = ["ALICLOUD_PROFILE"], "x-variables" = PROFILE, "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-environment" = ["ALICLOUD_PROFILE"],
+        "x-variables" = PROFILE,
+        "x-read-by-provider" = true
+    ))]
     pub(crate) profile: Option<Input<String>>,
 
     /// `HTTP` or `HTTPS`, for endpoints that do not say. Default: `HTTPS`, on a stack `HTTP`.
@@ -142,7 +159,12 @@ pub(crate) struct Config {
     pub(crate) proxy: Option<Input<String>>,
 
     /// The region, such as `cn-hangzhou`. If neither the program nor a variable gives it, the profile's region counts.
-    #[schemars(extend("x-environment" = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"], "x-replace" = true, "x-variables" = REGION, "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-environment" = ["ALICLOUD_REGION", "ALIBABA_CLOUD_REGION"],
+        "x-replace" = true,
+        "x-variables" = REGION,
+        "x-read-by-provider" = true
+    ))]
     pub(crate) region: Option<Input<String>>,
 
     /// On a stack, the id of the resource group inside the organization.
@@ -150,19 +172,41 @@ pub(crate) struct Config {
     pub(crate) resource_group: Option<Input<String>>,
 
     /// On a stack, the name of the resource group, by which its id and the department are looked up if they are not given.
-    #[schemars(extend("x-variables" = ["APSARASTACK_RESOURCE_GROUP_SET", "ALIBABACLOUDSTACK_RESOURCE_GROUP_SET"]))]
+    #[schemars(extend(
+        "x-variables" = ["APSARASTACK_RESOURCE_GROUP_SET", "ALIBABACLOUDSTACK_RESOURCE_GROUP_SET"]
+    ))]
     pub(crate) resource_group_set_name: Option<Input<String>>,
 
     /// The secret of the access key.
-    #[schemars(extend("x-secret" = true, "x-variables" = ["APSARASTACK_SECRET_KEY", "ALIBABACLOUDSTACK_SECRET_KEY", "ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET"], "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-secret" = true,
+        "x-variables" = [
+            "APSARASTACK_SECRET_KEY", "ALIBABACLOUDSTACK_SECRET_KEY", "ALICLOUD_SECRET_KEY",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET"
+        ],
+        "x-read-by-provider" = true
+    ))]
     pub(crate) secret_key: Option<Input<String>>,
 
     /// Sent as `SecureTransport`: `"true"` or `"false"`.
-    #[schemars(extend("x-variables" = ["APSARASTACK_SECURE_TRANSPORT", "ALIBABACLOUDSTACK_SECURE_TRANSPORT", "ALICLOUD_SECURE_TRANSPORT", "ALIBABA_CLOUD_SECURE_TRANSPORT", "ALICLOUD_SECURITY_TRANSPORT", "ALIBABA_CLOUD_SECURITY_TRANSPORT"]))]
+    #[schemars(extend(
+        "x-variables" = [
+            "APSARASTACK_SECURE_TRANSPORT", "ALIBABACLOUDSTACK_SECURE_TRANSPORT", "ALICLOUD_SECURE_TRANSPORT",
+            "ALIBABA_CLOUD_SECURE_TRANSPORT", "ALICLOUD_SECURITY_TRANSPORT",
+            "ALIBABA_CLOUD_SECURITY_TRANSPORT"
+        ]
+    ))]
     pub(crate) secure_transport: Option<Input<String>>,
 
     /// The token of a temporary key.
-    #[schemars(extend("x-secret" = true, "x-variables" = ["APSARASTACK_SECURITY_TOKEN", "ALIBABACLOUDSTACK_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN"], "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-secret" = true,
+        "x-variables" = [
+            "APSARASTACK_SECURITY_TOKEN", "ALIBABACLOUDSTACK_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN",
+            "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN"
+        ],
+        "x-read-by-provider" = true
+    ))]
     pub(crate) security_token: Option<Input<String>>,
 
     /// The old name of `secureTransport`.
@@ -174,7 +218,12 @@ pub(crate) struct Config {
     pub(crate) send_access_key_secret: Option<Input<bool>>,
 
     /// The CLI's configuration file. Default: `~/.aliyun/config.json`.
-    #[schemars(extend("x-variables" = ["APSARASTACK_SHARED_CREDENTIALS_FILE", "ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE", "ALICLOUD_SHARED_CREDENTIALS_FILE"]))]
+    #[schemars(extend(
+        "x-variables" = [
+            "APSARASTACK_SHARED_CREDENTIALS_FILE", "ALIBABACLOUDSTACK_SHARED_CREDENTIALS_FILE",
+            "ALICLOUD_SHARED_CREDENTIALS_FILE"
+        ]
+    ))]
     pub(crate) shared_credentials_file: Option<Input<String>>,
 
     /// How calls are signed.
@@ -185,7 +234,12 @@ pub(crate) struct Config {
     pub(crate) skip_region_validation: Option<Input<bool>>,
 
     /// Sent as `SourceIp`.
-    #[schemars(extend("x-variables" = ["APSARASTACK_SOURCE_IP", "ALIBABACLOUDSTACK_SOURCE_IP", "ALICLOUD_SOURCE_IP", "ALIBABA_CLOUD_SOURCE_IP"]))]
+    #[schemars(extend(
+        "x-variables" = [
+            "APSARASTACK_SOURCE_IP", "ALIBABACLOUDSTACK_SOURCE_IP", "ALICLOUD_SOURCE_IP",
+            "ALIBABA_CLOUD_SOURCE_IP"
+        ]
+    ))]
     pub(crate) source_ip: Option<Input<String>>,
 
     /// Uses the endpoints that are reached from inside a VPC. Default: `false`.
@@ -210,11 +264,17 @@ pub(crate) struct ProviderAssumeRole {
     pub(crate) role_arn: Option<Input<String>>,
 
     /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
-    #[schemars(range(min = 900, max = 43200), extend("x-variables" = ROLE_SESSION_EXPIRATION, "x-read-by-provider" = true))]
+    #[schemars(
+        range(min = 900, max = 43200),
+        extend("x-variables" = ROLE_SESSION_EXPIRATION, "x-read-by-provider" = true)
+    )]
     pub(crate) session_expiration: Option<Input<i64>>,
 
     /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
-    #[schemars(length(min = 2, max = 64), extend("x-variables" = ROLE_SESSION_NAME, "x-read-by-provider" = true))]
+    #[schemars(
+        length(min = 2, max = 64),
+        extend("x-variables" = ROLE_SESSION_NAME, "x-read-by-provider" = true)
+    )]
     pub(crate) session_name: Option<Input<String>>,
 }
 
@@ -230,7 +290,10 @@ pub(crate) struct ProviderAssumeRoleWithOidc {
     pub(crate) oidc_provider_arn: Option<Input<String>>,
 
     /// The token itself, 4 to 20000 characters.
-    #[schemars(length(min = 4, max = 20000), extend("x-secret" = true, "x-variables" = OIDC_TOKEN, "x-read-by-provider" = true))]
+    #[schemars(
+        length(min = 4, max = 20000),
+        extend("x-secret" = true, "x-variables" = OIDC_TOKEN, "x-read-by-provider" = true)
+    )]
     pub(crate) oidc_token: Option<Input<String>>,
 
     /// A file with the token, read each time it is needed.
@@ -245,7 +308,10 @@ pub(crate) struct ProviderAssumeRoleWithOidc {
     pub(crate) role_arn: Option<Input<String>>,
 
     /// The session's name in audits, 2 to 64 letters, digits, `.`, `@`, `-` or `_`. Default: `pulumi`.
-    #[schemars(length(min = 2, max = 64), extend("x-variables" = OIDC_SESSION_NAME, "x-read-by-provider" = true))]
+    #[schemars(
+        length(min = 2, max = 64),
+        extend("x-variables" = OIDC_SESSION_NAME, "x-read-by-provider" = true)
+    )]
     pub(crate) role_session_name: Option<Input<String>>,
 
     /// How long the role's temporary key lives, 900 to 43200 seconds; it is renewed in time. Default: 3600.
@@ -265,11 +331,17 @@ pub(crate) struct ProviderEndpoint {
     pub(crate) ascm: Option<Input<String>>,
 
     /// The ECS endpoint.
-    #[schemars(extend("x-variables" = ["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"], "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-variables" = ["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"],
+        "x-read-by-provider" = true
+    ))]
     pub(crate) ecs: Option<Input<String>>,
 
     /// The STS endpoint.
-    #[schemars(extend("x-variables" = ["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"], "x-read-by-provider" = true))]
+    #[schemars(extend(
+        "x-variables" = ["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"],
+        "x-read-by-provider" = true
+    ))]
     pub(crate) sts: Option<Input<String>>,
 }
 
@@ -352,7 +424,8 @@ pub(crate) fn is_given(setting: &Option<Input<String>>) -> bool {
 }
 
 /// What a variable gives. `None` if it is not set, or is of another cloud than the settings name. Variables are taken more
-/// leniently than settings: a time limit that is no positive number is ignored, and switches also take `yes` and `on`.
+/// leniently than settings: a time limit that is no positive number is ignored, and the public cloud's switches also take
+/// `yes` and `on`.
 pub(crate) fn variable(given: &Config, environment: &Environment, name: &str) -> Option<String> {
     if stack_of(name).is_some_and(|stack| flavour(given) != Some(stack)) {
         return None;

@@ -85,6 +85,8 @@ pub(crate) fn cloud_pace() -> Pace {
 /// How long DescribeImages may lag behind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
+    /// How long to wait before a second look that is to confirm an absence.
+    pub(crate) again: Duration,
     /// How long a new image may be missing before that means something.
     pub(crate) unseen: Duration,
     /// How long an image may be missing before the wait for it ends.
@@ -93,6 +95,10 @@ pub(crate) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience { unseen: Duration::from_secs(2), invisible: Duration::from_secs(60) }
+        Patience {
+            again: Duration::from_secs(1),
+            unseen: Duration::from_secs(2),
+            invisible: Duration::from_secs(60),
+        }
     }
 }

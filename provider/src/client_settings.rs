@@ -280,7 +280,7 @@ fn pace(environment: &Environment) -> (Pace, Patience) {
         None => (cloud_pace(), Patience::default()),
         Some(milliseconds) => {
             let interval = Duration::from_millis(milliseconds).min(LONGEST_PACE);
-            let patience = Patience { invisible: interval * 150, ..Patience::default() };
+            let patience = Patience { again: interval, invisible: interval * 150, ..Patience::default() };
             (Pace::new(interval, interval), patience)
         }
     }

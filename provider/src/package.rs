@@ -1,7 +1,7 @@
 //! The provider itself: its name, its list of resources, and the head of schema.json.
 
 use aliyun::Environment;
-use pulumi::{AnyResource, ConfigureError, Failure, Findings, Provider, resource};
+use pulumi::{AnyFunction, AnyResource, ConfigureError, Failure, Findings, Provider, resource};
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
@@ -14,6 +14,7 @@ use crate::mapping;
 /// The alicloud package.
 pub(crate) struct Alicloud {
     resources: Vec<Box<dyn AnyResource<Client>>>,
+    functions: Vec<Box<dyn AnyFunction<Client>>>,
     environment: Environment,
 }
 
@@ -23,6 +24,8 @@ impl Alicloud {
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
             resources: vec![resource(Image::new(memory))],
+            // Every function, one line each, as well.
+            functions: Vec::new(),
             // Once, so that CheckConfig and Configure see the same.
             environment: Environment::from_process(),
         }
@@ -82,6 +85,10 @@ impl Provider for Alicloud {
 
     fn resources(&self) -> &[Box<dyn AnyResource<Client>>] {
         &self.resources
+    }
+
+    fn functions(&self) -> &[Box<dyn AnyFunction<Client>>] {
+        &self.functions
     }
 
     fn variable(&self, given: &Config, name: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use pulumi::value::quote;
 use pulumi::{CheckContext, Findings, Input, known};
 
 use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
-use crate::ecs::images::attributes::{ATTRIBUTES, NO_WAY_BACK, goes_back_in_imds};
+use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, NAME, NO_WAY_BACK, goes_back_in_imds};
 use crate::ecs::images::inputs::Inputs as _;
 use crate::ecs::images::names::{self, WEB_PREFIXES, has_prefix};
 use crate::ecs::images::tags;
@@ -47,7 +47,9 @@ pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Fi
     }
     // What is not known yet may turn out to be given.
     let news = news.attributes_with(Some("unknown"));
-    for attribute in ATTRIBUTES.iter().filter(|attribute| !attribute.clears) {
+    // A name that is left out is filled in with the one that the image has.
+    let kept = |attribute: &&Attribute| !attribute.clears && attribute.property != NAME;
+    for attribute in ATTRIBUTES.iter().filter(kept) {
         let old = (attribute.of)(&olds).as_ref().filter(|old| !old.is_empty());
         if let (Some(old), None) = (old, (attribute.of)(&news)) {
             let reason = "cannot be cleared in the cloud: the image keeps what it has";
@@ -137,4 +139,39 @@ fn check_mappings(mappings: &[Input<ImageDiskDeviceMapping>], findings: &mut Fin
 fn is_device(device: &str) -> bool {
     let mut letters = device.strip_prefix("/dev/xvd").unwrap_or_default().chars();
     letters.next().is_some_and(|letter| letter.is_ascii_lowercase()) && letters.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Option<Input<String>> {
+        Some(Input::Known(text.to_owned()))
+    }
+
+    fn warned(olds: &ImageArgs, news: &ImageArgs) -> Vec<String> {
+        let mut findings = Findings::default();
+        check_update(olds, news, &mut findings);
+        assert!(findings.failures.is_empty());
+        findings.warnings.iter().map(|warning| warning.path.to_string()).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_cleared_is_warned_of_and_a_name_can_be_left_out() {
+        let olds = ImageArgs {
+            boot_mode: text("UEFI"),
+            description: text("a text"),
+            image_name: text("golden"),
+            license_type: text("BYOL"),
+            ..ImageArgs::default()
+        };
+        assert_eq!(warned(&olds, &ImageArgs::default()), ["bootMode", "licenseType"]);
+        let unknown = ImageArgs {
+            boot_mode: Some(Input::Unknown),
+            license_type: Some(Input::Unknown),
+            ..ImageArgs::default()
+        };
+        assert_eq!(warned(&olds, &unknown), [""; 0]);
+        assert_eq!(warned(&olds, &olds), [""; 0]);
+    }
 }

@@ -1,7 +1,7 @@
 //! One image and no more, whatever call makes it and whatever happened before.
 //!
 //! The process may die after the cloud made an image and before the engine has its id. What then tells that image from one
-//! that a state holds is in `image_unfinished.rs`: it is made under a name that says so, and the last call of the create
+//! that a state holds is in `unfinished.rs`: it is made under a name that says so, and the last call of the create
 //! gives it its own. Here is what follows from that:
 //!
 //! - What is found under the unfinished name is taken up again, whether the account's list, the token or the taken name
@@ -36,7 +36,7 @@ use crate::failure;
 
 /// A call that makes an image.
 pub(crate) trait Making: Sync {
-    /// Its name.
+    /// The action's name.
     const ACTION: &'static str;
 
     /// Its parameters as they are sent, without name and token.

@@ -16,7 +16,7 @@ use crate::ecs::images::inputs::Inputs;
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
 use crate::ecs::images::unfinished::is_unfinished;
-use crate::ecs::images::wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
+use crate::ecs::images::wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// What every verb works with.
 #[derive(Clone, Copy)]
@@ -167,8 +167,9 @@ impl Verbs<'_> {
         if let Some(seen) = client.looks.describe(context, id).await? {
             return Ok(Some(seen));
         }
-        // One answer may lag behind; two in a row do so less.
-        Wait::begin(client, context).pause().await?;
+        // One answer may lag behind; two in a row, some time apart, do so less.
+        let again = tokio::time::sleep(client.patience.again);
+        context.unless_cancelled(again).await?;
         client.looks.describe(context, id).await
     }
 
@@ -482,7 +483,9 @@ mod tests {
         let state = entry(Kept::default(), Some("Available"));
         let read = cloud.verbs(&context).read("m-1", old(state)).await.unwrap();
         assert!(read.is_none());
-        assert_eq!(cloud.count("DescribeImages"), 2);
+        let looks = cloud.stub.sent();
+        assert_eq!(looks.len(), 2);
+        assert!(looks[1].at - looks[0].at >= Duration::from_secs(1), "{:?}", looks[1].at - looks[0].at);
     }
 
     #[tokio::test(start_paused = true)]
@@ -503,6 +506,30 @@ mod tests {
         let read = cloud.verbs(&context).read("m-1", old(entry(unfinished(), None))).await.unwrap();
         assert!(read.is_none());
         assert!((60..=65).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_whose_time_runs_out_ends() {
+        let (cloud, context, began) = (Cloud::new(), within(30), tokio::time::Instant::now());
+        let verbs = cloud.verbs(&context);
+        let read = verbs.read("m-1", old(entry(unfinished(), None)));
+        let ended = tokio::time::timeout(Duration::from_secs(60), read).await.expect("it ends");
+        assert!(ended.is_err());
+        assert!((30..=31).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_ends_a_refresh_at_once() {
+        let (cloud, context, began) = (Cloud::new(), within(600), tokio::time::Instant::now());
+        let interrupted = async {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            context.cancel();
+        };
+        let verbs = cloud.verbs(&context);
+        let read = verbs.read("m-1", old(entry(unfinished(), None)));
+        let (read, ()) = tokio::join!(read, interrupted);
+        assert!(matches!(read, Err(Failure::Cancelled(_))));
+        assert_eq!(began.elapsed().as_secs(), 7);
     }
 
     #[tokio::test(start_paused = true)]

@@ -66,16 +66,18 @@ pub(crate) async fn wait_until_usable(
     // Of the wait, when a look last showed the image.
     let mut shown_at = Duration::ZERO;
     loop {
+        let status = |image| format!("image {id}: {}", progress(image));
         let look = match seen.as_deref() {
             Some(image) if image.status.as_deref() == Some("CreateFailed") => {
+                context.status(&status(image));
                 let message = format!("the cloud could not make image {id}: its status is CreateFailed");
                 return Err(Unusable::Failed { message, seen: Box::new(image.clone()) });
             }
-            Some(image) if is_usable(image) => Look::Done(image.clone()),
-            Some(image) => Look::Going {
-                status: format!("image {id}: {}", progress(image)),
-                left: time_left(image, wait.elapsed()),
-            },
+            Some(image) if is_usable(image) => {
+                context.status(&status(image));
+                Look::Done(image.clone())
+            }
+            Some(image) => Look::Going { status: status(image), left: time_left(image, wait.elapsed()) },
             None => Look::Nothing,
         };
         let ended = match wait.after(Ok(look)).await {
@@ -139,8 +141,9 @@ pub(crate) async fn wait_until_visible(
         match wait.after(look.map(|seen| seen.map_or(Look::Nothing, Look::Done))).await {
             Ok(Some(seen)) => return Ok(Some(seen)),
             Err(Ended::OutOfPatience) => return Ok(None),
-            // The look that follows fails, and says why.
-            Ok(None) | Err(Ended::Late) => {}
+            // A look that has no time left fails, and says so.
+            Err(Ended::Late) => return client.looks.describe(context, id).await,
+            Ok(None) => {}
             Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
         }
     }
@@ -310,7 +313,7 @@ mod tests {
         let cloud = cloud(0, 40);
         let context = within(600);
         wait(&cloud, &context).await.0.unwrap();
-        assert_eq!(context.statuses(), ["image m-1: Creating (50%)"]);
+        assert_eq!(context.statuses(), ["image m-1: Creating (50%)", "image m-1: Available (100%)"]);
     }
 
     #[tokio::test(start_paused = true)]

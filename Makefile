@@ -24,7 +24,7 @@ e2e-%: ## The same in one language: e2e-go
 bench: ## Start, memory, throughput, `pulumi` on many images, against floors: bench/RESULTS.md (BENCH_SIZES, PEER)
 	@bench/run
 
-instructions: ## Fails where a Check, a signature or an answer's reading takes a tenth more instructions than committed
+instructions: ## Fails if a Check, a signature or an answer's reading takes a tenth more instructions than committed
 	@python3 bench/instructions.py
 
 instructions-renew: ## Writes the present counts to bench/ceilings.json
@@ -42,7 +42,7 @@ lint: ## Formatting and lints
 generate: ## Everything that is made from something else: protocol code, schema.json, the four SDKs
 	@sdk/generate
 
-generated-current: ## Fails where `make generate` changes a file
+generated-current: ## Fails if `make generate` changes a file
 	@sdk/generate --check
 
 install: ## The plugin for your own use, and the packages that the examples need

@@ -158,7 +158,7 @@ fn unknown_property(object: &ObjectType, key: &str) -> String {
     }
 }
 
-/// The most similar of `names`, where one is similar at all.
+/// The most similar of `names`, if one is similar at all.
 pub fn nearest<'a>(given: &str, names: &[&'a str]) -> Option<&'a str> {
     const SIMILAR: f64 = 0.8;
     let given = given.to_lowercase();

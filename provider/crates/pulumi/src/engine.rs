@@ -218,7 +218,7 @@ async fn forward(
     }
 }
 
-/// The process that started this one. Where there is no connection whose end could be seen, its end is the engine's.
+/// The process that started this one. If there is no connection whose end could be seen, its end is the engine's.
 #[derive(Debug, Clone, Copy)]
 struct Parent {
     #[cfg(unix)]

@@ -56,7 +56,7 @@ pub trait AnyFunction<C>: Send + Sync {
     /// The declared arguments and outputs.
     ///
     /// # Errors
-    /// [`Failure::Bug`], where a Rust type uses a construct that the model does not know.
+    /// [`Failure::Bug`], if a Rust type uses a construct that the model does not know.
     fn types(&self) -> Result<&FunctionTypes, Failure>;
     /// How long a call may take.
     fn timeout(&self) -> Duration;

@@ -21,7 +21,7 @@ pub enum Input<T> {
 }
 
 impl<T> Input<T> {
-    /// The value, where it is known.
+    /// The value, if it is known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Input::Known(value) => Some(value),
@@ -36,7 +36,7 @@ impl<T> From<T> for Input<T> {
     }
 }
 
-/// The value of an optional field, where it is given and known.
+/// The value of an optional field, if it is given and known.
 pub fn known<T>(field: &Option<Input<T>>) -> Option<&T> {
     field.as_ref().and_then(Input::known)
 }

@@ -10,7 +10,7 @@
 //! | `x-token` | a nested type | its type token in the schema |
 //! | `x-alias-of` | a field | an old name of that other field |
 //! | `x-other-properties` | a nested type | what a warning says of properties not declared; without it they are mistakes |
-//! | `x-unused` | a provider setting | what a warning says where it is given |
+//! | `x-unused` | a provider setting | what a warning says if it is given |
 //! | `x-replace` | a field | another value named for it replaces the resource; leaving it out says "whatever it is" |
 //! | `x-absence-says` | a field within one that replaces | leaving it out names another value |
 //! | `x-secret` | a field | always secret |
@@ -40,7 +40,7 @@ pub struct ObjectType {
     pub name: String,
     /// The token of a nested type.
     pub token: Option<String>,
-    /// What to say of properties that are not declared, where they are no mistake.
+    /// What to say of properties that are not declared, if they are no mistake.
     pub others: Option<String>,
     /// The documentation that users read.
     pub description: String,
@@ -75,7 +75,7 @@ pub struct Property {
     pub output_only: bool,
     /// The cloud never reports it.
     pub unreported: bool,
-    /// What the cloud takes where nothing is given.
+    /// What the cloud takes if nothing is given.
     pub default: Option<Json>,
     /// Why giving it has no effect.
     pub unused: Option<String>,
@@ -154,7 +154,7 @@ impl ObjectType {
     /// Reads what `T` declares.
     ///
     /// # Errors
-    /// Where `T` uses a construct that the model does not know; the text names it.
+    /// If `T` uses a construct that the model does not know; the text names it.
     pub fn of<T: JsonSchema>() -> Result<Arc<ObjectType>, ModelError> {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
         let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();

@@ -102,7 +102,7 @@ impl<P: Provider> Operations<P> {
         Context {
             verb,
             urn: urn.to_owned(),
-            name: name_or_urn_s(name, urn).to_owned(),
+            name: name_or_from_urn(name, urn).to_owned(),
             started,
             deadline: started + time_limit(timeout, default),
             engine: self.engine.clone(),
@@ -164,7 +164,7 @@ impl<P: Provider> Operations<P> {
         let mut rules = Findings::default();
         let context = CheckContext {
             urn: &request.urn,
-            name: name_or_urn_s(&request.name, &request.urn),
+            name: name_or_from_urn(&request.name, &request.urn),
             is_empty: checked.keys().all(|key| is_internal(key)),
             random_seed: &request.random_seed,
             autonaming: autonaming(request.autonaming.as_ref()),
@@ -671,8 +671,8 @@ pub fn urn_name(urn: &str) -> &str {
     urn.splitn(4, "::").nth(3).unwrap_or_default()
 }
 
-/// The resource's name, also where an older engine leaves it to be read from the URN.
-fn name_or_urn_s<'a>(name: &'a str, urn: &'a str) -> &'a str {
+/// The resource's name. An older engine leaves it to be read from the URN.
+fn name_or_from_urn<'a>(name: &'a str, urn: &'a str) -> &'a str {
     if name.is_empty() { urn_name(urn) } else { name }
 }
 

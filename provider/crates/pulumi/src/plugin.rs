@@ -21,11 +21,11 @@ const LARGEST_MESSAGE: usize = 400 * 1024 * 1024;
 /// How long operations have to end after a signal.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Serves `provider` to the engine at `engine_address` (host and port; absent where the engine attaches later) until the
+/// Serves `provider` to the engine at `engine_address` (host and port; absent if the engine attaches later) until the
 /// engine goes away or `shutdown` ends. The port, alone on a line, is the one thing that standard output ever carries.
 ///
 /// # Errors
-/// Where no port can be had, or serving fails.
+/// If no port can be had, or serving fails.
 pub async fn serve<P: Provider>(
     provider: P,
     engine_address: Option<&str>,
@@ -41,7 +41,7 @@ pub async fn serve<P: Provider>(
     if let Some(address) = engine_address {
         engine.attach(address);
     }
-    // Where a subscriber is set already (tests), events stay there.
+    // If a subscriber is set already (tests), events stay there.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(engine.layer()));
     let server = Server::new(provider, engine.clone());
 

@@ -61,7 +61,7 @@ pub trait Provider: Send + Sync + 'static {
     /// Every setting that is missing, or what is wrong with those that are there.
     fn configure(&self, config: Self::Config, id: Option<&str>) -> Result<Self::Client, ConfigureError>;
 
-    /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, where it is
+    /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, if it is
     /// given, provider, the provider's name there and the mapping's text.
     fn mapping(&self, _key: &str, _provider: &str) -> Option<(String, Vec<u8>)> {
         None
@@ -85,7 +85,7 @@ pub enum ConfigureError {
 /// The package schema of a provider.
 ///
 /// # Errors
-/// [`Failure::Bug`], where a Rust type uses a construct that the schema has no word for.
+/// [`Failure::Bug`], if a Rust type uses a construct that the schema has no word for.
 pub fn package_schema<P: Provider>(provider: &P) -> Result<Json, Failure> {
     let config = ObjectType::of::<P::Config>().map_err(|error| Failure::Bug(error.to_string()))?;
     let resources = provider
@@ -129,9 +129,9 @@ pub trait AnyResource<C>: Send + Sync {
     /// The declared properties.
     ///
     /// # Errors
-    /// [`Failure::Bug`], where a Rust type uses a construct that the model does not know.
+    /// [`Failure::Bug`], if a Rust type uses a construct that the model does not know.
     fn types(&self) -> Result<&Types, Failure>;
-    /// How long an operation may take where the program says nothing.
+    /// How long an operation may take if the program says nothing.
     fn timeout(&self) -> Duration;
     /// See [`Resource::check`] and, with the old inputs of an update, [`Resource::check_update`]. What comes back is what the
     /// resource fills in.

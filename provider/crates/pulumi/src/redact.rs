@@ -58,7 +58,7 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, secrets)),
         Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
         Value::String(text) if secret && text.len() >= SHORTEST => {
-            // Messages quote texts with Rust's escapes, where that makes a difference.
+            // Messages quote texts with Rust's escapes, if that makes a difference.
             let escaped = text.escape_debug().to_string();
             if escaped != *text {
                 secrets.push(escaped);

@@ -32,7 +32,7 @@ pub trait Resource<C>: Send + Sync + 'static {
     const TOKEN: &'static str;
     /// The resource's documentation, in Markdown.
     const DESCRIPTION: &'static str;
-    /// How long a create, an update or a delete may take where the program gives no `customTimeouts`.
+    /// How long a create, an update or a delete may take if the program gives no `customTimeouts`.
     const TIMEOUT: Duration = Duration::from_secs(600);
 
     /// Checks the rules that the declaration cannot express. Returns the inputs that the resource fills in, all others
@@ -89,7 +89,7 @@ pub trait Resource<C>: Send + Sync + 'static {
         args: Self::Args,
     ) -> impl Future<Output = Result<(String, Self::State), Failure>> + Send;
 
-    /// Reads the resource; `None` only where it is proven that there is none. `old` is absent on an import.
+    /// Reads the resource; `None` only if it is proven that there is none. `old` is absent on an import.
     fn read(
         &self,
         client: &C,
@@ -179,7 +179,7 @@ pub struct Read<A, S> {
     pub state: S,
 }
 
-/// A read's outcome: `None` where the resource is proven to be gone.
+/// A read's outcome: `None` if the resource is proven to be gone.
 pub type ReadResult<A, S> = Result<Option<Read<A, S>>, Failure>;
 
 /// An update: from what, to what.
@@ -217,7 +217,7 @@ pub struct CheckContext<'a> {
 pub enum Autonaming<'a> {
     /// Nothing: the provider's own way.
     Default,
-    /// This name, adapted where it breaks a rule.
+    /// This name, adapted if it breaks a rule.
     Propose(&'a str),
     /// Exactly this name.
     Enforce(&'a str),

@@ -42,7 +42,7 @@ pub struct Function {
 /// Writes the package schema. `metadata` is the head of the document: name, version, description, language settings.
 ///
 /// # Errors
-/// Where a nested type has no token.
+/// If a nested type has no token.
 pub fn package(
     metadata: Map<String, Json>,
     config: &ObjectType,

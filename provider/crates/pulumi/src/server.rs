@@ -45,7 +45,7 @@ impl<P: Provider> Server<P> {
         self.operations.cancellation.cancel();
     }
 
-    /// Runs an operation to its end, also where the engine hangs up on the call: what it learns must not be lost to a
+    /// Runs an operation to its end, even if the engine hangs up on the call: what it learns must not be lost to a
     /// dropped future. A panic becomes an error that asks for a report.
     async fn run<Q, T, F>(
         &self,

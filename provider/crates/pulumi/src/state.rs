@@ -189,7 +189,7 @@ pub(crate) fn unapplied(state: &Properties) -> HashSet<String> {
 }
 
 /// What was read, in the author's writing: under the names that the state's inputs use, secret where they are, and with
-/// the very value where the cloud's says the same.
+/// the very value if the cloud's says the same.
 pub(crate) fn keep_writing(object: &ObjectType, read: Properties, written: &Properties) -> Properties {
     let read = alias::restore(object, read, written);
     let mut inputs: Properties = written
@@ -219,7 +219,7 @@ pub(crate) fn keep_writing(object: &ObjectType, read: Properties, written: &Prop
     inputs
 }
 
-/// The inputs in a state. Where an engine does not send them they are presumed from the outputs.
+/// The inputs in a state. If an engine does not send them, they are presumed from the outputs.
 pub(crate) fn old_inputs(
     inputs: Option<prost_types::Struct>,
     state: &Properties,

@@ -97,18 +97,10 @@ impl Value {
         }
     }
 
-    /// The text, where it is known text, secret or not.
+    /// The text, if it is known text, secret or not.
     pub fn as_str(&self) -> Option<&str> {
         match self.plain() {
             Value::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The boolean, where it is a known one, secret or not.
-    pub fn as_bool(&self) -> Option<bool> {
-        match self.plain() {
-            Value::Bool(value) => Some(*value),
             _ => None,
         }
     }
@@ -188,7 +180,7 @@ impl Value {
     }
 }
 
-/// Text in quotes for a message, cut where it is long.
+/// Text in quotes for a message, cut if it is long.
 pub fn quote(text: &str) -> String {
     const MOST: usize = 80;
     if text.chars().count() <= MOST {
@@ -237,8 +229,8 @@ pub fn secret_paths(properties: &Properties) -> Vec<Path> {
     paths
 }
 
-/// Wraps the property at `path` as secret, or the deepest value on the way there where the path ends early. Nothing
-/// happens where the first step leads nowhere.
+/// Wraps the property at `path` as secret, or the deepest value on the way there if the path ends early. Nothing
+/// happens if the first step leads nowhere.
 pub fn conceal(properties: &mut Properties, path: &Path) {
     if let Some((Step::Key(first), rest)) = path.steps().split_first()
         && let Some(value) = properties.get_mut(first)

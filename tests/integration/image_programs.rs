@@ -516,8 +516,10 @@ fn differences(
             }
         }
         (Some(Json::Array(old)), Some(Json::Array(new))) => {
+            let none = Vec::new();
+            let reported = cloud.and_then(Json::as_array).unwrap_or(&none);
             for index in 0..old.len().max(new.len()) {
-                let cloud = same_element(new.get(index), cloud);
+                let cloud = own_element(index, old, new, reported);
                 differences(old.get(index), new.get(index), cloud, format!("{path}[{index}]"), found);
             }
         }
@@ -526,12 +528,47 @@ fn differences(
     }
 }
 
-/// The element of the cloud's list that says nothing else than this one.
-fn same_element<'a>(new: Option<&Json>, cloud: Option<&'a Json>) -> Option<&'a Json> {
-    let new = new?.as_object()?;
-    let same =
-        |there: &&Json| new.iter().all(|(key, value)| there.get(key).is_none_or(|there| there == value));
-    cloud?.as_array()?.iter().find(same)
+/// The element of the cloud's list that says nothing else than this one does and did, if the others can do without it.
+fn own_element<'a>(index: usize, old: &[Json], new: &[Json], cloud: &'a [Json]) -> Option<&'a Json> {
+    let fits = |element: usize, there: &Json| {
+        [old.get(element), new.get(element)].into_iter().flatten().all(|said| {
+            let said = said.as_object().into_iter().flatten();
+            said.into_iter().all(|(key, value)| there.get(key).is_none_or(|there| there == value))
+        })
+    };
+    let others: Vec<usize> = (0..new.len()).filter(|element| *element != index).collect();
+    let most = most_served(&others, &vec![true; cloud.len()], cloud, &fits);
+    let candidates = cloud.iter().enumerate().filter(|(_, there)| index < new.len() && fits(index, there));
+    let said = new.get(index).and_then(Json::as_object);
+    let full = |there: &Json| said.is_some_and(|said| said.keys().all(|key| there.get(key).is_some()));
+    let mut free: Vec<&Json> = candidates
+        .filter(|(place, _)| {
+            let left: Vec<bool> = (0..cloud.len()).map(|other| other != *place).collect();
+            most_served(&others, &left, cloud, &fits) == most
+        })
+        .map(|(_, there)| there)
+        .collect();
+    free.sort_by_key(|there| !full(there));
+    free.first().copied()
+}
+
+/// How many of these elements can each have one of the cloud's list that is left.
+fn most_served(
+    elements: &[usize],
+    left: &[bool],
+    cloud: &[Json],
+    fits: &impl Fn(usize, &Json) -> bool,
+) -> usize {
+    let Some((first, rest)) = elements.split_first() else { return 0 };
+    let mut most = most_served(rest, left, cloud, fits);
+    for place in (0..cloud.len()).filter(|place| left[*place] && fits(*first, &cloud[*place])) {
+        if most == elements.len() {
+            break;
+        }
+        let left: Vec<bool> = left.iter().enumerate().map(|(other, left)| *left && other != place).collect();
+        most = most.max(1 + most_served(rest, &left, cloud, fits));
+    }
+    most
 }
 
 /// Into a map: `.key` where that can be read, else `["the key"]`.

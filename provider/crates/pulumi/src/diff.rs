@@ -68,7 +68,7 @@ pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news:
     let mut changes = Changes::default();
     for change in compare(object, olds, news) {
         match change.kind {
-            ChangeKind::Add if names_what_is(object, state, news, &change.path) => {}
+            ChangeKind::Add if names_what_is(object, state, olds, news, &change.path) => {}
             ChangeKind::Delete if change.replace && !names_another_by_absence(object, &change.path) => {
                 changes.left_out.push(change);
             }
@@ -87,11 +87,17 @@ fn names_another_by_absence(object: &ObjectType, path: &Path) -> bool {
 }
 
 /// Whether a program begins to name what the cloud reports already, or what it takes if it reports nothing.
-fn names_what_is(object: &ObjectType, state: &Properties, news: &Properties, path: &Path) -> bool {
+fn names_what_is(
+    object: &ObjectType,
+    state: &Properties,
+    olds: &Properties,
+    news: &Properties,
+    path: &Path,
+) -> bool {
     let Some((Step::Key(key), rest)) = path.steps().split_first() else { return false };
     let Some(new) = news.get(key) else { return false };
     match alias::value(object, state, key) {
-        Some(now) => agree_at(new.plain(), now.plain(), rest),
+        Some(now) => agree_at(new.plain(), olds.get(key).map(Value::plain), now.plain(), rest),
         None => {
             let default = object.properties.get(key).and_then(|property| property.default.clone());
             rest.is_empty() && default.is_some_and(|default| *new.plain() == from_json(default))
@@ -99,20 +105,79 @@ fn names_what_is(object: &ObjectType, state: &Properties, news: &Properties, pat
     }
 }
 
-fn agree_at(new: &Value, now: &Value, steps: &[Step]) -> bool {
+fn agree_at(new: &Value, old: Option<&Value>, now: &Value, steps: &[Step]) -> bool {
     let Some((step, rest)) = steps.split_first() else { return new == now && !new.has_unknowns() };
     match (new, now, step) {
         (Value::Object(new), Value::Object(now), Step::Key(key)) => match (new.get(key), now.get(key)) {
-            (Some(new), Some(now)) => agree_at(new.plain(), now.plain(), rest),
+            (Some(new), Some(now)) => {
+                let old = match old {
+                    Some(Value::Object(old)) => old.get(key).map(Value::plain),
+                    _ => None,
+                };
+                agree_at(new.plain(), old, now.plain(), rest)
+            }
             _ => false,
         },
-        // The cloud lists in an order of its own, so an element is found by what it says.
         (Value::Array(news), Value::Array(nows), Step::Index(index)) => {
+            let olds = match old {
+                Some(Value::Array(olds)) => olds.as_slice(),
+                _ => &[],
+            };
             let Some(new) = news.get(*index).map(Value::plain) else { return false };
-            nows.iter().map(Value::plain).any(|now| !contradicts(new, now) && agree_at(new, now, rest))
+            let old = olds.get(*index).map(Value::plain);
+            // The cloud lists in an order of its own, so an element is found by what it says and has said before.
+            let may_be = |element: usize, now: usize| {
+                let (new, now) = (news[element].plain(), nows[now].plain());
+                !contradicts(new, now) && olds.get(element).is_none_or(|old| !contradicts(old.plain(), now))
+            };
+            let agrees = |now: usize| may_be(*index, now) && agree_at(new, old, nows[now].plain(), rest);
+            has_one_of_its_own(*index, news.len(), nows.len(), may_be, agrees)
         }
         _ => false,
     }
+}
+
+/// Whether there is an element of the cloud's list for this one that no other needs. Each stands for one only.
+fn has_one_of_its_own(
+    index: usize,
+    elements: usize,
+    nows: usize,
+    may_be: impl Fn(usize, usize) -> bool,
+    agrees: impl Fn(usize) -> bool,
+) -> bool {
+    let edge = |element: usize, now: usize| match element == index {
+        true => agrees(now),
+        false => may_be(element, now),
+    };
+    let mut taken = vec![None; nows];
+    for element in (0..elements).filter(|element| *element != index) {
+        find_one(element, &edge, &mut vec![false; nows], &mut taken);
+    }
+    find_one(index, &edge, &mut vec![false; nows], &mut taken)
+}
+
+/// Gives an element one that it may be, if need be by giving another element another one.
+fn find_one(
+    element: usize,
+    edge: &impl Fn(usize, usize) -> bool,
+    tried: &mut [bool],
+    taken: &mut [Option<usize>],
+) -> bool {
+    for now in 0..taken.len() {
+        if tried[now] || !edge(element, now) {
+            continue;
+        }
+        tried[now] = true;
+        let is_free = match taken[now] {
+            None => true,
+            Some(holder) => find_one(holder, edge, tried, taken),
+        };
+        if is_free {
+            taken[now] = Some(element);
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether two elements of a list cannot be the same one.
@@ -363,6 +428,34 @@ mod tests {
                 "replace Add disks[0].size",
                 "update Add tags",
             ],
+        );
+    }
+
+    /// A blank disk that becomes one of a snapshot is not there already, though another disk is of that snapshot.
+    #[test]
+    fn one_element_that_the_cloud_reports_stands_for_one_only() {
+        let state = json!({"disks": [{"kind": "system", "size": 40, "source": "s-1"},
+            {"kind": "data", "size": 5, "source": ""}, {"kind": "data", "size": 40, "source": "s-2"}]});
+        for (old, expected) in [
+            (json!({"kind": "data"}), &["replace Add disks[1].source"][..]),
+            (json!({}), &["replace Add disks[1].kind", "replace Add disks[1].source"]),
+        ] {
+            check_against(
+                state.clone(),
+                properties(json!({"disks": [{"source": "s-1"}, old, {"source": "s-2"}]})),
+                properties(
+                    json!({"disks": [{"source": "s-1"}, {"kind": "data", "source": "s-2"}, {"source": "s-2"}]}),
+                ),
+                expected,
+            );
+        }
+        // Each names its own.
+        check_against(
+            state,
+            properties(json!({"disks": [{"source": "s-1"}, {"size": 5}, {"source": "s-2"}]})),
+            properties(json!({"disks": [{"source": "s-1", "kind": "system"}, {"size": 5, "kind": "data"},
+                {"source": "s-2", "kind": "data", "size": 40}]})),
+            &[],
         );
     }
 

@@ -47,7 +47,8 @@ pub use provider::{
 };
 pub use redact::Redactor;
 pub use resource::{
-    Autonaming, CheckContext, ListPage, ListQuery, Listed, Old, Read, ReadResult, Resource, Unlisted, Update,
+    Autonaming, CheckContext, ListPage, ListQuery, Listed, Old, Read, ReadResult, Resource, Timeouts,
+    Unlisted, Update,
 };
 pub use server::Server;
 pub use wait::{Ended, Look, Pace, Wait};

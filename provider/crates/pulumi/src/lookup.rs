@@ -97,7 +97,7 @@ impl<P: Provider> Operations<P> {
             return Ok(vec![answer(Response::Computed(Computed {}))]);
         }
         let client = self.client()?;
-        let context = self.context(Verb::List, "", "", 0.0, resource.timeout(), &redactor);
+        let context = self.context(Verb::List, "", "", 0.0, resource.timeouts().read, &redactor);
         let positive = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0);
         let limit = positive(request.limit);
         let query = ListQuery {

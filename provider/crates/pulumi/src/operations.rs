@@ -20,7 +20,7 @@ use crate::model::ObjectType;
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
-use crate::resource::{Autonaming, CheckContext};
+use crate::resource::{Autonaming, CheckContext, Read};
 use crate::secrets::with_secrets;
 use crate::settings::{self, Origins};
 use crate::state::{
@@ -63,7 +63,10 @@ impl<P: Provider> Operations<P> {
     pub(crate) fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
         let token = if type_.is_empty() { urn_type(urn) } else { type_ };
         let resources = self.provider.resources();
-        if let Some(resource) = resources.iter().find(|resource| resource.token() == token) {
+        let is_it = |resource: &&Box<dyn AnyResource<P::Client>>| {
+            resource.token() == token || resource.aliases().contains(&token)
+        };
+        if let Some(resource) = resources.iter().find(is_it) {
             return Ok(resource.as_ref());
         }
         let tokens: Vec<&str> = resources.iter().map(|resource| resource.token()).collect();
@@ -175,7 +178,8 @@ impl<P: Provider> Operations<P> {
             !changes.iter().any(|change| change.replace)
         });
         let olds = OldInputs { held: olds.as_ref(), updated: updated.as_ref() };
-        let filled = resource.check(&canonical, olds, &context, &mut rules)?;
+        let client = lock(&self.client).clone();
+        let filled = resource.check(client.as_deref(), &canonical, olds, &context, &mut rules)?;
         // The rules know the present names only; the user is told the name that the program uses.
         let shown = |path: &Path, found: &CheckFailure| {
             let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
@@ -429,7 +433,7 @@ impl<P: Provider> Operations<P> {
             &request.urn,
             &request.name,
             request.timeout,
-            resource.timeout(),
+            resource.timeouts().create,
             &redactor,
         );
         match resource.create(&client, &context, args).await {
@@ -455,7 +459,7 @@ impl<P: Provider> Operations<P> {
             &request.urn,
             &request.name,
             request.timeout,
-            resource.timeout(),
+            resource.timeouts().read,
             &redactor,
         );
         let written = from_struct(request.inputs.unwrap_or_default());
@@ -469,11 +473,11 @@ impl<P: Provider> Operations<P> {
             resource.admit(&client, &request.id, &reveal(state.clone()))?;
         }
         // What is not as it should be is told with the state, which is the protocol's own way.
-        let (args, mut read, unwell) = match resource.read(&client, &context, &request.id, old).await {
+        let (id, args, mut read, unwell) = match resource.read(&client, &context, &request.id, old).await {
             Ok(None) => return Ok(rpc::ReadResponse::default()),
-            Ok(Some((args, read))) => (args, read, None),
+            Ok(Some(Read { id, args, state })) => (id, args, state, None),
             Err(Failure::Partial { id, state, inputs: Some(args), unapplied, reasons }) => {
-                (*args, state, Some((id, unapplied, reasons)))
+                (id, *args, state, Some((unapplied, reasons)))
             }
             Err(failure) => return Err(failure),
         };
@@ -481,15 +485,15 @@ impl<P: Provider> Operations<P> {
         let inputs = keep_writing(&types.args, args, &written);
         let canonical = alias::canonical(&types.args, inputs.clone());
         let secrets = Secrets::of_inputs(&canonical).and_of_state(types, &state, &canonical);
-        if let Some((id, unapplied, reasons)) = unwell {
+        if let Some((unapplied, reasons)) = unwell {
             let inputs = Some(Box::new(inputs));
             let failure = Failure::Partial { id, state: read, inputs, unapplied, reasons };
             return Err(finish_partial(types, failure, &secrets));
         }
         Ok(rpc::ReadResponse {
-            properties: Some(to_struct(finish(types, read, &secrets, Some(&request.id)))),
+            properties: Some(to_struct(finish(types, read, &secrets, Some(&id)))),
             inputs: Some(to_struct(inputs)),
-            id: request.id,
+            id,
             refresh_before_update: false,
         })
     }
@@ -534,7 +538,7 @@ impl<P: Provider> Operations<P> {
             &request.urn,
             &request.name,
             request.timeout,
-            resource.timeout(),
+            resource.timeouts().update,
             &redactor,
         );
         resource.observe(&request.urn, &request.id, &plain_state);
@@ -562,7 +566,7 @@ impl<P: Provider> Operations<P> {
             &request.urn,
             &request.name,
             request.timeout,
-            resource.timeout(),
+            resource.timeouts().delete,
             &redactor,
         );
         let state = reveal(from_struct(request.properties.unwrap_or_default()));

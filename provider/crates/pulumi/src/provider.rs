@@ -4,11 +4,6 @@ use std::any::TypeId;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
-use tokio::time::Duration;
-
 use crate::check::{self, Findings};
 use crate::codec::{Lazy, decode, decode_old, encode};
 use crate::context::{BoxFuture, Context};
@@ -16,9 +11,14 @@ use crate::diff::Change;
 use crate::failure::{Failure, MissingKey};
 use crate::function::AnyFunction;
 use crate::model::ObjectType;
-use crate::resource::{CheckContext, ListPage, ListQuery, Old, Resource, Unlisted, Update};
+use crate::resource::{
+    CheckContext, ListPage, ListQuery, Old, Read, ReadResult, Resource, Timeouts, Unlisted, Update,
+};
 use crate::schema::{self, ResourceTypes};
 use crate::value::Properties;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
 
 /// A provider: its settings, its resources, and how settings become a client.
 pub trait Provider: Send + Sync + 'static {
@@ -95,6 +95,7 @@ pub fn package_schema<P: Provider>(provider: &P) -> Result<Json, Failure> {
             let types = resource.types()?;
             Ok(ResourceTypes {
                 token: resource.token(),
+                aliases: resource.aliases(),
                 description: resource.description(),
                 args: Arc::clone(&types.args),
                 state: Arc::clone(&types.state),
@@ -124,6 +125,8 @@ pub fn package_schema<P: Provider>(provider: &P) -> Result<Json, Failure> {
 pub trait AnyResource<C>: Send + Sync {
     /// The type token.
     fn token(&self) -> &'static str;
+    /// See [`Resource::ALIASES`].
+    fn aliases(&self) -> &'static [&'static str];
     /// The documentation.
     fn description(&self) -> &'static str;
     /// The declared properties.
@@ -131,15 +134,16 @@ pub trait AnyResource<C>: Send + Sync {
     /// # Errors
     /// [`Failure::Bug`], if a Rust type uses a construct that the model does not know.
     fn types(&self) -> Result<&Types, Failure>;
-    /// How long an operation may take if the program says nothing.
-    fn timeout(&self) -> Duration;
-    /// See [`Resource::check`] and, with the old inputs of an update, [`Resource::check_update`]. What comes back is what the
-    /// resource fills in.
+    /// How long each operation may take if the program says nothing.
+    fn timeouts(&self) -> Timeouts;
+    /// See [`Resource::check`], [`Resource::check_for`] and, with the old inputs of an update, [`Resource::check_update`].
+    /// What comes back is what the resource fills in.
     ///
     /// # Errors
     /// [`Failure::Bug`], if inputs that passed the declaration's check do not fit their type.
     fn check(
         &self,
+        client: Option<&C>,
         args: &Properties,
         olds: OldInputs<'_>,
         context: &CheckContext<'_>,
@@ -167,14 +171,14 @@ pub trait AnyResource<C>: Send + Sync {
         context: &'a Context,
         args: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Failure>>;
-    /// See [`Resource::read`]; the inputs, then the state.
+    /// See [`Resource::read`].
     fn read<'a>(
         &'a self,
         client: &'a C,
         context: &'a Context,
         id: &'a str,
         old: Option<(Properties, Properties)>,
-    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Failure>>;
+    ) -> BoxFuture<'a, ReadResult<Properties, Properties>>;
     /// See [`Resource::update`].
     fn update<'a>(
         &'a self,
@@ -260,6 +264,10 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         R::TOKEN
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        R::ALIASES
+    }
+
     fn description(&self) -> &'static str {
         R::DESCRIPTION
     }
@@ -277,12 +285,13 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         self.types.get_or_init(read).as_ref().map_err(|error| Failure::Bug(error.clone()))
     }
 
-    fn timeout(&self) -> Duration {
-        R::TIMEOUT
+    fn timeouts(&self) -> Timeouts {
+        R::TIMEOUTS
     }
 
     fn check(
         &self,
+        client: Option<&C>,
         args: &Properties,
         olds: OldInputs<'_>,
         context: &CheckContext<'_>,
@@ -291,6 +300,9 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         let args: R::Args = decode(args)?;
         let held = olds.held.map(decode_old).transpose()?;
         let filled = self.resource.check(&args, held.as_ref(), context, findings);
+        if let Some(client) = client {
+            self.resource.check_for(client, &args, findings);
+        }
         if let Some(updated) = olds.updated {
             self.resource.check_update(&decode_old(updated)?, &args, findings);
         }
@@ -345,7 +357,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         context: &'a Context,
         id: &'a str,
         old: Option<(Properties, Properties)>,
-    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Failure>> {
+    ) -> BoxFuture<'a, ReadResult<Properties, Properties>> {
         Box::pin(async move {
             let old = match old {
                 None => None,
@@ -353,7 +365,9 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
             };
             match self.resource.read(client, context, id, old).await? {
                 None => Ok(None),
-                Some(read) => Ok(Some((encode(&read.args)?, encode(&read.state)?))),
+                Some(Read { id, args, state }) => {
+                    Ok(Some(Read { id, args: encode(&args)?, state: encode(&state)? }))
+                }
             }
         })
     }

@@ -30,10 +30,12 @@ pub trait Resource<C>: Send + Sync + 'static {
 
     /// The type token: `package:module/name:Name`.
     const TOKEN: &'static str;
+    /// Other tokens that states may hold the resource under. A program has no class for them.
+    const ALIASES: &'static [&'static str] = &[];
     /// The resource's documentation, in Markdown.
     const DESCRIPTION: &'static str;
-    /// How long a create, an update or a delete may take if the program gives no `customTimeouts`.
-    const TIMEOUT: Duration = Duration::from_secs(600);
+    /// How long an operation may take if the program gives no `customTimeouts`.
+    const TIMEOUTS: Timeouts = Timeouts::all(Duration::from_secs(600));
 
     /// Checks the rules that the declaration cannot express. Returns the inputs that the resource fills in, all others
     /// absent. `olds` are the inputs in the state, `None` for a new resource. Values that are wrong already are unknown.
@@ -45,6 +47,10 @@ pub trait Resource<C>: Send + Sync + 'static {
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> Self::Args;
+
+    /// Checks the rules that the provider's settings decide. Not called in a preview whose settings are not known yet. No
+    /// I/O.
+    fn check_for(&self, _client: &C, _args: &Self::Args, _findings: &mut Findings) {}
 
     /// What an update may not do, though its new inputs are good in themselves. No I/O.
     fn check_update(&self, _olds: &Self::Args, _news: &Self::Args, _findings: &mut Findings) {}
@@ -89,7 +95,8 @@ pub trait Resource<C>: Send + Sync + 'static {
         args: Self::Args,
     ) -> impl Future<Output = Result<(String, Self::State), Failure>> + Send;
 
-    /// Reads the resource; `None` only if it is proven that there is none. `old` is absent on an import.
+    /// Reads the resource; `None` only if it is proven that there is none. `old` is absent on an import, whose `id` is what
+    /// the user has typed: it may say more than the id that the state gets.
     fn read(
         &self,
         client: &C,
@@ -123,6 +130,26 @@ pub trait Resource<C>: Send + Sync + 'static {
         _query: ListQuery<Self::ListArgs>,
     ) -> impl Future<Output = Result<ListPage, Failure>> + Send {
         async { Err(Failure::Refused(format!("resources of type {:?} cannot be listed", Self::TOKEN))) }
+    }
+}
+
+/// How long each operation may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A create.
+    pub create: Duration,
+    /// A read, and a list.
+    pub read: Duration,
+    /// An update.
+    pub update: Duration,
+    /// A delete.
+    pub delete: Duration,
+}
+
+impl Timeouts {
+    /// The same for every operation.
+    pub const fn all(timeout: Duration) -> Timeouts {
+        Timeouts { create: timeout, read: timeout, update: timeout, delete: timeout }
     }
 }
 
@@ -173,6 +200,8 @@ pub struct Old<A, S> {
 /// What a read found.
 #[derive(Debug)]
 pub struct Read<A, S> {
+    /// The id for the state; of all reads but an import, the one that was asked for.
+    pub id: String,
     /// The inputs as the cloud has them.
     pub args: A,
     /// The outputs.

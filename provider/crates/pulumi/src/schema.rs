@@ -14,6 +14,8 @@ use crate::settings;
 pub struct ResourceTypes {
     /// The type token.
     pub token: &'static str,
+    /// Other tokens that states may hold it under.
+    pub aliases: &'static [&'static str],
     /// Its documentation.
     pub description: &'static str,
     /// Its inputs.
@@ -126,6 +128,10 @@ fn resource(types: &ResourceTypes) -> Json {
             "type": "object",
         },
     });
+    if !types.aliases.is_empty() {
+        let aliases: Vec<Json> = types.aliases.iter().map(|token| json!({ "type": token })).collect();
+        json["aliases"] = aliases.into();
+    }
     if let Some(list) = &types.list {
         json["listInputs"] =
             bag(list, format!("What a list of {} resources can be narrowed by.\n", name(types.token)));

@@ -146,7 +146,7 @@ impl Verbs<'_> {
         };
         let status = progress(&seen);
         let unwell = match seen.status.as_deref() {
-            _ if is_usable(&seen) => return Ok(Some(Read { args, state })),
+            _ if is_usable(&seen) => return Ok(Some(Read { id: id.to_owned(), args, state })),
             Some("CreateFailed") => format!(
                 "image {id} is broken: the cloud could not make it, its status is {status}. {}",
                 replace_it(context.urn(), &state.kept)

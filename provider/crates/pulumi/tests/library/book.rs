@@ -7,7 +7,7 @@ use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{
     CheckContext, Context, Ended, Failure, Findings, Input, Lazy, ListPage, ListQuery, Listed, Look, Old,
-    Read, ReadResult, Resource, Update, Wait, known,
+    Read, ReadResult, Resource, Timeouts, Update, Wait, known,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,13 @@ impl Resource<Client> for BookResource {
 
     const TOKEN: &'static str = "library:index/book:Book";
     const DESCRIPTION: &'static str = "A book.";
-    const TIMEOUT: Duration = Duration::from_secs(60);
+    const ALIASES: &'static [&'static str] = &["library:index/tome:Tome"];
+    const TIMEOUTS: Timeouts = Timeouts {
+        read: Duration::from_secs(30),
+        update: Duration::from_secs(40),
+        delete: Duration::from_secs(50),
+        ..Timeouts::all(Duration::from_secs(60))
+    };
 
     fn check(
         &self,
@@ -141,6 +147,12 @@ impl Resource<Client> for BookResource {
             (None, None) => Some(Input::Known(format!("{}, a novel", context.name))),
         };
         Book { title, ..Book::default() }
+    }
+
+    fn check_for(&self, client: &Client, args: &Book, findings: &mut Findings) {
+        if client.city == "Bruges" && known(&args.pages).is_some_and(|pages| *pages > 100) {
+            findings.fail(Path::property("pages"), "is too much for the printers of Bruges");
+        }
     }
 
     fn check_update(&self, olds: &Book, news: &Book, findings: &mut Findings) {
@@ -198,6 +210,7 @@ impl Resource<Client> for BookResource {
         context: &Context,
         args: Book,
     ) -> Result<(String, BookState), Failure> {
+        client.cloud.note_limit(context);
         let printed = Printed {
             title: known(&args.title).cloned().unwrap_or_default(),
             author: known(&args.author).cloned().unwrap_or_else(|| "Unknown".to_owned()),
@@ -214,10 +227,13 @@ impl Resource<Client> for BookResource {
     async fn read(
         &self,
         client: &Client,
-        _: &Context,
+        context: &Context,
         id: &str,
         old: Option<Old<Book, BookState>>,
     ) -> ReadResult<Book, BookState> {
+        client.cloud.note_limit(context);
+        // Whoever imports a book may say where it stands.
+        let id = id.rsplit('/').next().unwrap_or_default();
         let books = client.cloud.books();
         let Some(printed) = books.get(id) else { return Ok(None) };
         let state = Self::state(client, printed);
@@ -225,7 +241,7 @@ impl Resource<Client> for BookResource {
             Some(old) => Book { pages: old.args.pages.and(state.args.pages.clone()), ..old.args },
             None => state.args.clone(),
         };
-        Ok(Some(Read { args, state }))
+        Ok(Some(Read { id: id.to_owned(), args, state }))
     }
 
     async fn update(
@@ -234,6 +250,7 @@ impl Resource<Client> for BookResource {
         context: &Context,
         update: Update<Book, BookState>,
     ) -> Result<BookState, Failure> {
+        client.cloud.note_limit(context);
         let mut changed: Vec<&str> = update.changed.iter().map(String::as_str).collect();
         changed.sort_unstable();
         client.cloud.hear(format!("changed {}", changed.join(" ")));
@@ -248,10 +265,11 @@ impl Resource<Client> for BookResource {
     async fn delete(
         &self,
         client: &Client,
-        _: &Context,
+        context: &Context,
         id: &str,
         _: Old<Book, BookState>,
     ) -> Result<(), Failure> {
+        client.cloud.note_limit(context);
         client.cloud.books().remove(id);
         Ok(())
     }

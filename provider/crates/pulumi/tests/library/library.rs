@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pulumi::path::Path;
 use pulumi::{
-    AnyFunction, AnyResource, ConfigureError, Failure, Findings, Input, MissingKey, Pace, Provider, function,
-    known, resource,
+    AnyFunction, AnyResource, ConfigureError, Context, Failure, Findings, Input, MissingKey, Pace, Provider,
+    function, known, resource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub(crate) struct Cloud {
     books: Mutex<BTreeMap<String, Printed>>,
     /// What resources have been told, a line each.
     heard: Mutex<Vec<String>>,
+    /// How long each operation may have taken.
+    limits: Mutex<Vec<String>>,
 }
 
 impl Cloud {
@@ -58,6 +60,16 @@ impl Cloud {
 
     pub(crate) fn hear(&self, line: String) {
         self.heard.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn note_limit(&self, context: &Context) {
+        let limit = format!("{} within {} s", context.verb(), context.time_limit().as_secs());
+        self.limits.lock().unwrap().push(limit);
+    }
+
+    /// The limits of the operations so far.
+    pub(crate) fn limits(&self) -> Vec<String> {
+        self.limits.lock().unwrap().clone()
     }
 
     /// What has been heard since the last time.

@@ -24,7 +24,7 @@ async fn with_five_books() -> World {
 async fn a_list_comes_in_pages() {
     let mut world = with_five_books().await;
     assert_eq!(world.list(books(json!({}))).await.unwrap(), ["b-1 Book 1", "b-2 Book 2", "next 2"]);
-    assert_eq!(world.cloud.heard(), ["list within 60 s"]);
+    assert_eq!(world.cloud.heard(), ["list within 30 s"]);
     let last = ListRequest { continuation_token: "4".to_owned(), ..books(json!({})) };
     assert_eq!(world.list(last).await.unwrap(), ["b-5 Book 5"]);
 }

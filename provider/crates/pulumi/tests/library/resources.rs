@@ -136,6 +136,64 @@ async fn a_book_s_whole_life() {
 }
 
 #[tokio::test]
+async fn each_operation_has_its_own_limit_of_time() {
+    let mut world = World::new().await;
+    let inputs = json!({ "title": "Whale", "author": "Melville", "pages": 10 });
+    let (id, state) = world.create(BOOK, inputs.clone(), 0.0).await.unwrap();
+    let about = rpc::ReadRequest { id: id.clone(), urn: urn(BOOK, "moby"), ..rpc::ReadRequest::default() };
+    world.plugin.read(about).await.unwrap();
+    let longer = rpc::UpdateRequest {
+        id: id.clone(),
+        urn: urn(BOOK, "moby"),
+        olds: wire(&state),
+        old_inputs: wire(&inputs),
+        news: wire(&json!({ "title": "Whale", "author": "Melville", "pages": 12 })),
+        ..rpc::UpdateRequest::default()
+    };
+    world.plugin.update(longer).await.unwrap();
+    let last =
+        rpc::DeleteRequest { id, urn: urn(BOOK, "moby"), timeout: 7.0, ..rpc::DeleteRequest::default() };
+    world.plugin.delete(last).await.unwrap();
+    let limits = ["create within 60 s", "read within 30 s", "update within 40 s", "delete within 7 s"];
+    assert_eq!(world.cloud.limits(), limits);
+    let last = rpc::DeleteRequest { urn: urn(BOOK, "moby"), ..rpc::DeleteRequest::default() };
+    world.plugin.delete(last).await.unwrap();
+    assert_eq!(world.cloud.limits()[4], "delete within 50 s");
+}
+
+#[tokio::test]
+async fn an_import_may_end_in_another_id_than_was_asked_for() {
+    let mut world = World::new().await;
+    world.create(BOOK, json!({ "title": "Whale" }), 0.0).await.unwrap();
+    let id = "upper floor/b-1".to_owned();
+    let request = rpc::ReadRequest { id, urn: urn(BOOK, "moby"), ..rpc::ReadRequest::default() };
+    let answer = world.plugin.read(request).await.unwrap().into_inner();
+    assert_eq!((answer.id.as_str(), read(answer.properties)["id"].as_str()), ("b-1", Some("b-1")));
+}
+
+#[tokio::test]
+async fn an_entry_under_another_token_is_the_resource_s() {
+    let mut world = World::new().await;
+    let (id, state) = world.create(BOOK, json!({ "title": "Whale" }), 0.0).await.unwrap();
+    let tome = urn("library:index/tome:Tome", "moby");
+    let request =
+        rpc::DeleteRequest { id, urn: tome, properties: wire(&state), ..rpc::DeleteRequest::default() };
+    world.plugin.delete(request).await.unwrap();
+    assert!(world.cloud.books().is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_that_settings_decide_counts_once_they_are_known() {
+    let thick = json!({ "title": "Whale", "pages": 900 });
+    let mut world = World::configured(json!({ "city": "Bruges" })).await;
+    let failures = world.check(json!({}), thick.clone()).await.unwrap_err();
+    assert_eq!(failures, ["pages: is too much for the printers of Bruges"]);
+    for mut world in [World::new().await, World::unconfigured(&[]).await] {
+        assert!(world.check(json!({}), thick.clone()).await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn what_an_operation_left_undone_is_done_by_the_next_update() {
     let mut world = World::new().await;
     let inputs = json!({ "label": "wobbly", "boards": 5 });

@@ -76,6 +76,13 @@ fn only_what_can_be_listed_has_list_inputs() {
 }
 
 #[test]
+fn other_tokens_of_a_resource_are_its_aliases() {
+    let resources = &schema()["resources"];
+    assert_eq!(resources[BOOK]["aliases"], json!([{ "type": "library:index/tome:Tome" }]));
+    assert_eq!(resources[SHELF].get("aliases"), None);
+}
+
+#[test]
 fn a_setting_names_its_variables() {
     let settings = &schema()["config"]["variables"];
     assert_eq!(settings["city"]["description"], "The city. Also read from `LIBRARY_CITY` or `TOWN`.");

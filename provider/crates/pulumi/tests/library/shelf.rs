@@ -67,10 +67,10 @@ impl Resource<Client> for ShelfResource {
         &self,
         _: &Client,
         _: &Context,
-        _: &str,
+        id: &str,
         old: Option<Old<Shelf, ShelfState>>,
     ) -> ReadResult<Shelf, ShelfState> {
-        Ok(old.map(|old| Read { args: old.args, state: old.state }))
+        Ok(old.map(|old| Read { id: id.to_owned(), args: old.args, state: old.state }))
     }
 
     async fn update(

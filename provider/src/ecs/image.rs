@@ -7,16 +7,15 @@ pub(crate) mod making;
 mod rules;
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Input, Lazy, Old, Read, Resource, Unlisted, Update};
+use pulumi::{CheckContext, Context, Failure, Findings, Lazy, Old, Read, Resource, Unlisted, Update};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
 use crate::ecs::image::making::CreateImage;
-use crate::ecs::images::attributes::NAME;
+use crate::ecs::images;
+use crate::ecs::images::diff::deletes_before_replacing;
 use crate::ecs::images::entry::{Entry, Identity};
-use crate::ecs::images::inputs::Inputs as _;
 use crate::ecs::images::memory::Memory;
-use crate::ecs::images::names;
 use crate::ecs::images::verbs::Verbs;
 
 /// What the state holds of an image.
@@ -55,19 +54,11 @@ impl Resource<Client> for Image {
         context: &CheckContext<'_>,
         findings: &mut Findings,
     ) -> ImageArgs {
-        rules::check(args, olds, context, findings);
-        let image_name = match (&args.image_name, olds) {
-            (Some(_), _) => None,
-            // An image that exists keeps its name, whoever gave it; one that an older provider left nameless stays so.
-            (None, Some(olds)) => olds.image_name.clone(),
-            (None, None) if context.is_empty => None,
-            (None, None) => names::automatic(context, findings).map(Input::Known),
-        };
-        ImageArgs { image_name, ..ImageArgs::default() }
+        rules::check(args, olds, context, findings)
     }
 
     fn check_update(&self, olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
-        rules::check_update(olds, news, findings);
+        images::rules::check_update(olds, news, findings);
     }
 
     fn reconsider(
@@ -80,11 +71,8 @@ impl Resource<Client> for Image {
         diff::reconsider(state, olds, news, changes)
     }
 
-    /// Names are unique, so a name that the program keeps must be free before the replacement can have it. An automatic one
-    /// is another in the replacement.
     fn delete_before_replace(&self, olds: &ImageArgs, news: &ImageArgs) -> bool {
-        let name = news.attributes().name;
-        name.is_some() && name == olds.attributes().name && !news.is_filled_in(NAME)
+        deletes_before_replacing(olds, news)
     }
 
     fn observe(&self, urn: &str, id: &str, identity: &Identity) {
@@ -138,48 +126,19 @@ impl Resource<Client> for Image {
 
 #[cfg(test)]
 mod tests {
-    use pulumi::model::ObjectType;
-
     use super::*;
-    use crate::ecs::images::attributes::{ATTRIBUTES, Attributes, TAGS};
-    use crate::ecs::images::claim::Making as _;
-
-    /// Inputs that take effect when the image is made or deleted: an update records them and sends nothing.
-    const RECORDED: [&str; 3] = ["deleteAutoSnapshot", "detectionStrategy", "force"];
+    use crate::ecs::images::attributes::ATTRIBUTES;
+    use crate::ecs::images::laws;
 
     #[test]
     fn every_property_that_can_be_updated_is_an_attribute_or_is_recorded() {
-        let args = ObjectType::of::<ImageArgs>().unwrap();
-        let updated: Vec<&String> = args
-            .properties
-            .iter()
-            .filter(|(_, property)| !property.replace && property.alias_of.is_none())
-            .map(|(name, _)| name)
-            .collect();
-        assert!(updated.len() > 8, "{updated:?}");
-        for name in updated {
-            let is_attribute = name == TAGS || ATTRIBUTES.iter().any(|attribute| attribute.top() == name);
-            let is_recorded = RECORDED.contains(&name.as_str());
-            assert!(is_attribute != is_recorded, "{name}: attribute {is_attribute}, recorded {is_recorded}");
-        }
+        laws::check_updates::<ImageArgs>();
     }
 
     #[test]
     fn every_attribute_is_an_input_and_is_sent_by_the_call_that_makes_the_image_or_after_it() {
-        let args = ObjectType::of::<ImageArgs>().unwrap();
-        for (index, attribute) in ATTRIBUTES.iter().enumerate() {
-            assert!(args.properties.contains_key(attribute.top()), "{}", attribute.property);
-            let text = format!("text-{index}");
-            let mut attributes = Attributes::default();
-            *(attribute.of_mut)(&mut attributes) = Some(text.clone());
-            let mut given = ImageArgs { snapshot_id: Some("s-1".to_owned().into()), ..ImageArgs::default() };
-            given.set_attributes(attributes.clone());
-            assert_eq!(given.attributes(), attributes, "{}", attribute.property);
-            let sent = CreateImage::of(&given).unwrap().parameters();
-            let is_sent = sent.iter().any(|(_, value)| *value == text);
-            // The name is given when the call is sent.
-            let is_late = ImageArgs::LATE.contains(&attribute.property) || attribute.property == NAME;
-            assert!(is_sent != is_late, "{}: sent {is_sent}, late {is_late}", attribute.property);
-        }
+        let given = ImageArgs { snapshot_id: Some("s-1".to_owned().into()), ..ImageArgs::default() };
+        let sent = laws::check_attributes(&given, |args| CreateImage::of(args).unwrap());
+        assert_eq!(sent.len(), ATTRIBUTES.len(), "{sent:?}");
     }
 }

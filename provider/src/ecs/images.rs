@@ -5,12 +5,18 @@ pub(crate) mod attributes;
 pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod delete;
+pub(crate) mod diff;
+pub(crate) mod disks;
 pub(crate) mod entry;
+pub(crate) mod features;
 pub(crate) mod inputs;
+#[cfg(test)]
+pub(crate) mod laws;
 pub(crate) mod looks;
 pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod partial;
+pub(crate) mod rules;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]

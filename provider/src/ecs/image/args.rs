@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use aliyun::ecs::Image as Described;
+use pulumi::value::quote;
 use pulumi::{Input, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::images::attributes::Attributes;
-use crate::ecs::images::inputs::{Inputs, Options};
+use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
+use crate::ecs::images::features::ImageFeatures;
+use crate::ecs::images::inputs::{Inputs, Nothing, Options};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,66 +124,27 @@ pub(crate) struct ImageArgs {
     pub(crate) filled_in: Option<Vec<String>>,
 }
 
-/// One disk of an image.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-token" = "alicloud:ecs/ImageDiskDeviceMapping:ImageDiskDeviceMapping"))]
-pub(crate) struct ImageDiskDeviceMapping {
-    /// The device name, `/dev/xvda` (the system disk) to `/dev/xvdz`, each at most once.
-    pub(crate) device: Option<Input<String>>,
-
-    /// `system` or `data`; at most one disk is the system disk. If it is left out, the kind of the snapshot's source
-    /// disk.
-    #[schemars(extend("enum" = ["system", "data"]))]
-    pub(crate) disk_type: Option<Input<String>>,
-
-    /// The disk's format, reported by the cloud.
-    #[schemars(extend("x-output-only" = true))]
-    pub(crate) format: Option<Input<String>>,
-
-    /// The OSS bucket from which the disk was imported, reported by the cloud.
-    #[schemars(extend("x-output-only" = true))]
-    pub(crate) import_oss_bucket: Option<Input<String>>,
-
-    /// The OSS object from which the disk was imported, reported by the cloud.
-    #[schemars(extend("x-output-only" = true))]
-    pub(crate) import_oss_object: Option<Input<String>>,
-
-    /// How much of the disk has been copied, such as `45%`, reported by the cloud.
-    #[schemars(extend("x-output-only" = true))]
-    pub(crate) progress: Option<Input<String>>,
-
-    /// How long copying the disk will still take, in seconds, reported by the cloud.
-    #[schemars(extend("x-output-only" = true))]
-    pub(crate) remain_time: Option<Input<i64>>,
-
-    /// The size in GiB, 5 to 32768, and not less than the snapshot's; if it is left out, the snapshot's.
-    #[schemars(range(min = 5, max = 32768))]
-    pub(crate) size: Option<Input<i64>>,
-
-    /// The snapshot that the disk is made from. A data disk without one is blank.
-    #[schemars(extend("x-absence-says" = true))]
-    pub(crate) snapshot_id: Option<Input<String>>,
-}
-
-/// What instances made from an image can do.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-token" = "alicloud:ecs/ImageFeatures:ImageFeatures"))]
-pub(crate) struct ImageFeatures {
-    /// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
-    /// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
-    #[schemars(extend("enum" = ["v1", "v2"]))]
-    pub(crate) imds_support: Option<Input<String>>,
-
-    /// Whether instances can use NVMe disks: `supported` or `unsupported`.
-    #[schemars(extend("enum" = ["supported", "unsupported"]))]
-    pub(crate) nvme_support: Option<Input<String>>,
-}
-
 impl ImageArgs {
-    /// The attributes; `unknown` stands for those that are given and not known yet.
-    pub(crate) fn attributes_with(&self, unknown: Option<&str>) -> Attributes {
+    /// The snapshot of the image's system disk, if the cloud reports one.
+    fn system_snapshot(&self) -> Option<&str> {
+        let is_system = |mapping: &&ImageDiskDeviceMapping| match known(&mapping.disk_type) {
+            Some(disk_type) => disk_type == "system",
+            None => known(&mapping.device).is_some_and(|device| device == "/dev/xvda"),
+        };
+        let mut mappings = known(&self.disk_device_mappings)?.iter().filter_map(Input::known);
+        let system = mappings.find(is_system)?;
+        known(&system.snapshot_id).map(String::as_str).filter(|snapshot| !snapshot.is_empty())
+    }
+}
+
+impl Inputs for ImageArgs {
+    type Outputs = Nothing;
+
+    const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport"];
+    const RECORDED: &'static [&'static str] = &["deleteAutoSnapshot", "detectionStrategy", "force"];
+    const SOURCES: &'static [&'static str] = &["instanceId", "snapshotId"];
+
+    fn attributes_with(&self, unknown: Option<&str>) -> Attributes {
         let text = |value: &Option<Input<String>>| match value {
             Some(Input::Known(text)) => Some(text.clone()),
             Some(Input::Unknown) => unknown.map(str::to_owned),
@@ -205,13 +169,9 @@ impl ImageArgs {
             }),
         }
     }
-}
 
-impl Inputs for ImageArgs {
-    const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport"];
-
-    fn attributes(&self) -> Attributes {
-        self.attributes_with(None)
+    fn tags(&self) -> Option<&BTreeMap<String, Input<String>>> {
+        known(&self.tags)
     }
 
     fn set_attributes(&mut self, attributes: Attributes) {
@@ -253,12 +213,33 @@ impl Inputs for ImageArgs {
     }
 
     fn sources(&self) -> Vec<String> {
-        self.snapshots().into_iter().chain(known(&self.snapshot_id).cloned()).collect()
+        let mut sources = disks::snapshots(&self.disk_device_mappings);
+        sources.extend(known(&self.snapshot_id).cloned());
+        sources
     }
 
-    fn snapshots(&self) -> Vec<String> {
-        let mappings = known(&self.disk_device_mappings).into_iter().flatten().filter_map(Input::known);
-        mappings.filter_map(|mapping| known(&mapping.snapshot_id)).cloned().collect()
+    fn snapshots(&self, Nothing {}: &Nothing) -> Vec<String> {
+        disks::snapshots(&self.disk_device_mappings)
+    }
+
+    /// An imported image can have been made of whatever does not contradict its system disk.
+    fn source_taken_on_trust(
+        &self,
+        source: &str,
+        state: &Self,
+        olds: &Self,
+        imported: bool,
+    ) -> Option<String> {
+        let source_known = olds.instance_id.is_some() || olds.snapshot_id.is_some();
+        if source_known || !imported {
+            return None;
+        }
+        if source == "instanceId" {
+            return known(&self.instance_id).map(|instance| quote(instance));
+        }
+        let snapshot = known(&self.snapshot_id)?;
+        let contradicted = state.system_snapshot().is_some_and(|system| system != snapshot);
+        (!contradicted).then(|| quote(snapshot))
     }
 
     fn record(&mut self, given: &Self) {
@@ -269,22 +250,9 @@ impl Inputs for ImageArgs {
 
     fn reported(seen: &Described, given: &Self) -> Self {
         let text = |value: &Option<String>| value.clone().map(Input::Known);
-        let mappings = seen.disk_device_mappings.iter().map(|mapping| {
-            Input::Known(ImageDiskDeviceMapping {
-                device: text(&mapping.device),
-                disk_type: text(&mapping.disk_type),
-                format: text(&mapping.format),
-                import_oss_bucket: text(&mapping.import_oss_bucket),
-                import_oss_object: text(&mapping.import_oss_object),
-                progress: text(&mapping.progress),
-                remain_time: mapping.remain_time.map(Input::Known),
-                size: mapping.size.map(Input::Known),
-                snapshot_id: text(&mapping.snapshot_id),
-            })
-        });
         let mut reported = ImageArgs {
             architecture: text(&seen.architecture),
-            disk_device_mappings: Some(Input::Known(mappings.collect())),
+            disk_device_mappings: Some(Input::Known(disks::seen(seen))),
             features: seen.features.as_ref().map(|_| Input::Known(ImageFeatures::default())),
             image_version: text(&seen.image_version),
             instance_id: given.instance_id.clone(),
@@ -295,6 +263,10 @@ impl Inputs for ImageArgs {
         reported.record(given);
         reported.set_attributes(Attributes::seen(seen));
         reported
+    }
+
+    fn outputs(_seen: &Described) -> Nothing {
+        Nothing {}
     }
 
     fn of_unseen(&self) -> Self {

@@ -1,4 +1,4 @@
-//! What an image may be made of, and what an update of it may not do, beyond what the types say. Nothing here does I/O.
+//! What an image may be made of, beyond what the types say. Nothing here does I/O.
 
 use std::collections::HashMap;
 
@@ -6,60 +6,22 @@ use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{CheckContext, Findings, Input, known};
 
-use crate::ecs::image::args::{ImageArgs, ImageDiskDeviceMapping};
-use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, NAME, NO_WAY_BACK, goes_back_in_imds};
-use crate::ecs::images::inputs::Inputs as _;
-use crate::ecs::images::names::{self, WEB_PREFIXES, has_prefix};
-use crate::ecs::images::tags;
+use crate::ecs::image::args::ImageArgs;
+use crate::ecs::images::disks::ImageDiskDeviceMapping;
+use crate::ecs::images::rules;
 
-/// Checks everything that is known.
+/// Checks everything that is known. The inputs that are filled in.
 pub(crate) fn check(
     args: &ImageArgs,
     olds: Option<&ImageArgs>,
     context: &CheckContext<'_>,
     findings: &mut Findings,
-) {
+) -> ImageArgs {
     check_source(args, olds, context, findings);
-    for (property, value) in [("imageName", &args.image_name), ("imageFamily", &args.image_family)] {
-        if let Some(name) = known(value) {
-            names::check(property, name, findings);
-        }
-    }
-    if let Some(description) = known(&args.description)
-        && let Some(prefix) = WEB_PREFIXES.iter().find(|prefix| has_prefix(description, prefix))
-    {
-        let reason = format!("must not start with {prefix}");
-        findings.fail_got(Path::property("description"), reason, quote(description));
-    }
     if let Some(mappings) = known(&args.disk_device_mappings) {
         check_mappings(mappings, findings);
     }
-    if let Some(given) = known(&args.tags) {
-        tags::check(given, findings);
-    }
-}
-
-/// Checks what an update may not do, and warns of what it cannot.
-pub(crate) fn check_update(olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
-    let olds = olds.attributes();
-    if goes_back_in_imds(&olds, &news.attributes()) {
-        findings.fail(path_of("features.imdsSupport"), NO_WAY_BACK);
-    }
-    // What is not known yet may turn out to be given.
-    let news = news.attributes_with(Some("unknown"));
-    // A name that is left out is filled in with the one that the image has.
-    let kept = |attribute: &&Attribute| !attribute.clears && attribute.property != NAME;
-    for attribute in ATTRIBUTES.iter().filter(kept) {
-        let old = (attribute.of)(&olds).as_ref().filter(|old| !old.is_empty());
-        if let (Some(old), None) = (old, (attribute.of)(&news)) {
-            let reason = "cannot be cleared in the cloud: the image keeps what it has";
-            findings.warn_got(path_of(attribute.property), reason, quote(old));
-        }
-    }
-}
-
-fn path_of(property: &str) -> Path {
-    property.split('.').fold(Path::root(), |path, key| path.key(key))
+    rules::check(args, olds, context, findings)
 }
 
 fn check_source(
@@ -139,39 +101,4 @@ fn check_mappings(mappings: &[Input<ImageDiskDeviceMapping>], findings: &mut Fin
 fn is_device(device: &str) -> bool {
     let mut letters = device.strip_prefix("/dev/xvd").unwrap_or_default().chars();
     letters.next().is_some_and(|letter| letter.is_ascii_lowercase()) && letters.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(text: &str) -> Option<Input<String>> {
-        Some(Input::Known(text.to_owned()))
-    }
-
-    fn warned(olds: &ImageArgs, news: &ImageArgs) -> Vec<String> {
-        let mut findings = Findings::default();
-        check_update(olds, news, &mut findings);
-        assert!(findings.failures.is_empty());
-        findings.warnings.iter().map(|warning| warning.path.to_string()).collect()
-    }
-
-    #[test]
-    fn what_cannot_be_cleared_is_warned_of_and_a_name_can_be_left_out() {
-        let olds = ImageArgs {
-            boot_mode: text("UEFI"),
-            description: text("a text"),
-            image_name: text("golden"),
-            license_type: text("BYOL"),
-            ..ImageArgs::default()
-        };
-        assert_eq!(warned(&olds, &ImageArgs::default()), ["bootMode", "licenseType"]);
-        let unknown = ImageArgs {
-            boot_mode: Some(Input::Unknown),
-            license_type: Some(Input::Unknown),
-            ..ImageArgs::default()
-        };
-        assert_eq!(warned(&olds, &unknown), [""; 0]);
-        assert_eq!(warned(&olds, &olds), [""; 0]);
-    }
 }

@@ -44,7 +44,7 @@ impl<'a> Deletion<'a> {
     /// Of an image that the state holds, as `args` or else the state say.
     pub(crate) fn of<A: Inputs>(id: &'a str, entry: &'a Entry<A>, args: &A) -> Self {
         let options = entry.args.options().or(args.options());
-        let recorded = entry.args.snapshots();
+        let recorded = entry.args.snapshots(&entry.outputs);
         let complete = entry.report.is_settled() && !recorded.is_empty();
         let snapshots = Snapshots { recorded, complete, spared: Vec::new() };
         Deletion {

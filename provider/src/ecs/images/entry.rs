@@ -145,12 +145,17 @@ pub(crate) struct Identity {
 /// What the state holds of an image: the inputs and what is reported of them, what the cloud alone decides, and what no user
 /// reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Entry<A> {
+#[serde(bound = "")]
+#[schemars(bound = "")]
+pub(crate) struct Entry<A: Inputs> {
     #[serde(flatten)]
     pub(crate) args: A,
 
     #[serde(flatten)]
     pub(crate) report: Report,
+
+    #[serde(flatten)]
+    pub(crate) outputs: A::Outputs,
 
     #[serde(flatten)]
     pub(crate) kept: Kept,
@@ -159,12 +164,17 @@ pub(crate) struct Entry<A> {
 impl<A: Inputs> Entry<A> {
     /// Of an image that a look has shown: what the cloud reports, and of `args` what it never does.
     pub(crate) fn seen(seen: &Described, args: &A, region: &str, kept: Kept) -> Self {
-        Entry { args: A::reported(seen, args), report: Report::of(seen, region), kept }
+        Entry {
+            args: A::reported(seen, args),
+            report: Report::of(seen, region),
+            outputs: A::outputs(seen),
+            kept,
+        }
     }
 
     /// Of an image of which nothing is known but what was asked for.
     pub(crate) fn unseen(args: &A, region: &str, kept: Kept) -> Self {
-        Entry { args: args.of_unseen(), report: Report::unseen(region), kept }
+        Entry { args: args.of_unseen(), report: Report::unseen(region), outputs: A::Outputs::default(), kept }
     }
 
     /// Whether an image is not the one that a create left unfinished. The id of an image that nobody has seen yet came from

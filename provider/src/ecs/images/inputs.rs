@@ -1,17 +1,49 @@
 //! What the steps that images share need to know of a resource's inputs.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
 use aliyun::ecs::Image as Described;
-use serde::Serialize;
+use pulumi::Input;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::ecs::images::attributes::Attributes;
 
 /// The inputs of a resource that is an image. A state holds the same type, with what the cloud reports.
-pub(crate) trait Inputs: Clone + Default + Serialize + Send + Sync {
+pub(crate) trait Inputs:
+    Clone + Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync
+{
+    /// What the cloud reports that no program of this resource can say, beside what it reports of every image.
+    type Outputs: Clone
+        + Debug
+        + Default
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + JsonSchema
+        + Send
+        + Sync;
+
     /// The paths of the attributes that the call which makes the image cannot set.
     const LATE: &'static [&'static str];
+    /// The inputs that take effect when the image is made or deleted and that the cloud does not report: an update records
+    /// them and sends nothing.
+    const RECORDED: &'static [&'static str];
+    /// The inputs that say what the image is made of and that the cloud does not report.
+    const SOURCES: &'static [&'static str];
+
+    /// The attributes; `unknown` stands for texts that are given and not known yet.
+    fn attributes_with(&self, unknown: Option<&str>) -> Attributes;
 
     /// The attributes that are known.
-    fn attributes(&self) -> Attributes;
+    fn attributes(&self) -> Attributes {
+        self.attributes_with(None)
+    }
+
+    /// The tags, with those whose values are not known yet.
+    fn tags(&self) -> Option<&BTreeMap<String, Input<String>>>;
 
     /// Takes over attributes; what is `None` there becomes absent.
     fn set_attributes(&mut self, attributes: Attributes);
@@ -26,7 +58,18 @@ pub(crate) trait Inputs: Clone + Default + Serialize + Send + Sync {
     fn sources(&self) -> Vec<String>;
 
     /// The snapshots of the image's disks.
-    fn snapshots(&self) -> Vec<String>;
+    fn snapshots(&self, outputs: &Self::Outputs) -> Vec<String>;
+
+    /// What these inputs say of a source, quoted, if nobody has said it before and nothing contradicts it: then it is
+    /// recorded. `state` and `olds` are the inputs in the state's outputs and as they were; `imported` says that an import has
+    /// filled them in.
+    fn source_taken_on_trust(
+        &self,
+        source: &str,
+        state: &Self,
+        olds: &Self,
+        imported: bool,
+    ) -> Option<String>;
 
     /// Takes over what no cloud reports.
     fn record(&mut self, given: &Self);
@@ -34,12 +77,19 @@ pub(crate) trait Inputs: Clone + Default + Serialize + Send + Sync {
     /// What the cloud reports of the inputs, and of `given` what it never does.
     fn reported(seen: &Described, given: &Self) -> Self;
 
+    /// What the cloud reports beside that.
+    fn outputs(seen: &Described) -> Self::Outputs;
+
     /// What stands in the state for the inputs of an image that no look has shown.
     fn of_unseen(&self) -> Self;
 
     /// The inputs of an image that no program has described yet: of what is reported, what a program may say.
     fn imported(reported: &Self) -> Self;
 }
+
+/// The [`Outputs`](Inputs::Outputs) of a resource whose inputs have all that the cloud reports.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Nothing {}
 
 /// What a program says of an image's deletion. `None` is said by nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

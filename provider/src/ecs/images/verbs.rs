@@ -157,7 +157,11 @@ impl Verbs<'_> {
     }
 
     /// Looks at an image that a state holds, or that none holds yet, until the answer can be relied on.
-    async fn look<A>(&self, id: &str, entry: Option<&Entry<A>>) -> Result<Option<Described>, Failure> {
+    async fn look<A: Inputs>(
+        &self,
+        id: &str,
+        entry: Option<&Entry<A>>,
+    ) -> Result<Option<Described>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Some(entry) = entry else { return client.looks.describe(context, id).await };
         if entry.kept.unfinished.is_some() && entry.report.status.is_none() {
@@ -336,7 +340,7 @@ impl Verbs<'_> {
 }
 
 /// A change that is not complete, and the entry as far as it is known.
-struct Halted<A> {
+struct Halted<A: Inputs> {
     entry: Box<Entry<A>>,
     pending: Vec<String>,
     /// Whether nothing was carried out.

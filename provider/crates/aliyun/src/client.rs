@@ -70,7 +70,8 @@ impl Region {
             ),
             None => {
                 let setting = hosts.ecs.as_deref();
-                let (protocol, vpc) = (hosts.protocol, hosts.vpc);
+                // A host inside a VPC serves that VPC's region only.
+                let (protocol, vpc) = (hosts.protocol, hosts.vpc && name == settings.region);
                 (Endpoint::resolve(Product::Ecs, name, setting, protocol, vpc, environment)?, None)
             }
         };
@@ -115,7 +116,8 @@ impl Client {
 
     /// The same client for another region. It shares everything but the pace of calls, which each region of a cloud limits
     /// for itself; all clients of one region share that too. The endpoint is found by the same rules as for the first
-    /// region, so that one that a setting or a variable names stays as it is.
+    /// region, so that one that a setting or a variable names stays as it is. Only hosts inside VPCs are the first region's
+    /// alone: another region is called at its public host.
     ///
     /// # Errors
     /// If the name cannot be a region's, or the settings give no endpoint for it.
@@ -149,6 +151,25 @@ impl Client {
         request: &ecs::CreateImageRequest,
         deadline: Instant,
     ) -> Result<ecs::CreateImageResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Starts copying an image of this client's region to another region. Give a
+    /// [`client_token`](ecs::CopyImageRequest::client_token), or a call whose outcome is unknown fails at once.
+    pub async fn copy_image(
+        &self,
+        request: &ecs::CopyImageRequest,
+        deadline: Instant,
+    ) -> Result<ecs::CopyImageResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Cancels a copy that is under way in this client's region.
+    pub async fn cancel_copy_image(
+        &self,
+        request: &ecs::CancelCopyImageRequest,
+        deadline: Instant,
+    ) -> Result<(), Error> {
         self.call(request, deadline).await
     }
 
@@ -483,6 +504,17 @@ mod tests {
             assert_eq!(hosts(&stub), ["ecs.test:8080"]);
             assert_eq!(stub.sent()[0].param("RegionId"), "eu-central-1");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_inside_a_vpc_serves_its_own_region_only() {
+        let region = "cn-beijing".to_owned();
+        let stub = Stub::script(vec![ok(NONE)]);
+        let here = client_with(Settings { vpc: true, region, ..settings() }, &stub);
+        for region in ["cn-beijing", "eu-central-1"] {
+            describe(&here.in_region(region).expect("a client")).await.expect("described");
+        }
+        assert_eq!(hosts(&stub), ["ecs-vpc.cn-beijing.aliyuncs.com", "ecs.eu-central-1.aliyuncs.com"]);
     }
 
     #[tokio::test(start_paused = true)]

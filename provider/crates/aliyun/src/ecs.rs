@@ -5,6 +5,8 @@
 //! empty text is sent as it is.
 
 mod action;
+mod cancel_copy_image;
+mod copy_image;
 mod create_image;
 mod delete_image;
 mod delete_snapshot;
@@ -16,6 +18,8 @@ mod tag_resources;
 mod untag_resources;
 
 pub(crate) use self::action::{Action, VERSION};
+pub use self::cancel_copy_image::CancelCopyImageRequest;
+pub use self::copy_image::{CopyImageRequest, CopyImageResponse};
 pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
 pub use self::delete_image::DeleteImageRequest;
 pub use self::delete_snapshot::DeleteSnapshotRequest;

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use aliyun::ErrorKind;
-use aliyun::ecs::{DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status};
+use aliyun::ecs::{
+    CancelCopyImageRequest, DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status,
+};
 use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::Inputs;
-use crate::ecs::images::wait::wait_until_gone;
+use crate::ecs::images::wait::{wait_until_copied, wait_until_gone};
 use crate::failure;
 
+/// The code of an image that is being copied, or is the source of a copy under way.
+const COPYING: &str = "OperationDenied.ImageCopying";
 /// For how long a snapshot is taken to be still in use by the image that has just been deleted.
 const STILL_IN_USE: Duration = Duration::from_secs(5);
 
@@ -24,6 +28,8 @@ pub(crate) struct Deletion<'a> {
     pub(crate) region: Option<&'a str>,
     /// Whether it goes even if instances use it.
     pub(crate) force: bool,
+    /// Whether it is a copy that may be under way still: then that is cancelled first.
+    pub(crate) under_way: bool,
     /// The snapshots of its disks, if they go with it.
     pub(crate) snapshots: Option<Snapshots>,
 }
@@ -51,6 +57,9 @@ impl<'a> Deletion<'a> {
             id,
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
+            under_way: A::IS_COPY
+                && !entry.report.is_settled()
+                && entry.report.status.as_deref() != Some("CreateFailed"),
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
     }
@@ -70,16 +79,53 @@ impl<'a> Deletion<'a> {
     /// # Errors
     /// If the image or a snapshot stays.
     pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
-        let id = self.id;
         let snapshots = self.snapshots(client, context).await?;
-        let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
-        let call = client.api.delete_image(&request, context.deadline());
-        match context.unless_cancelled(call).await? {
-            Ok(_) => wait_until_gone(client, context, id).await?,
-            Err(error) if error.is_not_found() => client.prove_absence(id, self.region)?,
-            Err(error) => return Err(refused_deletion(id, error)),
+        if !(self.under_way && self.cancel_copy(client, context).await?) {
+            self.delete_image(client, context).await?;
         }
-        delete_snapshots(client, context, id, snapshots).await
+        delete_snapshots(client, context, self.id, snapshots).await
+    }
+
+    /// Cancels the copy that makes the image, of which the cloud then leaves nothing. Whether the image is gone.
+    async fn cancel_copy(&self, client: &Client, context: &Context) -> Result<bool, Failure> {
+        let id = self.id;
+        let request = CancelCopyImageRequest { image_id: id.to_owned() };
+        let call = client.api.cancel_copy_image(&request, context.deadline());
+        let Err(error) = context.unless_cancelled(call).await? else {
+            wait_until_gone(client, context, id).await?;
+            return Ok(true);
+        };
+        match error.code() {
+            _ if error.is_not_found() => client.prove_absence(id, self.region).map(|()| true),
+            // The copy has ended.
+            Some("IncorrectImageStatus" | "ImageCreatedNotFromCopy") => Ok(false),
+            Some("CancelNotSupported") => {
+                context.info(&format!(
+                    "image {id}: the cloud cannot cancel the copy that makes it, so it is deleted when that has ended"
+                ));
+                wait_until_copied(client, context, id).await.map(|()| false)
+            }
+            _ => Err(failure::cloud(error)),
+        }
+    }
+
+    async fn delete_image(&self, client: &Client, context: &Context) -> Result<(), Failure> {
+        let id = self.id;
+        let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
+        let mut copying = self.under_way;
+        loop {
+            let call = client.api.delete_image(&request, context.deadline());
+            match context.unless_cancelled(call).await? {
+                Ok(_) => return wait_until_gone(client, context, id).await,
+                Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
+                // It was called ended, and is about to.
+                Err(error) if copying && error.code() == Some(COPYING) => {
+                    wait_until_copied(client, context, id).await?;
+                    copying = false;
+                }
+                Err(error) => return Err(refused_deletion(id, error)),
+            }
+        }
     }
 
     /// The snapshots to delete: those that the state knows, and those that the image itself tells while it is there.
@@ -137,7 +183,7 @@ fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
             "set force: true and run `pulumi up` before deleting, to delete it all the same"
         }
         Some("ImageUseShared") => "stop sharing it with other accounts first",
-        Some("OperationDenied.ImageCopying") => "wait until copying has ended, or cancel it",
+        Some(COPYING) => "wait until copying has ended, or cancel it",
         Some("ImageIsPublic") => "withdraw it from the community images first",
         _ => return failure::cloud(error),
     };
@@ -214,15 +260,21 @@ async fn image_made_from(
 
 #[cfg(test)]
 mod tests {
-    use aliyun::testing::refuse;
+    use aliyun::testing::{Reply, Sent, refuse};
 
     use super::*;
-    use crate::ecs::images::test_cloud::{Cloud, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, within};
 
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
         let snapshots = Snapshots { recorded, complete: true, spared: Vec::new() };
-        Deletion { id: "m-1", region: Some("cn-test"), force: false, snapshots: Some(snapshots) }
+        Deletion {
+            id: "m-1",
+            region: Some("cn-test"),
+            force: false,
+            under_way: false,
+            snapshots: Some(snapshots),
+        }
     }
 
     fn cloud() -> Cloud {
@@ -273,6 +325,97 @@ mod tests {
         let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
         assert!(text.starts_with("image m-1 is not in the region cn-test"), "{text}");
         assert_eq!(deleted(&cloud), ["s-1"]);
+    }
+
+    /// A copy that takes so many seconds more, in a cloud that answers a cancellation so.
+    fn copying(seconds: u64, cancel: fn(&Sent, &mut State) -> Option<Reply>) -> (Cloud, Deletion<'static>) {
+        let began = Instant::now();
+        let cloud = Cloud::otherwise(move |sent, state| match sent.action() {
+            "CancelCopyImage" => cancel(sent, state),
+            "DeleteImage" if began.elapsed() < Duration::from_secs(seconds) => Some(refuse(403, COPYING)),
+            _ => None,
+        });
+        cloud.holds("m-1", "golden");
+        cloud.state().images[0].ready_from += Duration::from_secs(seconds);
+        (cloud, Deletion { under_way: true, snapshots: None, ..deletion(&[]) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_under_way_is_cancelled_and_that_deletes_it() {
+        let (cloud, deletion) = copying(1_000, |_, _| None);
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.stub.actions(), ["CancelCopyImage", "DescribeImages"]);
+        assert_eq!(cloud.stub.sent()[0].param("RegionId"), "cn-test");
+        assert!(cloud.names().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_is_gone_needs_no_cancellation() {
+        let (mut cloud, mut deletion) = copying(0, |_, _| None);
+        cloud.state().images.clear();
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.stub.actions(), ["CancelCopyImage"]);
+        // It may be in another region.
+        cloud.client.region_named = false;
+        deletion.region = None;
+        let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
+        assert!(text.starts_with("image m-1 is not in the region cn-test"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_has_ended_is_deleted() {
+        for code in ["IncorrectImageStatus", "ImageCreatedNotFromCopy"] {
+            let (cloud, mut deletion) = copying(0, |_, _| None);
+            let cancel = move |sent: &Sent, _: &mut State| {
+                (sent.action() == "CancelCopyImage").then(|| refuse(400, code))
+            };
+            let ended = Cloud::otherwise(cancel);
+            ended.state().images.clone_from(&cloud.state().images);
+            deletion.force = true;
+            deletion.carry_out(&ended.client, &within(600)).await.unwrap();
+            assert_eq!(ended.stub.actions(), ["CancelCopyImage", "DeleteImage", "DescribeImages"], "{code}");
+            assert_eq!(ended.stub.sent()[1].param("Force"), "true");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_cannot_be_cancelled_is_deleted_when_it_has_ended() {
+        let (cloud, deletion) = copying(40, |_, _| Some(refuse(400, "CancelNotSupported")));
+        let (began, context) = (Instant::now(), within(600));
+        deletion.carry_out(&cloud.client, &context).await.unwrap();
+        assert!((40..=52).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        assert_eq!(cloud.count("DeleteImage"), 1);
+        assert!(context.infos()[0].contains("the cloud cannot cancel the copy"), "{:?}", context.infos());
+        assert!(cloud.names().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_can_neither_be_cancelled_nor_ends_says_what_to_do() {
+        let (cloud, deletion) = copying(1_000, |_, _| Some(refuse(400, "CancelNotSupported")));
+        let text = deletion.carry_out(&cloud.client, &within(60)).await.unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "image m-1 is still being copied after 60 s: Creating (50%). Run the command again to keep waiting; \
+             customTimeouts.create allows more time"
+        );
+        assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (0, 1));
+    }
+
+    /// The answer to the first cancellation was lost, and the second finds no copy to cancel.
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_is_called_ended_too_early_is_waited_for() {
+        let (cloud, deletion) = copying(20, |_, _| Some(refuse(400, "IncorrectImageStatus")));
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.count("DeleteImage"), 2);
+        assert!(cloud.names().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancellation_that_is_refused_leaves_the_copy() {
+        let (cloud, deletion) = copying(1_000, |_, _| Some(refuse(403, "Forbidden.RAM")));
+        let text = deletion.carry_out(&cloud.client, &within(60)).await.unwrap_err().to_string();
+        assert!(text.contains("ecs:CancelCopyImage"), "{text}");
+        assert_eq!(cloud.names().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

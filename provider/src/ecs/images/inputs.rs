@@ -34,6 +34,9 @@ pub(crate) trait Inputs:
     /// The inputs that say what the image is made of and that the cloud does not report.
     const SOURCES: &'static [&'static str];
 
+    /// Whether the image is a copy, which can be cancelled while it is under way.
+    const IS_COPY: bool = false;
+
     /// The attributes; `unknown` stands for texts that are given and not known yet.
     fn attributes_with(&self, unknown: Option<&str>) -> Attributes;
 

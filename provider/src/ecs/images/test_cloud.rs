@@ -158,7 +158,7 @@ impl State {
             "CreateImage" => self.create(sent),
             "DescribeImages" => ok(&self.describe(sent).to_string()),
             "ModifyImageAttribute" => self.modify(sent),
-            "DeleteImage" => self.delete(sent),
+            "DeleteImage" | "CancelCopyImage" => self.delete(sent),
             "TagResources" => self.tag(sent),
             "UntagResources" => self.untag(sent),
             "JoinResourceGroup" => self.join(sent),

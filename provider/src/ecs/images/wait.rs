@@ -177,6 +177,35 @@ fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
     }
 }
 
+/// Waits until the copy that makes an image has ended, however it ends.
+pub(crate) async fn wait_until_copied(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
+    let mut wait = Wait::begin(client, context);
+    let mut last = String::new();
+    loop {
+        let look = client.looks.describe(context, id).await.map(|seen| match seen {
+            Some(seen) if matches!(seen.status.as_deref(), Some("Creating" | "Waiting")) => {
+                last = progress(&seen);
+                let left = time_left(&seen, wait.elapsed());
+                Look::Going { status: format!("image {id}: {last}"), left }
+            }
+            Some(_) | None => Look::Done(()),
+        });
+        match wait.after(look).await {
+            Ok(Some(())) => return Ok(()),
+            Ok(None) => {}
+            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
+            Err(Ended::Late | Ended::OutOfPatience) => {
+                return Err(Failure::Refused(format!(
+                    "image {id} is still being copied after {} s: {last}. Run the command again to keep waiting; \
+                     customTimeouts.{} allows more time",
+                    context.time_limit().as_secs(),
+                    context.verb()
+                )));
+            }
+        }
+    }
+}
+
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
     let mut wait = Wait::begin(client, context);

@@ -45,7 +45,7 @@ impl<'a> Deletion<'a> {
     pub(crate) fn of<A: Inputs>(id: &'a str, entry: &'a Entry<A>, args: &A) -> Self {
         let options = entry.args.options().or(args.options());
         let recorded = entry.args.snapshots();
-        let complete = entry.report.is_settled() && !recorded.is_empty();
+        let complete = entry.is_settled() && !recorded.is_empty();
         let snapshots = Snapshots { recorded, complete, spared: Vec::new() };
         Deletion {
             id,

@@ -113,6 +113,13 @@ pub(crate) struct ImageArgs {
     #[schemars(length(min = 1), extend("x-replace" = true, "x-unreported" = true))]
     pub(crate) snapshot_id: Option<Input<String>>,
 
+    /// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+    /// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+    /// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+    /// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+    #[schemars(extend("enum" = ["Available", "Deprecated"], "x-always-reported" = true))]
+    pub(crate) status: Option<Input<String>>,
+
     /// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
     /// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
     #[schemars(extend("maxProperties" = 20, "x-scalars-as-text" = true))]
@@ -140,7 +147,7 @@ impl ImageArgs {
 impl Inputs for ImageArgs {
     type Outputs = Nothing;
 
-    const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport"];
+    const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport", "status"];
     const RECORDED: &'static [&'static str] = &["deleteAutoSnapshot", "detectionStrategy", "force"];
     const SOURCES: &'static [&'static str] = &["instanceId", "snapshotId"];
 
@@ -164,6 +171,7 @@ impl Inputs for ImageArgs {
             imds: feature(|features| &features.imds_support),
             nvme: feature(|features| &features.nvme_support),
             resource_group: text(&self.resource_group_id),
+            status: text(&self.status),
             tags: known(&self.tags).map(|tags| {
                 tags.iter().filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect()
             }),
@@ -184,6 +192,7 @@ impl Inputs for ImageArgs {
             imds,
             nvme,
             resource_group,
+            status,
             tags,
         } = attributes;
         let text = |value: Option<String>| value.map(Input::Known);
@@ -196,6 +205,7 @@ impl Inputs for ImageArgs {
         self.features = has_features
             .then(|| Input::Known(ImageFeatures { imds_support: text(imds), nvme_support: text(nvme) }));
         self.resource_group_id = text(resource_group);
+        self.status = text(status);
         self.tags = tags.map(|tags| {
             Input::Known(tags.into_iter().map(|(key, value)| (key, Input::Known(value))).collect())
         });

@@ -14,6 +14,10 @@ pub(crate) const ANY_LICENSE: &str = "Auto";
 pub(crate) const TAGS: &str = "tags";
 /// The property that the last call of a create sets.
 pub(crate) const NAME: &str = "imageName";
+/// The status of an image that is offered.
+pub(crate) const AVAILABLE: &str = "Available";
+/// The status of an image that is there and usable, and that its family and default look-ups pass over.
+pub(crate) const DEPRECATED: &str = "Deprecated";
 
 /// The attributes of an image, as a program wants them, a state holds them or the cloud reports them. `None` is said by
 /// nobody.
@@ -27,6 +31,8 @@ pub(crate) struct Attributes {
     pub(crate) imds: Option<String>,
     pub(crate) nvme: Option<String>,
     pub(crate) resource_group: Option<String>,
+    /// Of an image that a look has shown always there, and then also a status that no program can ask for.
+    pub(crate) status: Option<String>,
     pub(crate) tags: Option<BTreeMap<String, String>>,
 }
 
@@ -35,6 +41,8 @@ pub(crate) struct Attributes {
 pub(crate) enum Call {
     /// ModifyImageAttribute, in this field.
     Modify(fn(&mut ModifyImageAttributeRequest) -> &mut Option<String>),
+    /// ModifyImageAttribute with nothing but this field: the cloud refuses the whole call if the image has the value already.
+    ModifyAlone(fn(&mut ModifyImageAttributeRequest) -> &mut Option<String>),
     /// JoinResourceGroup.
     Join,
 }
@@ -59,10 +67,16 @@ pub(crate) struct Attribute {
     any: Option<&'static str>,
     /// Whether the cloud reports it just as it was sent.
     echoes: bool,
+    /// The values that a program may give, if the cloud reports others as well; empty if it may give what is reported. The
+    /// others are no drift, and no import writes them.
+    sayable: &'static [&'static str],
+    /// The value that an image has unless somebody changes it: no import writes it, and a program that takes it out loses
+    /// nothing.
+    pub(crate) usual: Option<&'static str>,
 }
 
 /// Every attribute that is a text. Tags are the one that is not.
-pub(crate) const ATTRIBUTES: [Attribute; 8] = [
+pub(crate) const ATTRIBUTES: [Attribute; 9] = [
     Attribute {
         property: NAME,
         of: |attributes| &attributes.name,
@@ -72,6 +86,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: false,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "imageFamily",
@@ -82,6 +98,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: true,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "description",
@@ -92,6 +110,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: false,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "bootMode",
@@ -102,6 +122,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: true,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "licenseType",
@@ -112,6 +134,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: true,
         any: Some(ANY_LICENSE),
         echoes: false,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "features.imdsSupport",
@@ -122,6 +146,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: true,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "features.nvmeSupport",
@@ -132,6 +158,8 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: true,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
     },
     Attribute {
         property: "resourceGroupId",
@@ -142,6 +170,20 @@ pub(crate) const ATTRIBUTES: [Attribute; 8] = [
         may_be_silent: false,
         any: None,
         echoes: true,
+        sayable: &[],
+        usual: None,
+    },
+    Attribute {
+        property: "status",
+        of: |attributes| &attributes.status,
+        of_mut: |attributes| &mut attributes.status,
+        call: Call::ModifyAlone(|request| &mut request.status),
+        clears: false,
+        may_be_silent: false,
+        any: None,
+        echoes: true,
+        sayable: &[AVAILABLE, DEPRECATED],
+        usual: Some(AVAILABLE),
     },
 ];
 
@@ -170,6 +212,16 @@ impl Attribute {
     /// Whether the program asks for a certain value.
     pub(crate) fn is_asked_for(&self, wanted: &Attributes) -> bool {
         (self.of)(wanted).as_deref().is_some_and(|wanted| self.any != Some(wanted))
+    }
+
+    /// Whether a program may give this value, as far as the table knows.
+    fn may_be_said(&self, value: &str) -> bool {
+        self.sayable.is_empty() || self.sayable.contains(&value)
+    }
+
+    /// Whether an import writes this value.
+    fn is_imported(&self, value: &str) -> bool {
+        !value.is_empty() && self.may_be_said(value) && self.usual != Some(value)
     }
 
     /// What brings the attribute to what the program wants, if its property is known to differ; `None` if nothing is to be
@@ -219,6 +271,7 @@ impl Attribute {
     fn refreshed(&self, given: &str, now: Option<&String>) -> String {
         match now {
             _ if self.any == Some(given) => given.to_owned(),
+            Some(now) if !self.may_be_said(now) => given.to_owned(),
             None if self.clears && !self.may_be_silent => String::new(),
             Some(now) if self.clears || !now.is_empty() => now.clone(),
             None | Some(_) => given.to_owned(),
@@ -241,6 +294,7 @@ impl Attributes {
             imds: feature(|features| &features.imds_support),
             nvme: feature(|features| &features.nvme_support),
             resource_group: seen.resource_group_id.clone(),
+            status: seen.status.clone(),
             tags: Some(tags::of_program(&seen.tags)),
         }
     }
@@ -282,7 +336,8 @@ impl Attributes {
         let mut imported =
             Attributes { tags: self.tags.clone().filter(|tags| !tags.is_empty()), ..Attributes::default() };
         for attribute in &ATTRIBUTES {
-            *(attribute.of_mut)(&mut imported) = (attribute.of)(self).clone().filter(|text| !text.is_empty());
+            *(attribute.of_mut)(&mut imported) =
+                (attribute.of)(self).clone().filter(|text| attribute.is_imported(text));
         }
         imported
     }
@@ -313,7 +368,7 @@ mod tests {
     use super::*;
 
     fn attribute(property: &str) -> &'static Attribute {
-        static TABLE: [Attribute; 8] = ATTRIBUTES;
+        static TABLE: [Attribute; 9] = ATTRIBUTES;
         TABLE.iter().find(|attribute| attribute.property == property).unwrap()
     }
 
@@ -355,6 +410,10 @@ mod tests {
             ("features.imdsSupport", Some("v2"), Some("v2"), None, Shown),
             ("features.imdsSupport", Some("v2"), Some("v1"), Some("v2"), Missing),
             ("features.nvmeSupport", Some("supported"), None, Some("supported"), Silent),
+            ("status", Some("Deprecated"), Some("Available"), Some("Deprecated"), Missing),
+            ("status", Some("Deprecated"), Some("Deprecated"), Some("Deprecated"), Shown),
+            ("status", Some("Available"), None, Some("Available"), Missing),
+            ("status", None, Some("Deprecated"), None, Shown),
         ] {
             let (wanted, now) = (with(property, wanted), with(property, now));
             let attribute = attribute(property);
@@ -396,6 +455,13 @@ mod tests {
             ("licenseType", Some("Auto"), Some("Aliyun"), Some("Auto")),
             ("licenseType", Some("BYOL"), Some("Aliyun"), Some("Aliyun")),
             ("imageName", Some("a"), Some("b"), Some("b")),
+            ("status", Some("Available"), Some("Deprecated"), Some("Deprecated")),
+            ("status", Some("Deprecated"), Some("Available"), Some("Available")),
+            ("status", None, Some("Deprecated"), None),
+            // What no program can ask for is nobody's drift.
+            ("status", Some("Deprecated"), Some("Creating"), Some("Deprecated")),
+            ("status", Some("Available"), Some("UnAvailable"), Some("Available")),
+            ("status", Some("Deprecated"), None, Some("Deprecated")),
         ] {
             let refreshed = with(property, given).refreshed(&with(property, now));
             assert_eq!(
@@ -407,6 +473,23 @@ mod tests {
         assert_eq!(tags(&[("a", "1")]).refreshed(&tags(&[("b", "2")])).tags, tags(&[("b", "2")]).tags);
         assert_eq!(tags(&[("a", "1")]).refreshed(&Attributes::default()).tags, tags(&[]).tags);
         assert_eq!(Attributes::default().refreshed(&tags(&[("b", "2")])).tags, None);
+    }
+
+    #[test]
+    fn an_import_writes_what_a_program_may_say_and_would_not_have_anyway() {
+        for (property, now, expected) in [
+            ("description", Some("a"), Some("a")),
+            ("description", Some(""), None),
+            ("bootMode", Some("BIOS"), Some("BIOS")),
+            ("status", Some("Deprecated"), Some("Deprecated")),
+            ("status", Some("Available"), None),
+            ("status", Some("Creating"), None),
+            ("status", Some("UnAvailable"), None),
+            ("status", None, None),
+        ] {
+            let imported = with(property, now).imported();
+            assert_eq!((attribute(property).of)(&imported).as_deref(), expected, "{property} {now:?}");
+        }
     }
 
     #[test]
@@ -441,6 +524,7 @@ mod tests {
             ("description", None, Some("b"), None),
             // The cloud makes something of its own of it.
             ("licenseType", Some("BYOL"), Some("Aliyun"), None),
+            ("status", Some("Deprecated"), Some("Available"), Some("Deprecated")),
         ] {
             let mut then = with(property, now);
             let known = attribute(property).foretell(&with(property, wanted), &mut then);

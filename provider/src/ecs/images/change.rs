@@ -11,13 +11,19 @@ use pulumi::{Context, Failure};
 use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, Attributes, Call, Effect, TAGS};
+use crate::ecs::images::attributes::{
+    ATTRIBUTES, AVAILABLE, Attribute, Attributes, Call, DEPRECATED, Effect, TAGS,
+};
 use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, name_taken};
 use crate::ecs::images::wait::Wait;
 use crate::failure;
 
 /// The type of resource in tag and resource group actions. Case matters.
 const RESOURCE_TYPE: &str = "image";
+/// The codes with which a status is refused for the image's sake: it is shared, it is not Available, it is not Deprecated.
+/// Source: the action's error table.
+const STATUS_REFUSED: [&str; 3] = [SHARED, "ImageStatus.NotAvailable", "ImageStatus.NotDeprecated"];
+const SHARED: &str = "ImageUseShared";
 /// How long a changed attribute may take to be reported.
 const READ_BACK: Duration = Duration::from_secs(15);
 
@@ -76,19 +82,27 @@ enum Group {
     Attributes,
     Membership,
     Tags,
+    Status,
 }
+
+/// An image that is withdrawn is withdrawn first.
+const WITHDRAWN: [Group; 4] = [Group::Status, Group::Attributes, Group::Membership, Group::Tags];
+/// An image that is offered again is offered last.
+const OFFERED: [Group; 4] = [Group::Attributes, Group::Membership, Group::Tags, Group::Status];
 
 impl Group {
     fn has(self, property: &str) -> bool {
         let calls = |attribute: &Attribute| {
             matches!(
                 (self, attribute.call),
-                (Group::Attributes, Call::Modify(_)) | (Group::Membership, Call::Join)
+                (Group::Attributes, Call::Modify(_))
+                    | (Group::Membership, Call::Join)
+                    | (Group::Status, Call::ModifyAlone(_))
             )
         };
         match self {
             Group::Tags => property == TAGS,
-            Group::Attributes | Group::Membership => {
+            Group::Attributes | Group::Membership | Group::Status => {
                 ATTRIBUTES.iter().any(|attribute| attribute.top() == property && calls(attribute))
             }
         }
@@ -104,7 +118,8 @@ impl Change<'_> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
-        for group in [Group::Attributes, Group::Membership, Group::Tags] {
+        let is_withdrawn = self.wanted.status.as_deref() == Some(DEPRECATED);
+        for group in if is_withdrawn { WITHDRAWN } else { OFFERED } {
             match self.send(group).await {
                 Ok(did) => sent |= did,
                 Err(stop) => {
@@ -130,6 +145,7 @@ impl Change<'_> {
             Group::Attributes => self.send_attributes().await,
             Group::Membership => self.send_resource_group().await,
             Group::Tags => self.send_tags().await,
+            Group::Status => self.send_status().await,
         }
     }
 
@@ -152,6 +168,50 @@ impl Change<'_> {
         }
         self.call(self.client.api.modify_image_attribute(&request, self.context.deadline())).await?;
         Ok(true)
+    }
+
+    /// The cloud refuses to set a status that the image has already, also if it was a call without an answer that set it. So
+    /// such a refusal says nothing before a look has shown which one it has.
+    async fn send_status(&self) -> Result<bool, Stop> {
+        let found = ATTRIBUTES.iter().find_map(|attribute| match attribute.call {
+            Call::ModifyAlone(field) => Some((field, self.to_send(attribute)?)),
+            Call::Modify(_) | Call::Join => None,
+        });
+        let Some((field, wanted)) = found else { return Ok(false) };
+        let mut request = ModifyImageAttributeRequest { image_id: self.id.to_owned(), ..Default::default() };
+        *field(&mut request) = Some(wanted.clone());
+        let call = self.client.api.modify_image_attribute(&request, self.context.deadline());
+        let error = match self.context.unless_cancelled(call).await {
+            Ok(Err(error)) if error.code().is_some_and(|code| STATUS_REFUSED.contains(&code)) => error,
+            other => return self.told(other).map(|()| true),
+        };
+        let ambiguous = error.is_ambiguous();
+        let stop = |failure| Stop { failure, ambiguous };
+        let seen = match error.code() {
+            Some(SHARED) => None,
+            _ => Some(self.look_for_status(&wanted).await.map_err(stop)?),
+        };
+        if seen.as_ref().is_some_and(|seen| *seen == wanted) {
+            return Ok(true);
+        }
+        Err(stop(Failure::Refused(refused_status(self.id, &wanted, &error, seen.as_deref()))))
+    }
+
+    /// The status that a look shows; an answer that is late to show the one that is wanted is waited for.
+    async fn look_for_status(&self, wanted: &str) -> Result<String, Failure> {
+        let mut wait = Wait::begin(self.client, self.context);
+        let until = (Instant::now() + READ_BACK).min(self.context.deadline());
+        loop {
+            let Some(seen) = self.client.looks.describe(self.context, self.id).await? else {
+                return Err(Failure::Refused(gone(self.id)));
+            };
+            let status = seen.status.unwrap_or_default();
+            let may_lag = [AVAILABLE, DEPRECATED].contains(&status.as_str());
+            if status == wanted || !may_lag || Instant::now() >= until {
+                return Ok(status);
+            }
+            wait.pause().await?;
+        }
     }
 
     async fn send_resource_group(&self) -> Result<bool, Stop> {
@@ -202,7 +262,12 @@ impl Change<'_> {
 
     /// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
     async fn call<T>(&self, call: impl Future<Output = Result<T, aliyun::Error>>) -> Result<(), Stop> {
-        match self.context.unless_cancelled(call).await {
+        self.told(self.context.unless_cancelled(call).await)
+    }
+
+    /// What a call that changes the image has come to.
+    fn told<T>(&self, answer: Result<Result<T, aliyun::Error>, Failure>) -> Result<(), Stop> {
+        match answer {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.is_not_found() => {
                 let failure = Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id)));
@@ -265,6 +330,23 @@ impl Change<'_> {
                 return Err(halt(failure, late, Some(Box::new(seen))));
             }
         }
+    }
+}
+
+/// What to do about a status that the cloud refuses. `seen` is the one that the image has, if a look was taken.
+fn refused_status(id: &str, wanted: &str, error: &aliyun::Error, seen: Option<&str>) -> String {
+    let text = failure::text(error);
+    match seen {
+        None => format!(
+            "{text}\nstatus: image {id} is shared, and the cloud deprecates only an image that is shared with nobody. Take \
+             the shares away first, in a `pulumi up` of its own (pulumi destroys what a program leaves out only after it has \
+             updated the rest), then set status to {DEPRECATED:?}"
+        ),
+        Some(seen) => format!(
+            "{text}\nstatus: image {id} is {seen:?} and cannot become {wanted:?}: the cloud changes only {AVAILABLE:?} to \
+             {DEPRECATED:?} and back. Run `pulumi up` again when the image is {AVAILABLE:?} or {DEPRECATED:?}, or leave status \
+             out"
+        ),
     }
 }
 
@@ -334,8 +416,10 @@ pub(crate) async fn give_name(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    use aliyun::testing::{Reply, Sent, broken, refuse};
+    use aliyun::testing::{Reply, Sent, broken, hang, refuse};
     use pulumi::testing::TestContext;
     use pulumi::{Input, Old, Update};
 
@@ -344,7 +428,7 @@ mod tests {
     use crate::ecs::image::args::ImageArgs;
     use crate::ecs::images::entry::Kept;
     use crate::ecs::images::inputs::Inputs as _;
-    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, making, partial, within};
 
     fn tags(tags: &[(&str, &str)]) -> Option<Input<BTreeMap<String, Input<String>>>> {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), Input::Known((*value).to_owned())));
@@ -370,7 +454,7 @@ mod tests {
     }
 
     /// The golden image in a cloud that answers otherwise to changes.
-    fn cloud(otherwise: fn(&Sent, &mut State) -> Option<Reply>) -> Cloud {
+    fn cloud(otherwise: impl Fn(&Sent, &mut State) -> Option<Reply> + Send + Sync + 'static) -> Cloud {
         let cloud = Cloud::otherwise(otherwise);
         cloud.holds("m-1", "golden");
         let mut state = cloud.state();
@@ -510,5 +594,242 @@ mod tests {
         let (_, _, unapplied, text) = partial(updated.unwrap_err());
         assert_eq!(unapplied, ["licenseType"]);
         assert!(text.starts_with("interrupted. Image m-1 is in the state"), "{text}");
+    }
+
+    fn with_status(status: &str) -> ImageArgs {
+        ImageArgs { status: text(status), ..before() }
+    }
+
+    fn sets_status(sent: &Sent) -> bool {
+        sent.action() == "ModifyImageAttribute" && !sent.param("Status").is_empty()
+    }
+
+    /// The attributes with which ModifyImageAttribute was sent, call by call.
+    fn modified(cloud: &Cloud) -> Vec<String> {
+        let sent = cloud.stub.sent();
+        let calls = sent.iter().filter(|sent| sent.action() == "ModifyImageAttribute");
+        let named = calls.map(|sent| {
+            let is_attribute = |name: &&String| {
+                ["Description", "ImageName", "LicenseType", "Status"].contains(&name.as_str())
+            };
+            let named: Vec<String> = sent
+                .params
+                .keys()
+                .filter(is_attribute)
+                .map(|name| format!("{name}={}", sent.param(name)))
+                .collect();
+            named.join(" ")
+        });
+        named.collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_is_withdrawn_first_and_offered_last_each_in_a_call_of_its_own() {
+        let cloud = cloud(|_, _| None);
+        let context = within(600);
+        let changed = ["description", "status", "tags"];
+        let withdrawn = ImageArgs { status: text("Deprecated"), ..after() };
+        let (updated, actions) = update(&cloud, &context, withdrawn, &changed).await;
+        let entry = updated.unwrap();
+        assert_eq!(
+            actions,
+            ["ModifyImageAttribute", "ModifyImageAttribute", "UntagResources", "TagResources"]
+        );
+        assert_eq!((entry.status().as_deref(), entry.is_settled()), (Some("Deprecated"), true));
+        // The foretold state is what a look shows.
+        assert_eq!(state(&cloud).await, entry);
+
+        let offered = ImageArgs { status: text("Available"), ..after() };
+        let (updated, actions) = update(&cloud, &context, offered, &["description", "status"]).await;
+        assert_eq!(actions, ["ModifyImageAttribute", "ModifyImageAttribute"]);
+        assert_eq!(updated.unwrap().status().as_deref(), Some("Available"));
+        assert_eq!(
+            modified(&cloud),
+            ["Status=Deprecated", "Description=two", "Description=two", "Status=Available"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_is_left_out_is_not_touched() {
+        let cloud = cloud(|_, _| None);
+        cloud.state().images[0].last_status = "Deprecated";
+        let (updated, actions) = update(&cloud, &within(600), before(), &["status"]).await;
+        assert_eq!((updated.unwrap().status().as_deref(), actions.len()), (Some("Deprecated"), 0));
+    }
+
+    /// The call was carried out and its answer lost, so its repetition is refused.
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_the_image_has_already_is_in_effect() {
+        for (from, to) in [("Available", "Deprecated"), ("Deprecated", "Available")] {
+            let cloud = cloud(|sent, state| {
+                let wanted = match sent.param("Status") {
+                    _ if !sets_status(sent) => return None,
+                    "Available" => "Available",
+                    _ => "Deprecated",
+                };
+                let lost = state.images[0].last_status != wanted;
+                state.images[0].last_status = wanted;
+                lost.then(broken)
+            });
+            cloud.state().images[0].last_status = from;
+            let (updated, actions) = update(&cloud, &within(600), with_status(to), &["status"]).await;
+            assert_eq!(updated.unwrap().status().as_deref(), Some(to));
+            assert_eq!(actions, ["ModifyImageAttribute", "ModifyImageAttribute", "DescribeImages"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_late_to_show_the_status_is_waited_for() {
+        let began = Instant::now();
+        let cloud = cloud(move |sent, state| {
+            let late = began.elapsed() > Duration::from_secs(5);
+            state.images[0].last_status = if late { "Deprecated" } else { "Available" };
+            sets_status(sent).then(|| refuse(403, "ImageStatus.NotAvailable"))
+        });
+        let (updated, _) = update(&cloud, &within(600), with_status("Deprecated"), &["status"]).await;
+        assert_eq!(updated.unwrap().status().as_deref(), Some("Deprecated"));
+        assert!((5..=10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shared_image_that_is_to_be_deprecated_says_what_to_do_and_stays_as_it_was() {
+        let cloud = cloud(|sent, _| sets_status(sent).then(|| refuse(403, "ImageUseShared")));
+        let args = ImageArgs { status: text("Deprecated"), ..after() };
+        let (updated, actions) = update(&cloud, &within(600), args, &["description", "status"]).await;
+        let failure = updated.unwrap_err();
+        assert!(!matches!(failure, Failure::Partial { .. }), "{failure:?}");
+        assert_eq!(actions, ["ModifyImageAttribute"]);
+        let text = failure.to_string();
+        assert!(text.contains("ImageUseShared"), "{text}");
+        assert!(
+            text.contains("\nstatus: image m-1 is shared, and the cloud deprecates only an image"),
+            "{text}"
+        );
+        assert!(text.contains("in a `pulumi up` of its own"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_the_image_cannot_have_now_says_which_it_has() {
+        let cloud = cloud(|_, state| {
+            state.images[0].last_status = "UnAvailable";
+            None
+        });
+        let (updated, actions) = update_usable(&cloud, with_status("Deprecated")).await;
+        let text = updated.unwrap_err().to_string();
+        assert_eq!(actions, ["ModifyImageAttribute", "DescribeImages"]);
+        assert!(
+            text.contains(
+                "\nstatus: image m-1 is \"UnAvailable\" and cannot become \"Deprecated\": the cloud"
+            ),
+            "{text}"
+        );
+    }
+
+    /// An update of the status in a state that calls the image usable.
+    async fn update_usable(cloud: &Cloud, args: ImageArgs) -> (Result<ImageState, Failure>, Vec<String>) {
+        let mut state = state(cloud).await;
+        state.report.usable = Some(true);
+        let sent = cloud.stub.actions().len();
+        let changed = std::iter::once("status".to_owned()).collect();
+        let old = Old { args: before(), state };
+        let update = Update { id: "m-1".to_owned(), old, args, changed, unapplied: HashSet::new() };
+        let updated = cloud.verbs(&within(600)).update(update).await;
+        (updated, cloud.stub.actions().split_off(sent))
+    }
+
+    fn deprecated() -> ImageArgs {
+        ImageArgs { license_type: text("BYOL"), status: text("Deprecated"), ..golden() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_image_is_deprecated_before_it_has_its_name() {
+        let cloud = Cloud::new();
+        let (id, entry) =
+            cloud.verbs(&within(600)).create(&deprecated(), &making(&deprecated())).await.unwrap();
+        assert_eq!(modified(&cloud), ["Status=Deprecated", "LicenseType=BYOL", "ImageName=golden"]);
+        assert_eq!((id.as_str(), entry.status().as_deref()), ("m-1", Some("Deprecated")));
+        assert!(entry.is_settled() && entry.kept.unfinished.is_none());
+    }
+
+    /// The process dies before each of the calls after the one that makes the image: the next create takes it up.
+    #[tokio::test(start_paused = true)]
+    async fn a_create_that_dies_around_the_status_is_taken_up() {
+        for dies_before in 1..=3 {
+            let dead = Arc::new(AtomicBool::new(true));
+            let (still, count) = (Arc::clone(&dead), AtomicUsize::new(0));
+            let cloud = Cloud::otherwise(move |sent, _| {
+                let is_change = sent.action() == "ModifyImageAttribute" && still.load(Ordering::Relaxed);
+                let dies = is_change && count.fetch_add(1, Ordering::Relaxed) + 1 == dies_before;
+                dies.then(hang)
+            });
+            let (context, args) = (within(600), deprecated());
+            let (verbs, call) = (cloud.verbs(&context), making(&args));
+            let created = verbs.create(&args, &call);
+            tokio::time::timeout(Duration::from_secs(5), created).await.unwrap_err();
+            dead.store(false, Ordering::Relaxed);
+            let before = modified(&cloud).len();
+            // Another process: nothing of the first one's memory, nor of its list of images.
+            let cloud = cloud.of_another_process();
+            let (id, entry) = cloud.verbs(&context).create(&args, &call).await.unwrap();
+            assert_eq!((id.as_str(), entry.status().as_deref()), ("m-1", Some("Deprecated")));
+            assert_eq!(cloud.names(), [("m-1".to_owned(), "golden".to_owned())]);
+            assert_eq!(cloud.state().images[0].last_status, "Deprecated");
+            // What is in effect is not sent again.
+            let sent = ["Status=Deprecated", "LicenseType=BYOL", "ImageName=golden"];
+            assert_eq!(modified(&cloud)[before..], sent[dies_before - 1..], "{dies_before}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_is_refused_keeps_the_image_and_says_what_is_not_in_effect() {
+        let cloud = Cloud::otherwise(|sent, _| sets_status(sent).then(|| refuse(403, "Forbidden.RAM")));
+        let created = cloud.verbs(&within(600)).create(&deprecated(), &making(&deprecated())).await;
+        let (id, state, mut unapplied, _) = partial(created.unwrap_err());
+        unapplied.sort_unstable();
+        assert_eq!(
+            (id.as_str(), unapplied.as_slice()),
+            ("m-1", &["imageName", "licenseType", "status"].map(str::to_owned)[..])
+        );
+        assert_eq!(state["status"].as_str(), Some("Available"));
+    }
+
+    /// The wish for a status is not taken for what the cloud says of an image that nobody has seen.
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_nobody_has_seen_has_no_status() {
+        let cloud = Cloud::new();
+        cloud.state().shown_after = Duration::from_secs(100_000);
+        let created = cloud.verbs(&within(600)).create(&deprecated(), &making(&deprecated())).await;
+        let (_, state, unapplied, _) = partial(created.unwrap_err());
+        assert!(state.get("status").is_none_or(|status| status.as_str().is_none()), "{state:?}");
+        assert!(unapplied.contains(&"status".to_owned()), "{unapplied:?}");
+        let entry = ImageState::unseen(&deprecated(), "cn-test", Kept::default());
+        assert!(!entry.is_settled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_finds_a_deprecated_image_well_and_takes_its_status_over_if_the_program_gives_one() {
+        for (given, expected) in [(None, None), (Some("Available"), Some("Deprecated"))] {
+            let cloud = cloud(|_, _| None);
+            let old = Old {
+                args: ImageArgs { status: given.and_then(text), ..golden() },
+                state: state(&cloud).await,
+            };
+            cloud.state().images[0].last_status = "Deprecated";
+            let read = cloud.verbs(&within(60)).read("m-1", Some(old)).await.unwrap().unwrap();
+            assert_eq!(read.args.attributes().status.as_deref(), expected);
+            assert_eq!(read.state.status().as_deref(), Some("Deprecated"));
+            assert_eq!(read.state.report.usable, Some(true));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_import_writes_the_status_of_a_deprecated_image_alone() {
+        for (status, expected) in [("Available", None), ("Deprecated", Some("Deprecated"))] {
+            let cloud = cloud(|_, _| None);
+            cloud.state().images[0].last_status = status;
+            let read = cloud.verbs(&within(60)).read::<ImageArgs>("m-1", None).await.unwrap().unwrap();
+            assert_eq!(read.args.attributes().status.as_deref(), expected);
+            assert_eq!(read.state.status().as_deref(), Some(status));
+        }
     }
 }

@@ -51,15 +51,13 @@ impl<'a> Deletion<'a> {
     pub(crate) fn of<A: Inputs>(id: &'a str, entry: &'a Entry<A>, args: &A) -> Self {
         let options = entry.args.options().or(args.options());
         let recorded = entry.args.snapshots(&entry.outputs);
-        let complete = entry.report.is_settled() && !recorded.is_empty();
+        let complete = entry.is_settled() && !recorded.is_empty();
         let snapshots = Snapshots { recorded, complete, spared: Vec::new() };
         Deletion {
             id,
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
-            under_way: A::IS_COPY
-                && !entry.report.is_settled()
-                && entry.report.status.as_deref() != Some("CreateFailed"),
+            under_way: A::IS_COPY && !entry.is_settled() && entry.status().as_deref() != Some("CreateFailed"),
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
     }

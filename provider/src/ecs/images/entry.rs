@@ -4,10 +4,11 @@ use aliyun::ecs::Image as Described;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ecs::images::attributes::{AVAILABLE, Attributes, DEPRECATED};
 use crate::ecs::images::inputs::Inputs;
 use crate::ecs::images::wait::is_usable;
 
-/// The outputs of every image-like resource, beside its inputs.
+/// The outputs of every image-like resource, beside its inputs. The status is among those.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Report {
@@ -55,10 +56,6 @@ pub(crate) struct Report {
     /// The size in GiB; of the system disk alone if there are data disks.
     pub(crate) size: Option<i64>,
 
-    /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
-    #[schemars(extend("x-always-reported" = true))]
-    pub(crate) status: Option<String>,
-
     /// Whether instances can be made from the image.
     #[schemars(extend("x-always-reported" = true))]
     pub(crate) usable: Option<bool>,
@@ -82,7 +79,6 @@ impl Report {
             progress: seen.progress.clone(),
             region_id: Some(region.to_owned()),
             size: seen.size,
-            status: seen.status.clone(),
             usable: Some(is_usable(seen)),
         }
     }
@@ -90,14 +86,6 @@ impl Report {
     /// Of an image that no look has shown yet.
     pub(crate) fn unseen(region: &str) -> Report {
         Report { region_id: Some(region.to_owned()), ..Report::default() }
-    }
-
-    /// Whether the image was usable when it was last seen. Older providers do not keep `usable`.
-    pub(crate) fn is_settled(&self) -> bool {
-        match self.status.as_deref() {
-            Some("Deprecated") => true,
-            status => self.usable.unwrap_or(status == Some("Available")),
-        }
     }
 }
 
@@ -174,13 +162,29 @@ impl<A: Inputs> Entry<A> {
 
     /// Of an image of which nothing is known but what was asked for.
     pub(crate) fn unseen(args: &A, region: &str, kept: Kept) -> Self {
-        Entry { args: args.of_unseen(), report: Report::unseen(region), outputs: A::Outputs::default(), kept }
+        let mut args = args.of_unseen();
+        // The status is what the cloud says, and it has said nothing yet.
+        args.set_attributes(Attributes { status: None, ..args.attributes() });
+        Entry { args, report: Report::unseen(region), outputs: A::Outputs::default(), kept }
+    }
+
+    /// The status that the last look has shown; `None` if none has shown the image.
+    pub(crate) fn status(&self) -> Option<String> {
+        self.args.attributes().status
+    }
+
+    /// Whether the image was usable when it was last seen. Older providers do not keep `usable`.
+    pub(crate) fn is_settled(&self) -> bool {
+        match self.status().as_deref() {
+            Some(DEPRECATED) => true,
+            status => self.report.usable.unwrap_or(status == Some(AVAILABLE)),
+        }
     }
 
     /// Whether an image is not the one that a create left unfinished. The id of an image that nobody has seen yet came from
     /// the cloud's memory of a request; if the image then turns out to be called otherwise, another create has made it.
     pub(crate) fn is_of_another(&self, own_name: Option<&str>, name: Option<&str>) -> bool {
         let Some(unfinished) = self.kept.unfinished.as_deref() else { return false };
-        self.report.status.is_none() && name.is_some() && name != Some(unfinished) && name != own_name
+        self.status().is_none() && name.is_some() && name != Some(unfinished) && name != own_name
     }
 }

@@ -58,7 +58,14 @@ pub(crate) fn check_update<A: Inputs>(olds: &A, news: &A, findings: &mut Finding
     for attribute in ATTRIBUTES.iter().filter(kept) {
         let old = (attribute.of)(&olds).as_ref().filter(|old| !old.is_empty());
         if let (Some(old), None) = (old, (attribute.of)(&news)) {
-            let reason = "cannot be cleared in the cloud: the image keeps what it has";
+            let reason = match attribute.usual {
+                Some(usual) if usual == old => continue,
+                Some(usual) => format!(
+                    "is left out, and the image keeps what it has; to set it back, give {} instead",
+                    quote(usual)
+                ),
+                None => "cannot be cleared in the cloud: the image keeps what it has".to_owned(),
+            };
             findings.warn_got(path_of(attribute.property), reason, quote(old));
         }
     }
@@ -96,15 +103,31 @@ mod tests {
             description: text("a text"),
             image_name: text("golden"),
             license_type: text("BYOL"),
+            status: text("Deprecated"),
             ..ImageArgs::default()
         };
-        assert_eq!(warned(&olds, &ImageArgs::default()), ["bootMode", "licenseType"]);
+        assert_eq!(warned(&olds, &ImageArgs::default()), ["bootMode", "licenseType", "status"]);
         let unknown = ImageArgs {
             boot_mode: Some(Input::Unknown),
             license_type: Some(Input::Unknown),
+            status: Some(Input::Unknown),
             ..ImageArgs::default()
         };
         assert_eq!(warned(&olds, &unknown), [""; 0]);
         assert_eq!(warned(&olds, &olds), [""; 0]);
+    }
+
+    #[test]
+    fn an_image_that_stays_deprecated_says_how_it_comes_back() {
+        let of = |status| ImageArgs { status: text(status), ..ImageArgs::default() };
+        let mut findings = Findings::default();
+        check_update(&of("Deprecated"), &ImageArgs::default(), &mut findings);
+        let text = findings.warnings[0].text();
+        assert_eq!(findings.warnings[0].path.to_string(), "status");
+        assert!(
+            text.contains("the image keeps what it has; to set it back, give \"Available\" instead"),
+            "{text}"
+        );
+        assert_eq!(warned(&of("Available"), &ImageArgs::default()), [""; 0]);
     }
 }

@@ -89,6 +89,16 @@ impl Cloud {
         Cloud { stub, client, memory: Memory::default(), state }
     }
 
+    /// The same cloud, as a process sees it that has just started.
+    pub(crate) fn of_another_process(&self) -> Cloud {
+        Cloud {
+            stub: Arc::clone(&self.stub),
+            client: Client::for_tests(client(&self.stub), Some(PROVIDER)),
+            memory: Memory::default(),
+            state: Arc::clone(&self.state),
+        }
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -239,6 +249,13 @@ impl State {
             return refuse(400, "InvalidImageName.Duplicated");
         }
         let Some(image) = self.image(id) else { return refuse(404, "InvalidImageId.NotFound") };
+        match (sent.param("Status"), image.last_status) {
+            ("Deprecated", "Available") => image.last_status = "Deprecated",
+            ("Available", "Deprecated") => image.last_status = "Available",
+            ("Deprecated", _) => return refuse(403, "ImageStatus.NotAvailable"),
+            ("Available", _) => return refuse(403, "ImageStatus.NotDeprecated"),
+            _ => {}
+        }
         if !name.is_empty() {
             image.name = name;
         }

@@ -164,7 +164,7 @@ impl Verbs<'_> {
     ) -> Result<Option<Described>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Some(entry) = entry else { return client.looks.describe(context, id).await };
-        if entry.kept.unfinished.is_some() && entry.report.status.is_none() {
+        if entry.kept.unfinished.is_some() && entry.status().is_none() {
             // Nobody has seen it yet, so that it is not shown may only mean that it is new.
             return wait_until_visible(client, context, id).await;
         }
@@ -185,7 +185,7 @@ impl Verbs<'_> {
         let Update { id, old, args, mut changed, unapplied } = update;
         let mut entry = old.state;
         refuse_older_imds(&entry.args.attributes(), &args.attributes())?;
-        if !entry.report.is_settled() {
+        if !entry.is_settled() {
             // An earlier operation ended before the image did.
             entry = self.settled(&id, entry, &args, &changed).await?;
         }
@@ -381,7 +381,8 @@ mod tests {
 
     fn entry(kept: Kept, status: Option<&str>) -> ImageState {
         let mut entry = Entry::unseen(&golden(), "cn-test", kept);
-        entry.report.status = status.map(str::to_owned);
+        let attributes = entry.args.attributes();
+        entry.args.set_attributes(Attributes { status: status.map(str::to_owned), ..attributes });
         entry
     }
 

@@ -6,6 +6,7 @@ use aliyun::ecs::Image as Described;
 use pulumi::{Context, Ended, Failure, Look};
 
 use crate::client::Client;
+use crate::ecs::images::attributes::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::looks::{Looks, Waiting};
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
@@ -149,12 +150,12 @@ pub(crate) async fn wait_until_visible(
     }
 }
 
-/// Older installations do not report `Usable`; there the status has to do. An image that somebody has deprecated was usable
-/// once, and is waited for no more.
+/// Older installations do not report `Usable`; there the status has to do. A deprecated image is there
+/// and usable, whoever deprecated it.
 pub(crate) fn is_usable(image: &Described) -> bool {
     match image.status.as_deref() {
-        Some("Deprecated") => true,
-        status => image.usable.unwrap_or(status == Some("Available")),
+        Some(DEPRECATED) => true,
+        status => image.usable.unwrap_or(status == Some(AVAILABLE)),
     }
 }
 

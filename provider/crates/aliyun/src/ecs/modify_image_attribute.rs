@@ -3,7 +3,8 @@
 use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 
-/// What to change. Safe to repeat. What is absent stays as it is; whether an empty text clears an attribute is not documented.
+/// What to change. Safe to repeat, but for a status: the cloud refuses the one that the image has already, and with it the
+/// whole call. What is absent stays as it is; whether an empty text clears an attribute is not documented.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModifyImageAttributeRequest {
     /// The image.
@@ -22,7 +23,8 @@ pub struct ModifyImageAttributeRequest {
     pub features_nvme_support: Option<String>,
     /// `v1` or `v2`; from `v2` there is no way back.
     pub features_imds_support: Option<String>,
-    /// `Deprecated` or `Available`.
+    /// `Deprecated` or `Available`. Only an image that is `Available` and shared with nobody becomes `Deprecated`, and only
+    /// one that is `Deprecated` becomes `Available`.
     pub status: Option<String>,
 }
 
@@ -31,6 +33,9 @@ impl Action for ModifyImageAttributeRequest {
     const RULES: &'static [Rule] = &[
         Rule::wait("InvalidStatus.ImageIsCreating"),
         Rule::conflict("OperationDeined.ImageUsingByInstance"),
+        Rule::conflict("ImageStatus.NotAvailable"),
+        Rule::conflict("ImageStatus.NotDeprecated"),
+        Rule::conflict("ImageUseShared"),
     ];
 
     type Response = ();

@@ -14,6 +14,8 @@ pub(crate) struct Client {
     pub(crate) api: aliyun::Client,
     /// Whether the setting `region` names the region, rather than a variable or a profile.
     pub(crate) region_named: bool,
+    /// Whether regions are taken that this version does not know.
+    pub(crate) any_region: bool,
     /// Where the region comes from, for messages.
     pub(crate) region_origin: String,
     /// How often to look while waiting.
@@ -36,6 +38,7 @@ impl Client {
             looks: Looks::new(api.clone()),
             account: Account::new(api.clone()),
             region_named: true,
+            any_region: false,
             region_origin: "the setting alicloud:region".to_owned(),
             pace: cloud_pace(),
             patience: Patience::default(),
@@ -59,6 +62,15 @@ impl Client {
                 self.region_origin
             ))),
         }
+    }
+
+    /// What is wrong with the name of a region, by the rule that holds for the provider's own.
+    pub(crate) fn region_mistake(&self, region: &str) -> Option<String> {
+        let checked = match self.any_region {
+            true => self.api.in_region(region).map(drop),
+            false => aliyun::endpoint::validate_region(region),
+        };
+        checked.err().map(|error| pulumi::chain(&error))
     }
 
     /// Whether an image that is not found is gone. It may be in another region, if the state does not say where it is and the

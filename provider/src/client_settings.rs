@@ -209,6 +209,7 @@ pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Cli
         patience,
         looks: Looks::new(api.clone()),
         region_named: region.named,
+        any_region: skips_region_validation(config),
         region_origin: region.origin,
         account: Account::new(api.clone()),
         provider_id: None,

@@ -1,8 +1,7 @@
 //! The call that makes an image of an instance, a snapshot or disks.
 
 use aliyun::ecs::{CreateImageRequest, DiskDeviceMapping, Tag};
-use pulumi::{Failure, Input, known};
-use tokio::time::Instant;
+use pulumi::{Context, Failure, Input, known};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
@@ -71,15 +70,15 @@ impl Making for CreateImage {
     async fn send(
         &self,
         client: &Client,
+        context: &Context,
         name: Option<&str>,
         token: &str,
-        deadline: Instant,
     ) -> Result<String, aliyun::Error> {
         let request = CreateImageRequest {
             client_token: Some(token.to_owned()),
             image_name: name.map(str::to_owned),
             ..self.0.clone()
         };
-        client.api.create_image(&request, deadline).await.map(|made| made.image_id)
+        client.api.create_image(&request, context.deadline()).await.map(|made| made.image_id)
     }
 }

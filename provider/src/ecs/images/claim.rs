@@ -46,10 +46,16 @@ pub(crate) trait Making: Sync {
     fn send(
         &self,
         client: &Client,
+        context: &Context,
         name: Option<&str>,
         token: &str,
-        deadline: Instant,
     ) -> impl Future<Output = Result<String, aliyun::Error>> + Send;
+
+    /// What to do about a refusal of this action, if its own text does not say it: by the error's code, beginning with the
+    /// property that it is about.
+    fn advice(&self, _code: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Codes that say: this token has been used with another request. Source: the action's error table and the common one.
@@ -363,7 +369,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
     }
 
     async fn send(&self, name: Option<&str>, token: &str) -> Result<Answer, Failure> {
-        let call = self.making.send(self.client, name, token, self.context.deadline());
+        let call = self.making.send(self.client, self.context, name, token);
         let interrupted = async {
             self.context.cancelled().await;
             tokio::time::sleep(LAST_WORD).await;
@@ -388,7 +394,10 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                     failure::text(&error)
                 )))
             }
-            Err(error) => Err(failure::cloud(error)),
+            Err(error) => Err(match error.code().and_then(|code| self.making.advice(code)) {
+                Some(advice) => Failure::Refused(format!("{}\n{advice}", failure::text(&error))),
+                None => failure::cloud(error),
+            }),
         }
     }
 

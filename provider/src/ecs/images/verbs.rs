@@ -106,6 +106,27 @@ impl Verbs<'_> {
         id: &str,
         old: Option<Old<A, Entry<A>>>,
     ) -> Result<Option<Read<A, Entry<A>>>, Failure> {
+        self.read_told(id, old, &A::default()).await
+    }
+
+    /// Reads an image for an import that tells these inputs beside its id.
+    ///
+    /// # Errors
+    /// As [`read`](Verbs::read).
+    pub(crate) async fn import<A: Inputs>(
+        &self,
+        id: &str,
+        told: &A,
+    ) -> Result<Option<Read<A, Entry<A>>>, Failure> {
+        self.read_told(id, None, told).await
+    }
+
+    async fn read_told<A: Inputs>(
+        &self,
+        id: &str,
+        old: Option<Old<A, Entry<A>>>,
+        told: &A,
+    ) -> Result<Option<Read<A, Entry<A>>>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Some(seen) = self.look(id, old.as_ref().map(|old| &old.state)).await? else {
             return match &old {
@@ -123,7 +144,12 @@ impl Verbs<'_> {
                     ));
                 }
                 let kept = Kept { imported: Some(true), ..Kept::default() };
-                let state = self.seen(&seen, &A::default(), kept);
+                if A::IS_COPY && seen.is_copied == Some(false) {
+                    context.warn(&format!(
+                        "image {id} is no copy of another, as the cloud reports it. It is imported all the same"
+                    ));
+                }
+                let state = self.seen(&seen, told, kept);
                 (A::imported(&state.args), state)
             }
             Some(old) if old.state.is_of_another(old.args.attributes().name.as_deref(), name) => {

@@ -21,12 +21,18 @@ struct Upstream {
 }
 
 const IMAGE: &str = "alicloud:ecs/image:Image";
+const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
 
 const UPSTREAM: [Upstream; 4] = [
     Upstream {
         keys: &["terraform", "tf"],
         provider: "alicloud",
-        types: &[("alicloud_image", IMAGE)],
+        // The same resource of the private clouds, and of ROS, copies the other way: from the provider's region to another one.
+        types: &[
+            ("alicloud_image", IMAGE),
+            ("alicloud_image_copy", IMAGE_COPY),
+            ("alicloud_copy_image", IMAGE_COPY),
+        ],
         rename: snake_case,
     },
     Upstream {
@@ -183,9 +189,11 @@ mod tests {
     use super::*;
 
     use crate::ecs::image::Image;
+    use crate::ecs::image_copy::ImageCopy;
 
     fn resources() -> Vec<Box<dyn AnyResource<Client>>> {
-        vec![pulumi::resource(Image::new(Default::default()))]
+        let (image, copy) = (Image::new(Default::default()), ImageCopy::new(Default::default()));
+        vec![pulumi::resource(image), pulumi::resource(copy)]
     }
 
     #[track_caller]
@@ -215,6 +223,24 @@ mod tests {
             let upstream = &data["provider"]["resources"][type_name];
             assert_eq!(upstream["disk_device_mapping"]["type"], value_type::LIST);
             assert_eq!(upstream["force"]["type"], value_type::BOOL);
+        }
+    }
+
+    /// The others' copies go from the provider's region to another one, which no change of names expresses.
+    #[test]
+    fn copies_that_go_the_same_way_are_mapped() {
+        let data = read("terraform", "alicloud");
+        for name in ["alicloud_image_copy", "alicloud_copy_image"] {
+            let copy = &data["resources"][name];
+            assert_eq!(copy["tok"], "alicloud:ecs/imageCopy:ImageCopy");
+            assert_eq!(copy["fields"]["kms_key_id"]["name"], "kmsKeyId");
+            assert_eq!(copy["fields"]["source_region_id"]["name"], "sourceRegionId");
+            assert_eq!(data["provider"]["resources"][name]["source_image_id"]["forceNew"], true);
+        }
+        for (key, provider) in [("terraform", "apsarastack"), ("terraform", "alibabacloudstack"), ("ros", "")]
+        {
+            let resources = read(key, provider)["resources"].to_string();
+            assert!(!resources.contains("imageCopy"), "{provider}: {resources}");
         }
     }
 

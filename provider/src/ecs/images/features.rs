@@ -1,5 +1,6 @@
 //! What instances made from an image can do, as its inputs or its outputs have it.
 
+use aliyun::ecs::ImageFeatures as Described;
 use pulumi::Input;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,4 +18,14 @@ pub(crate) struct ImageFeatures {
     /// Whether instances can use NVMe disks: `supported` or `unsupported`.
     #[schemars(extend("enum" = ["supported", "unsupported"]))]
     pub(crate) nvme_support: Option<Input<String>>,
+}
+
+impl ImageFeatures {
+    /// As DescribeImages shows them.
+    pub(crate) fn seen(seen: &Described) -> ImageFeatures {
+        ImageFeatures {
+            imds_support: seen.imds_support.clone().map(Input::Known),
+            nvme_support: seen.nvme_support.clone().map(Input::Known),
+        }
+    }
 }

@@ -54,8 +54,8 @@ impl Action for CopyImageRequest {
     /// Clients that waited for 10 s, as the core SDK does, have given up on answers that came.
     const TIME_LIMIT: Duration = Duration::from_secs(60);
     const RULES: &'static [Rule] = &[
-        // The source is still being made, or has just been.
-        Rule::wait("IncorrectImageStatus"),
+        // Whether the source may become available by itself its status tells.
+        Rule::conflict("IncorrectImageStatus"),
         Rule::wait("OperationDenied.ImageCopyConflict"),
         Rule::wait("OperationDenied.ImageCopying"),
         // Here a missing source is a mistake in the request, and says nothing about the copy.

@@ -1,0 +1,163 @@
+//! The call that copies an image from another region.
+
+use aliyun::ErrorKind;
+use aliyun::ecs::{CopyImageRequest, DescribeImagesRequest, Status, Tag};
+use pulumi::{Context, Failure, known};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::ecs::image_copy::args::ImageCopyArgs;
+use crate::ecs::images::claim::Making;
+use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::wait::{Wait, progress};
+use crate::failure;
+
+/// The code of a source that cannot be copied as it is.
+const NOT_AVAILABLE: &str = "IncorrectImageStatus";
+
+/// CopyImage, for a copy whose name and token are given when it is sent.
+#[derive(Debug)]
+pub(crate) struct CopyImage {
+    request: CopyImageRequest,
+    /// The region of the source, which is asked.
+    source: aliyun::Client,
+}
+
+impl CopyImage {
+    /// Of the inputs of a program, for a copy in the client's region.
+    ///
+    /// # Errors
+    /// If they name no source, or a region that there cannot be.
+    pub(crate) fn of(args: &ImageCopyArgs, client: &Client) -> Result<CopyImage, Failure> {
+        let (Some(image), Some(region)) = (known(&args.source_image_id), known(&args.source_region_id))
+        else {
+            return Err(Failure::Refused(
+                "a copy needs a source: give sourceImageId and sourceRegionId".to_owned(),
+            ));
+        };
+        let attributes = args.attributes();
+        let request = CopyImageRequest {
+            client_token: None,
+            image_id: image.clone(),
+            destination_region_id: client.api.region().to_owned(),
+            destination_image_name: None,
+            destination_description: attributes.description,
+            encrypted: known(&args.encrypted).copied(),
+            kms_key_id: known(&args.kms_key_id).cloned(),
+            resource_group_id: attributes.resource_group,
+            tags: attributes
+                .tags
+                .unwrap_or_default()
+                .iter()
+                .map(|(key, value)| Tag::new(key, value))
+                .collect(),
+        };
+        Ok(CopyImage { request, source: client.api.in_region(region).map_err(failure::cloud)? })
+    }
+
+    /// What the source is like, if it can be seen: status and progress, and whether it may become available by itself.
+    async fn look(&self, deadline: Instant) -> Option<(String, bool)> {
+        let query = DescribeImagesRequest {
+            image_id: Some(self.request.image_id.clone()),
+            status: Status::Every,
+            ..DescribeImagesRequest::default()
+        };
+        let found = self.source.describe_images(&query, deadline).await.ok()?.images;
+        let seen = found.into_iter().find(|seen| seen.image_id.as_ref() == Some(&self.request.image_id))?;
+        let is_final = matches!(seen.status.as_deref(), Some("Deprecated" | "UnAvailable" | "CreateFailed"));
+        Some((progress(&seen), !is_final))
+    }
+}
+
+impl Making for CopyImage {
+    const ACTION: &'static str = "CopyImage";
+
+    fn parameters(&self) -> Vec<(String, String)> {
+        let mut parameters = self.request.parameters();
+        parameters.push(("RegionId".to_owned(), self.source.region().to_owned()));
+        parameters
+    }
+
+    /// A source that is still being made is waited for; one that will never be available is not.
+    async fn send(
+        &self,
+        client: &Client,
+        context: &Context,
+        name: Option<&str>,
+        token: &str,
+    ) -> Result<String, aliyun::Error> {
+        let request = CopyImageRequest {
+            client_token: Some(token.to_owned()),
+            destination_image_name: name.map(str::to_owned),
+            ..self.request.clone()
+        };
+        let deadline = context.deadline();
+        let mut wait = Wait::begin(client, context);
+        loop {
+            let error = match self.source.copy_image(&request, deadline).await {
+                Ok(made) => return Ok(made.image_id),
+                Err(error) => error,
+            };
+            if error.code() != Some(NOT_AVAILABLE) || error.kind() == ErrorKind::TimedOut {
+                return Err(error);
+            }
+            if let Some((status, may_become_available)) = self.look(deadline).await {
+                let (image, region) = (&self.request.image_id, self.source.region());
+                context.status(&format!("waits for image {image} in {region}: {status}"));
+                if !may_become_available {
+                    return Err(error);
+                }
+            }
+            // Nothing has been made, so that the refusal is the last word.
+            if wait.pause().await.is_err() || Instant::now() >= deadline {
+                return Err(error);
+            }
+        }
+    }
+
+    fn advice(&self, code: &str) -> Option<String> {
+        let (image, source) = (&self.request.image_id, self.source.region());
+        let here = &self.request.destination_region_id;
+        Some(match code {
+            NOT_AVAILABLE => format!(
+                "sourceImageId: only an image that is Available can be copied, and image {image} in {source} is not. Run \
+                 `pulumi up` again once it is (customTimeouts.create allows to wait for longer); of one that is Deprecated, set \
+                 the status to Available"
+            ),
+            "InvalidImageId.NotFound" => format!(
+                "sourceImageId: there is no image {image} in the region {source} (sourceRegionId) that this account may use; give \
+                 the id of one, and the region that it is in"
+            ),
+            "SourceRegion.NotFound" => {
+                format!(
+                    "sourceRegionId: the cloud knows no region {source}; give the region of image {image}"
+                )
+            }
+            "DestinationRegion.NotFound" => {
+                format!("The cloud knows no region {here}, which is the provider's: correct alicloud:region")
+            }
+            "IncorrectDestinationRegion" | "RegionNotSupportCopy" => format!(
+                "sourceRegionId: the cloud does not copy from {source} to {here}. A copy is made in the provider's region: give the \
+                 resource a provider of another one"
+            ),
+            "OperationDenied.CommunityImage"
+            | "OperationDenied.SameRegionOnly"
+            | "OperationDenied.NotPublished"
+            | "OperationDenied.NotAuthorized"
+            | "SizeExceed.Image"
+            | "InvalidOperation.VhdImageUnsupported"
+            | "InvalidOperation.CloudBoxImageCopyUnsupported" => {
+                format!("sourceImageId: image {image} cannot be copied to {here}; give another one")
+            }
+            "OperationDeined.EncryptedSnapshot"
+            | "OperationDenied.EncryptSnapshotAcrossRegion"
+            | "InvalidEncrypted.NotMatchDiskDefaultEncryption" => format!(
+                "encrypted: the cloud does not copy image {image} like that; give another value for it, or leave it out"
+            ),
+            _ if code.contains("KMS") || code.contains("Kms") => format!(
+                "kmsKeyId: give a key of the region {here} that is enabled and that ECS may use, or leave it out"
+            ),
+            _ => return None,
+        })
+    }
+}

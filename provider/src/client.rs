@@ -70,7 +70,7 @@ impl Client {
             true => self.api.in_region(region).map(drop),
             false => aliyun::endpoint::validate_region(region),
         };
-        checked.err().map(|error| pulumi::chain(&error))
+        checked.err().map(|error| error.message().to_owned())
     }
 
     /// Whether an image that is not found is gone. It may be in another region, if the state does not say where it is and the

@@ -20,7 +20,7 @@ pub(crate) mod rules;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]
-mod test_cloud;
+pub(crate) mod test_cloud;
 pub(crate) mod unfinished;
 pub(crate) mod verbs;
 pub(crate) mod wait;

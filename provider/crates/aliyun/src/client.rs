@@ -462,8 +462,7 @@ mod tests {
     }
 
     fn hosts(stub: &Stub) -> Vec<String> {
-        let host = |url: &str| url.split('/').nth(2).unwrap_or_default().to_owned();
-        stub.sent().iter().map(|sent| host(&sent.request.url)).collect()
+        stub.sent().iter().map(|sent| sent.host().to_owned()).collect()
     }
 
     #[tokio::test(start_paused = true)]

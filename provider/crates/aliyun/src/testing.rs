@@ -151,6 +151,11 @@ impl Sent {
         self.header("x-acs-action").unwrap_or_default()
     }
 
+    /// The host that was called, with its port if it is not the scheme's own.
+    pub fn host(&self) -> &str {
+        self.request.url.split('/').nth(2).unwrap_or_default()
+    }
+
     /// A parameter's value, empty if it was not sent.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)

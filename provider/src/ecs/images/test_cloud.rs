@@ -21,6 +21,9 @@ use crate::ecs::images::verbs::Verbs;
 pub(crate) const PROVIDER: &str = "6f7fbdb4-9e4c-4dc8-a7f4-2a3f0f4f6a5b";
 pub(crate) const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::web";
 
+/// The region of the client, which has all images.
+const REGION: &str = "cn-test";
+
 /// An image in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
@@ -32,6 +35,8 @@ pub(crate) struct Stored {
     pub(crate) snapshots: Vec<String>,
     /// From when DescribeImages shows it.
     pub(crate) shown_from: Instant,
+    /// Until when it waits for its turn.
+    pub(crate) queued_until: Instant,
     /// From when it has its last status.
     pub(crate) ready_from: Instant,
     pub(crate) last_status: &'static str,
@@ -45,6 +50,8 @@ pub(crate) struct State {
     /// How long a new image stays invisible, and how long it takes.
     pub(crate) shown_after: Duration,
     pub(crate) ready_after: Duration,
+    /// How much of that a new copy waits for its turn.
+    pub(crate) queued_for: Duration,
     /// The status that new images end in.
     pub(crate) last_status: &'static str,
     next: u32,
@@ -77,6 +84,7 @@ impl Cloud {
             tokens: HashMap::new(),
             shown_after: Duration::ZERO,
             ready_after: Duration::ZERO,
+            queued_for: Duration::ZERO,
             last_status: "Available",
             next: 1,
         }));
@@ -112,6 +120,7 @@ impl Cloud {
             tags: BTreeMap::new(),
             snapshots: Vec::new(),
             shown_from: Instant::now(),
+            queued_until: Instant::now(),
             ready_from: Instant::now(),
             last_status: "Available",
         });
@@ -165,7 +174,7 @@ pub(crate) fn partial(failure: Failure) -> (String, Properties, Vec<String>, Str
 impl State {
     fn answer(&mut self, sent: &Sent) -> Reply {
         match sent.action() {
-            "CreateImage" => self.create(sent),
+            "CreateImage" | "CopyImage" => self.create(sent),
             "DescribeImages" => ok(&self.describe(sent).to_string()),
             "ModifyImageAttribute" => self.modify(sent),
             "DeleteImage" | "CancelCopyImage" => self.delete(sent),
@@ -177,8 +186,13 @@ impl State {
         }
     }
 
-    fn create(&mut self, sent: &Sent) -> Reply {
-        let (name, token) = (sent.param("ImageName"), sent.param("ClientToken"));
+    pub(crate) fn create(&mut self, sent: &Sent) -> Reply {
+        let is_copy = sent.action() == "CopyImage";
+        let param = |name: &str| match is_copy && ["ImageName", "Description"].contains(&name) {
+            true => sent.param(&format!("Destination{name}")),
+            false => sent.param(name),
+        };
+        let (name, token) = (param("ImageName"), sent.param("ClientToken"));
         if let Some(id) = self.tokens.get(token) {
             return made(id);
         }
@@ -189,15 +203,17 @@ impl State {
         self.next += 1;
         let reported = ["Description", "ImageFamily", "BootMode", "ResourceGroupId"]
             .into_iter()
-            .filter(|field| !sent.param(field).is_empty())
-            .map(|field| (field.to_owned(), sent.param(field).to_owned()));
+            .filter(|field| !param(field).is_empty())
+            .map(|field| (field.to_owned(), param(field).to_owned()))
+            .chain([("IsCopied".to_owned(), is_copy.to_string())]);
         self.images.push(Stored {
             id: id.clone(),
             name: name.to_owned(),
             reported: reported.collect(),
             tags: tags_of(sent),
-            snapshots: vec![sent.param("SnapshotId").to_owned()],
+            snapshots: vec![if is_copy { format!("s-of-{id}") } else { sent.param("SnapshotId").to_owned() }],
             shown_from: sent.at + self.shown_after,
+            queued_until: sent.at + if is_copy { self.queued_for } else { Duration::ZERO },
             ready_from: sent.at + self.ready_after,
             last_status: self.last_status,
         });
@@ -215,6 +231,7 @@ impl State {
                 tags: BTreeMap::new(),
                 snapshots: Vec::new(),
                 shown_from: at,
+                queued_until: at,
                 ready_from: at,
                 last_status: "Available",
             };
@@ -229,7 +246,7 @@ impl State {
         let found: Vec<Json> = self
             .images
             .iter()
-            .filter(|image| image.shown_from <= sent.at)
+            .filter(|image| sent.param("RegionId") == REGION && image.shown_from <= sent.at)
             .filter(|image| ids.is_empty() || ids.contains(&image.id.as_str()))
             .filter(|image| image.name.contains(name))
             .filter(|image| snapshot.is_empty() || image.snapshots.iter().any(|made_of| made_of == snapshot))
@@ -308,7 +325,11 @@ impl State {
 impl Stored {
     fn json(&self, at: Instant) -> Json {
         let ready = at >= self.ready_from;
-        let status = if ready { self.last_status } else { "Creating" };
+        let (status, progress) = match ready {
+            true => (self.last_status, "100%"),
+            false if at < self.queued_until => ("Waiting", "0%"),
+            false => ("Creating", "50%"),
+        };
         let tags: Vec<Json> =
             self.tags.iter().map(|(key, value)| json!({ "TagKey": key, "TagValue": value })).collect();
         let disks: Vec<Json> = self
@@ -321,7 +342,7 @@ impl Stored {
             "ImageName": self.name,
             "ImageOwnerAlias": "self",
             "Status": status,
-            "Progress": if ready { "100%" } else { "50%" },
+            "Progress": progress,
             "Usable": ready && self.last_status == "Available",
             "Tags": { "Tag": tags },
             "DiskDeviceMappings": { "DiskDeviceMapping": disks },

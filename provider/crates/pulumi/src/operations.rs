@@ -63,10 +63,10 @@ impl<P: Provider> Operations<P> {
     pub(crate) fn resource(&self, type_: &str, urn: &str) -> Result<&dyn AnyResource<P::Client>, Failure> {
         let token = if type_.is_empty() { urn_type(urn) } else { type_ };
         let resources = self.provider.resources();
-        let is_it = |resource: &&Box<dyn AnyResource<P::Client>>| {
-            resource.token() == token || resource.aliases().contains(&token)
-        };
-        if let Some(resource) = resources.iter().find(is_it) {
+        let found = resources
+            .iter()
+            .find(|resource| resource.token() == token || resource.aliases().contains(&token));
+        if let Some(resource) = found {
             return Ok(resource.as_ref());
         }
         let tokens: Vec<&str> = resources.iter().map(|resource| resource.token()).collect();

@@ -23,7 +23,7 @@ pub(crate) struct Action {
     pub(crate) changes: bool,
     /// Whether it needs no key.
     pub(crate) is_anonymous: bool,
-    pub(crate) run: Run,
+    run: Run,
 }
 
 impl Action {
@@ -35,6 +35,15 @@ impl Action {
     /// An action that changes something.
     pub(crate) const fn change(name: &'static str, run: Run) -> Action {
         Action { name, changes: true, is_anonymous: false, run }
+    }
+
+    /// Carries the action out, in a state that the clock has caught up with.
+    pub(crate) fn carry_out(&self, context: &mut Context<'_>) -> Result<Value, Failure> {
+        let (now, at_once) = (context.now, context.options.copies_at_once());
+        context.state.settle(now, at_once);
+        let result = (self.run)(context);
+        context.state.settle(now, at_once);
+        result
     }
 
     /// The same for callers without a key.

@@ -41,6 +41,8 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
 
 fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
     let now = world.now();
+    let at_once = world.options.copies_at_once();
+    world.state.settle(now, at_once);
     let what = request.path.strip_prefix("/_emulator").unwrap_or_default();
     let ok = |value: Value| Ok(Answer::json(200, &value));
     match (request.method.as_str(), what) {
@@ -86,6 +88,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         ("POST", "/change") => {
             change::apply(&mut world.state, &read_list::<Change>(request)?, &world.options, now)
                 .map_err(bad_request)?;
+            world.state.settle(now, at_once);
             saved(world)?;
             ok(world.state.view(now))
         }

@@ -85,7 +85,7 @@ pub(crate) mod tests {
             pairs.extend_from_slice(params);
             let action =
                 ACTIONS.iter().find(|known| known.name == action).unwrap_or_else(|| panic!("no {action}"));
-            (action.run)(&mut Context {
+            action.carry_out(&mut Context {
                 params: &Params::of(&pairs),
                 host: "localhost",
                 state: &mut self.state,

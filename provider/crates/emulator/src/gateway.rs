@@ -225,7 +225,7 @@ fn act(world: &mut World, call: &Call, caller: &Caller, fault: Option<&Posted>) 
         Some((state, then)) => (state, *then),
         None => (&mut world.state, now),
     };
-    let result = (action.run)(&mut Context {
+    let result = action.carry_out(&mut Context {
         params: &call.params,
         host: &call.host,
         state,

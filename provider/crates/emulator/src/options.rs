@@ -70,7 +70,17 @@ pub struct Options {
     /// How long the name of a deleted image stays taken
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub names_freed_after: Duration,
+
+    /// How many copies of images run at a time in a region, counted at both ends; further ones are Waiting
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub copies_at_once: NonZeroU32,
+
+    /// The account encrypts by default: CopyImage without Encrypted makes an encrypted image, and Encrypted=false is refused
+    #[arg(long)]
+    pub encrypt_by_default: bool,
 }
+
+const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 
 impl Default for Options {
     fn default() -> Self {
@@ -90,11 +100,17 @@ impl Default for Options {
             refuse_all_status: false,
             refuse_deprecated_status: false,
             names_freed_after: Duration::ZERO,
+            copies_at_once: FIVE,
+            encrypt_by_default: false,
         }
     }
 }
 
 impl Options {
+    pub(crate) fn copies_at_once(&self) -> usize {
+        usize::try_from(self.copies_at_once.get()).unwrap_or(usize::MAX)
+    }
+
     /// When the name of an image that is deleted now is free again.
     pub(crate) fn names_freed_at(&self, now: Millis) -> Millis {
         now.saturating_add(Millis::try_from(self.names_freed_after.as_millis()).unwrap_or(Millis::MAX))

@@ -3,6 +3,7 @@
 pub(crate) mod disk;
 pub(crate) mod image;
 pub(crate) mod instance;
+mod queue;
 pub(crate) mod region;
 pub(crate) mod snapshot;
 mod stock;
@@ -25,6 +26,12 @@ pub(crate) struct State {
     pub(crate) client_tokens: BTreeMap<String, UsedToken>,
     /// By access key id.
     pub(crate) sessions: BTreeMap<String, Session>,
+    /// The number of the last copy that was asked for.
+    #[serde(default)]
+    copies: u64,
+    /// The instant that the queue of copies has come to.
+    #[serde(default)]
+    settled_at: Millis,
 }
 
 /// What a ClientToken was used for.
@@ -39,6 +46,22 @@ impl State {
     /// A region that was never named before gets its stock now.
     pub(crate) fn region(&mut self, name: &str, now: Millis) -> &mut Region {
         self.regions.entry(name.to_owned()).or_insert_with(|| stock::region(now))
+    }
+
+    /// Brings about what the clock alone does: copies leave the queue, and cancelled ones go. Due before and after every
+    /// call. `at_once` is how many copies run at a time in a region.
+    pub(crate) fn settle(&mut self, now: Millis, at_once: usize) {
+        for region in self.regions.values_mut() {
+            region.remove_cancelled(now);
+        }
+        queue::advance(&mut self.regions, self.settled_at, now, at_once);
+        self.settled_at = now;
+    }
+
+    /// A place at the end of the queue of copies.
+    pub(crate) fn last_in_queue(&mut self) -> u64 {
+        self.copies += 1;
+        self.copies
     }
 
     /// From now on no call in the region had a ClientToken.

@@ -166,7 +166,7 @@ mod tests {
         caller: &Caller,
     ) -> Result<Value, Failure> {
         let action = ACTIONS.iter().find(|known| known.name == action).expect("an action");
-        (action.run)(&mut Context {
+        action.carry_out(&mut Context {
             params: &Params::of(params),
             host: "localhost",
             state,

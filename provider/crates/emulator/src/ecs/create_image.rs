@@ -326,6 +326,7 @@ fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Mi
             os_name: instance.os_name.clone(),
             resource_group: String::new(),
             tags: BTreeMap::new(),
+            encrypted: false,
             created: now,
             build,
         });

@@ -15,6 +15,7 @@ pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> 
     let dry_run = context.check_dry_run();
     let is_copy_source = context.state.regions.values().flat_map(|region| &region.images).any(|copy| {
         copy.is_copying(now)
+            && copy.cancelled.is_none()
             && copy.copied_from.as_ref().is_some_and(|(region, image)| region == region_id && image == id)
     });
     let region = context.region()?;
@@ -100,6 +101,9 @@ mod tests {
         cloud.refused("DeleteImage", &there, (403, "OperationDenied.ImageCopying"));
         cloud.now += 10_000;
         cloud.ok("DeleteImage", &there);
+        let copy = cloud.ok("CopyImage", &[("ImageId", &id), ("DestinationRegionId", "eu-central-1")]);
+        let copy = copy["ImageId"].as_str().expect("an id");
+        cloud.ok("CancelCopyImage", &[("RegionId", "eu-central-1"), ("ImageId", copy)]);
         check(&mut cloud, &id, "", Ok(()));
     }
 

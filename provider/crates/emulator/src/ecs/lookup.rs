@@ -10,7 +10,7 @@ pub(super) fn own_image<'r>(region: &'r Region, id: &str) -> Result<&'r Image, F
     let image = region.image(id).ok_or_else(|| image_not_found(id))?;
     match image.owner {
         Owner::Own => Ok(image),
-        Owner::System | Owner::Others => {
+        Owner::System | Owner::Others | Owner::Marketplace => {
             let message =
                 format!("The image \"{id}\" belongs to another account, so this operation is not permitted.");
             Err(failure(403, "Forbidden", message))

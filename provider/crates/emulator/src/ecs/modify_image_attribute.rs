@@ -17,7 +17,7 @@ pub(crate) fn modify_image_attribute(context: &mut Context<'_>) -> Result<Value,
     let dry_run = context.check_dry_run();
     let region = context.region()?;
     let image = own_image(region, id)?;
-    if ["Creating", "Waiting"].contains(&image.status(now)) {
+    if image.is_being_made(now) {
         let message = format!("The image \"{id}\" is being created.");
         return Err(failure(403, "InvalidStatus.ImageIsCreating", message));
     }

@@ -17,6 +17,7 @@ pub(super) fn owner_alias(image: &Image) -> &'static str {
         Owner::Own => "self",
         Owner::System => "system",
         Owner::Others => "others",
+        Owner::Marketplace => "marketplace",
     }
 }
 
@@ -48,8 +49,8 @@ pub(super) fn image(image: &Image, options: &Options, now: Millis) -> Value {
         "DiskDeviceMappings": { "DiskDeviceMapping": disks },
         "Tags": tags(&image.tags),
         "Usage": if image.used_by.is_empty() { "none" } else { "instance" },
-        "IsSupportIoOptimized": true,
-        "IsSupportCloudinit": true,
+        "IsSupportIoOptimized": image.io_optimized,
+        "IsSupportCloudinit": image.cloud_init,
         "IsCopied": image.copied_from.is_some(),
         "IsSubscribed": false,
         "IsPublic": image.public,
@@ -116,7 +117,7 @@ fn normalise(members: &mut Map<String, Value>, image: &Image) {
 }
 
 fn disk(image: &Image, disk: &Disk, now: Millis) -> Value {
-    let is_building = image.status(now) == "Creating";
+    let is_building = image.is_being_made(now);
     json!({
         "Device": disk.device,
         "Type": disk.kind.text(),
@@ -127,6 +128,6 @@ fn disk(image: &Image, disk: &Disk, now: Millis) -> Value {
         "ImportOSSObject": "",
         "Progress": if is_building { format!("{}%", image.progress(now)) } else { String::new() },
         "RemainTime": if is_building { image.seconds_left(now) } else { 0 },
-        "Encrypted": false,
+        "Encrypted": image.encrypted,
     })
 }

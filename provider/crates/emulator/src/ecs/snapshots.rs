@@ -86,7 +86,7 @@ fn show(region: &Region, snapshot: &Snapshot, region_id: &str, now: Millis) -> V
         "SnapshotType": "user",
         "Usage": usage_of(region, snapshot),
         "Category": "standard",
-        "Encrypted": false,
+        "Encrypted": snapshot.encrypted,
         "InstantAccess": false,
         "ProductCode": "",
         "ResourceGroupId": snapshot.resource_group,

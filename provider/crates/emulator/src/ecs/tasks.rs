@@ -1,4 +1,4 @@
-//! DescribeTasks and DescribeTaskAttribute. Of all that is emulated, only copies run as tasks.
+//! DescribeTasks and DescribeTaskAttribute. Nothing that is emulated runs as a task; a copy does not either.
 
 use serde_json::{Value, json};
 
@@ -91,10 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_a_task_until_it_is_finished() {
+    fn a_task_is_shown_while_it_runs_and_after() {
         let mut cloud = Cloud::new();
-        let id = cloud.image("mine");
-        cloud.ok("CopyImage", &[("ImageId", &id), ("DestinationRegionId", "eu-central-1")]);
+        let task = Task {
+            id: "t-0".to_owned(),
+            action: "ExportImage".to_owned(),
+            resource: "m-1".to_owned(),
+            created: cloud.now,
+            build: 2_000,
+        };
+        cloud.state.region(THERE.1, 0).tasks.push(task);
         let task = check(&mut cloud, &[("TaskStatus", "Processing")], 1);
         let task_id = task["TaskId"].as_str().expect("an id");
         check(&mut cloud, &[("TaskIds", task_id)], 1);

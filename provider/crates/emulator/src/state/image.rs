@@ -13,6 +13,8 @@ use crate::state::disk::{Disk, DiskKind};
 const OTHER_ACCOUNT: &str = "6543210987654321";
 /// The account that system images belong to.
 const SYSTEM_ACCOUNT: &str = "1000000000000000";
+/// The account that images of the marketplace belong to.
+const SELLER: &str = "2000000000000000";
 
 /// The longest that an image may take to be made: a day.
 pub(crate) const LONGEST_BUILD: Millis = 86_400_000;
@@ -25,6 +27,21 @@ pub(crate) enum Owner {
     System,
     /// Another account.
     Others,
+    /// A seller on the marketplace.
+    Marketplace,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The end of a copy that was cancelled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Cancelled {
+    /// When the unfinished image goes.
+    pub(crate) gone_at: Millis,
+    /// When its name is free again.
+    pub(crate) name_freed_at: Millis,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +71,26 @@ pub(crate) struct Image {
     pub(crate) disks: Vec<Disk>,
     /// The region and image that this one is copied from.
     pub(crate) copied_from: Option<(String, String)>,
+    /// Its place in the queue of copies, while it is Waiting there.
+    #[serde(default)]
+    pub(crate) queued: Option<u64>,
+    /// How long it was Waiting before it was Creating.
+    #[serde(default)]
+    pub(crate) waited: Millis,
+    #[serde(default)]
+    pub(crate) cancelled: Option<Cancelled>,
+    /// Whether the copy that makes it can be cancelled.
+    #[serde(default = "yes")]
+    pub(crate) cancellable: bool,
+    #[serde(default)]
+    pub(crate) encrypted: bool,
+    /// The customer's key that it is encrypted with. Empty for ECS's own.
+    #[serde(default)]
+    pub(crate) kms_key: String,
+    #[serde(default = "yes")]
+    pub(crate) cloud_init: bool,
+    #[serde(default = "yes")]
+    pub(crate) io_optimized: bool,
     pub(crate) created: Millis,
     /// How long Creating lasts.
     pub(crate) build: Millis,
@@ -92,6 +129,14 @@ impl Default for Image {
             used_by: BTreeSet::new(),
             disks: vec![],
             copied_from: None,
+            queued: None,
+            waited: 0,
+            cancelled: None,
+            cancellable: true,
+            encrypted: false,
+            kms_key: String::new(),
+            cloud_init: true,
+            io_optimized: true,
             created: 0,
             build: 0,
             fails: false,
@@ -106,15 +151,21 @@ impl Image {
         now >= self.created + (self.build / 10).min(300)
     }
 
-    fn ready_at(&self) -> Millis {
-        self.created + self.build
+    /// `None` while it is in the queue.
+    pub(crate) fn ready_at(&self) -> Option<Millis> {
+        self.queued.is_none().then_some(self.created + self.waited + self.build)
+    }
+
+    fn is_ready(&self, now: Millis) -> bool {
+        self.ready_at().is_some_and(|at| now >= at)
     }
 
     pub(crate) fn status(&self, now: Millis) -> &str {
         if let Some(status) = &self.forced_status {
             return status;
         }
-        match (now >= self.ready_at(), self.fails, self.deprecated) {
+        match (self.is_ready(now), self.fails, self.deprecated) {
+            (false, ..) if self.queued.is_some() => "Waiting",
             (false, ..) => "Creating",
             (true, true, _) => "CreateFailed",
             (true, false, true) => "Deprecated",
@@ -123,24 +174,53 @@ impl Image {
     }
 
     pub(crate) fn is_usable(&self, now: Millis) -> bool {
-        self.status(now) == "Available" && now >= self.ready_at() + (self.build / 4).min(1_000)
+        self.status(now) == "Available" && self.ready_at().is_some_and(|at| now >= at + self.moment())
+    }
+
+    /// How long the cloud takes for what it does a moment later: a quarter of the time of making, at most a second.
+    pub(crate) fn moment(&self) -> Millis {
+        (self.build / 4).min(1_000)
     }
 
     /// In percent. A failed image stops half way.
     pub(crate) fn progress(&self, now: Millis) -> i64 {
         let whole = if self.fails { 50 } else { 100 };
-        if now >= self.ready_at() {
-            return whole;
+        match self.ready_at() {
+            None => 0,
+            Some(at) if now >= at => whole,
+            Some(at) => ((now + self.build - at).max(0) * whole / self.build.max(1)).min(99),
         }
-        ((now - self.created).max(0) * whole / self.build.max(1)).min(99)
     }
 
     pub(crate) fn seconds_left(&self, now: Millis) -> i64 {
-        (self.ready_at() - now + 999).max(0) / 1_000
+        self.ready_at().map_or(self.build, |at| at - now).saturating_add(999).max(0) / 1_000
+    }
+
+    pub(crate) fn is_being_made(&self, now: Millis) -> bool {
+        ["Creating", "Waiting"].contains(&self.status(now))
     }
 
     pub(crate) fn is_copying(&self, now: Millis) -> bool {
-        self.copied_from.is_some() && self.status(now) == "Creating"
+        self.copied_from.is_some() && self.is_being_made(now)
+    }
+
+    /// Whether it is in the queue of copies and may leave it.
+    pub(crate) fn waits_its_turn(&self) -> bool {
+        self.queued.is_some() && self.cancelled.is_none() && self.is_left_to_the_queue()
+    }
+
+    /// Whether its copy counts among those that run at a time.
+    pub(crate) fn is_being_copied(&self, now: Millis) -> bool {
+        self.copied_from.is_some()
+            && self.queued.is_none()
+            && !self.is_ready(now)
+            && self.cancelled.is_none()
+            && self.is_left_to_the_queue()
+    }
+
+    /// Whether no status from outside ends the copy.
+    fn is_left_to_the_queue(&self) -> bool {
+        self.forced_status.as_ref().is_none_or(|status| ["Creating", "Waiting"].contains(&status.as_str()))
     }
 
     pub(crate) fn uses_snapshot(&self, id: &str) -> bool {
@@ -171,6 +251,7 @@ impl Image {
             Owner::Own => ACCOUNT,
             Owner::System => SYSTEM_ACCOUNT,
             Owner::Others => OTHER_ACCOUNT,
+            Owner::Marketplace => SELLER,
         }
     }
 

@@ -54,6 +54,28 @@ impl Region {
         }
     }
 
+    /// The image leaves the queue of copies. Returns whether its copy takes any time.
+    pub(crate) fn start_copy(&mut self, id: &str, at: Millis) -> bool {
+        let Some(image) = self.images.iter_mut().find(|image| image.id == id) else { return false };
+        image.queued = None;
+        image.waited = (at - image.created).max(0);
+        for snapshot in self.snapshots.iter_mut().filter(|snapshot| image.uses_snapshot(&snapshot.id)) {
+            (snapshot.created, snapshot.build) = (at, image.build);
+        }
+        image.build > 0
+    }
+
+    /// Takes away the images whose copies were cancelled, with the snapshots that were being copied for them.
+    pub(crate) fn remove_cancelled(&mut self, now: Millis) {
+        let is_over = |image: &Image| image.cancelled.as_ref().is_some_and(|c| now >= c.gone_at);
+        let over: Vec<Image> = self.images.iter().filter(|image| is_over(image)).cloned().collect();
+        for image in over {
+            let freed_at = image.cancelled.as_ref().map_or(now, |cancelled| cancelled.name_freed_at);
+            self.remove_image(&image.id, now, freed_at);
+            self.snapshots.retain(|snapshot| !image.uses_snapshot(&snapshot.id));
+        }
+    }
+
     pub(crate) fn snapshot(&self, id: &str) -> Option<&Snapshot> {
         self.snapshots.iter().find(|snapshot| snapshot.id == id)
     }
@@ -95,9 +117,10 @@ impl Region {
         }
     }
 
-    /// When each thing in it was made and how long that takes.
+    /// When each thing in it was made, or how long it waited, and how long it takes.
     pub(crate) fn times(&self) -> impl Iterator<Item = (Millis, Millis)> {
-        let images = self.images.iter().map(|image| (image.created, image.build));
+        let images =
+            self.images.iter().flat_map(|image| [(image.created, image.build), (image.waited, image.build)]);
         let snapshots = self.snapshots.iter().map(|snapshot| (snapshot.created, snapshot.build));
         images.chain(snapshots).chain(self.tasks.iter().map(|task| (task.created, task.build)))
     }

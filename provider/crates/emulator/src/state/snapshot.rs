@@ -23,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) os_name: String,
     pub(crate) resource_group: String,
     pub(crate) tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) encrypted: bool,
     pub(crate) created: Millis,
     /// How long it is progressing.
     pub(crate) build: Millis,

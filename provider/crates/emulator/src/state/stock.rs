@@ -69,6 +69,7 @@ fn snapshot(id: &str, (kind, size): (DiskKind, i64), created: &str) -> Snapshot 
         os_name: OS_NAME.to_owned(),
         resource_group: GROUP.to_owned(),
         tags: Default::default(),
+        encrypted: false,
         created: at(created),
         build: 0,
     }

@@ -136,9 +136,14 @@ class Cli:
         self.work = work
         self.python = languages.Python(work / "python")
         self.python.build()
-        self.echo = work / "echo"
-        self.echo.write_text(f"#!/bin/sh\nexec '{BENCH}' echo \"$@\"\n")
-        self.echo.chmod(0o755)
+        self.echo = self.script("echo", "echo")
+        self.echo_of_states = self.script("echo-of-states", "echo --reported")
+
+    def script(self, name, command):
+        script = self.work / name
+        script.write_text(f"#!/bin/sh\nexec '{BENCH}' {command} \"$@\"\n")
+        script.chmod(0o755)
+        return script
 
     def stack(self, name, plugin, cloud):
         folder = self.work / name / "program"
@@ -180,7 +185,7 @@ def life(cli, plugins, size, name):
     """The life of that many images, ready at once, with each plugin by turns; calls an image takes, by action."""
     cloud = emulator.Emulator("--image-ready-after", "0s")
     try:
-        stacks = {who: cli.stack(f"{name}-{who}", plugin, cloud) for who, plugin in plugins.items()}
+        stacks = {who: cli.stack(f"{name}-{who.replace(' ', '-')}", plugin, cloud) for who, plugin in plugins.items()}
         seconds, calls = {who: {} for who in stacks}, {who: {} for who in stacks}
         for stack in stacks.values():
             stack.set(images=size)
@@ -192,7 +197,8 @@ def life(cli, plugins, size, name):
                 calls[who][action] = {call: count / size for call, count in sorted(counted.items())}
     finally:
         cloud.stop()
-    assert not any(calls.get("echo", {}).values()), "the echo has called the cloud"
+    for echo in report.FLOORS:
+        assert not any(calls.get(echo, {}).values()), f"{echo} has called the cloud"
     return {"images": size, "seconds": seconds, "calls_per_image": calls}
 
 
@@ -291,7 +297,7 @@ def main():
             },
         )
         cli = Cli(work)
-        by_turns = {"echo": cli.echo} | plugins
+        by_turns = {"echo": cli.echo, "echo of states": cli.echo_of_states} | plugins
         waits = [
             run.part(f"up of {case.images} images, {who}", waited, cli, who, plugin, case)
             for who, plugin in plugins.items()

@@ -24,6 +24,8 @@ OFFICIAL = {
     "waited_1": "10 s",
     "waited_100": "507 s, 591 calls (8 at a time)",
 }
+# Plugins that do nothing.
+FLOORS = ("echo", "echo of states")
 ACTIONS = ("preview", "up", "preview, no change", "refresh", "destroy")
 
 
@@ -150,7 +152,7 @@ def markdown(results):
         parts += ["## The other plugin\n", table(["what", "measured"], rows)]
     if lives := [life for life in results["life"] if life]:
         names = list(lives[0]["seconds"])
-        others = [name for name in names if name != "echo"]
+        others = [name for name in names if name not in FLOORS]
         rows = []
         for life in lives:
             for action in ACTIONS:
@@ -158,17 +160,20 @@ def markdown(results):
                 row = [f"{life['images']:,}", action]
                 for name in others:
                     row += [f"{life['seconds'][name][action] / floor:.2f}", f"{life['seconds'][name][action]:.1f} s"]
-                rows.append([*row, f"{floor:.1f} s"])
+                of_states = life["seconds"].get("echo of states", {}).get(action)
+                rows.append([*row, f"{floor:.1f} s", f"{of_states:.1f} s" if of_states else ""])
         head = [
             "images",
             "action",
             *(word for name in others for word in (f"{name} / engine", name)),
             "engine with the echo",
+            "engine with states as large",
         ]
         parts += [
             "## The real command\n",
             "Images ready at once, the engine's usual parallelism, and as the floor the same program with a plugin "
-            "that does nothing.\n",
+            "that does nothing. What the engine writes after each step grows with the states, and an image's state is larger "
+            "than its inputs; so the last column has that plugin answer with states as large as an image's.\n",
             table(head, rows),
             "![Seconds of each action by number of images](life.svg)\n",
             "## Calls for one image\n",

@@ -1,5 +1,6 @@
 //! A plugin that does nothing: it answers each call with what the call brought. The least that a plugin can cost.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use pulumi::pulumirpc as rpc;
@@ -12,20 +13,45 @@ use tonic::{Request, Response, Status};
 /// Serves until the process is told to end.
 ///
 /// # Errors
-/// Where no port can be had, or serving fails.
-pub async fn serve() -> anyhow::Result<()> {
+/// If no port can be had, or serving fails.
+pub async fn serve(reported: bool) -> anyhow::Result<()> {
+    let reported = match reported {
+        true => pulumi::value::to_struct(pulumi::encode(&reported_image())?).fields,
+        false => BTreeMap::new(),
+    };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", listener.local_addr()?.port())?;
     stdout.flush()?;
     tonic::transport::Server::builder()
-        .add_service(ResourceProviderServer::new(Echo).max_decoding_message_size(usize::MAX))
+        .add_service(ResourceProviderServer::new(Echo { reported }).max_decoding_message_size(usize::MAX))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?;
     Ok(())
 }
 
-struct Echo;
+struct Echo {
+    /// What a create answers beside what it was sent.
+    reported: BTreeMap<String, prost_types::Value>,
+}
+
+/// What the state of an image that is ready holds beside its inputs, in values as long as the cloud's.
+fn reported_image() -> serde_json::Value {
+    serde_json::json!({
+        "architecture": "x86_64", "bootMode": "BIOS", "createTime": "2026-11-25T05:00:00Z",
+        "diskDeviceMappings": [{
+            "device": "/dev/xvda", "diskType": "system", "format": "", "importOssBucket": "", "importOssObject": "",
+            "progress": "100%", "remainTime": 0, "size": 40, "snapshotId": "s-bp1234567890abcdefgh"
+        }],
+        "features": { "imdsSupport": "v2", "nvmeSupport": "supported" },
+        "imageOwnerAlias": "self", "imageVersion": "", "isCopied": false, "isSelfShared": "false", "isSubscribed": false,
+        "isSupportCloudinit": true, "isSupportIoOptimized": true, "name": "golden-100",
+        "osName": "Alibaba Cloud Linux  3.2104 LTS 64位", "osNameEn": "Alibaba Cloud Linux  3.2104 LTS 64 bit",
+        "osType": "linux", "platform": "Aliyun", "productCode": "", "progress": "100%", "regionId": "cn-hangzhou",
+        "resourceGroupId": "rg-bp67acfmxazb4p", "size": 40, "status": "Available", "usable": true, "usage": "none",
+        "__alicloud": { "mark": "0123456789abcdef0123456789abcdef" }
+    })
+}
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -89,7 +115,10 @@ impl ResourceProvider for Echo {
     async fn create(&self, request: Request<rpc::CreateRequest>) -> Answer<rpc::CreateResponse> {
         let request = request.into_inner();
         let id = if request.preview { String::new() } else { request.urn };
-        let properties = request.properties;
+        let mut properties = request.properties;
+        if let Some(properties) = properties.as_mut().filter(|_| !request.preview) {
+            properties.fields.extend(self.reported.clone());
+        }
         Ok(Response::new(rpc::CreateResponse { id, properties, refresh_before_update: false }))
     }
 

@@ -17,7 +17,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// A plugin that answers each call with what the call brought
-    Echo { engine: Option<String> },
+    Echo {
+        engine: Option<String>,
+        /// Answers a create with what the cloud reports of an image as well, so that states are as large as an image's
+        #[arg(long)]
+        reported: bool,
+    },
     /// A plugin's start: port line, Configure, memory
     Start {
         plugin: PathBuf,
@@ -73,7 +78,7 @@ fn main() -> anyhow::Result<()> {
         println!("{}", signatures::measure()?);
         return Ok(());
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(command))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(command))
 }
 
 /// Callgrind counts from the call of this function to its end.
@@ -86,7 +91,7 @@ fn measured(operation: &mut operations::Operation, times: usize) {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Echo { .. } => return echo::serve().await,
+        Command::Echo { reported, .. } => return echo::serve(reported).await,
         Command::Start { plugin, times } => println!("{}", rpc::start(plugin, times).await?),
         Command::Throughput { plugin, load, rounds, milliseconds } => {
             println!("{}", rpc::throughput(plugin, load, rounds, Duration::from_millis(milliseconds)).await?);

@@ -64,12 +64,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// The most threads, however many processors there are: each holds memory, and one engine keeps no more of them busy.
-const WORKERS: usize = 4;
-
+/// One thread: the engine asks one question after another, and what it asks at once waits for the cloud. More threads cost
+/// memory and save no time.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS);
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// Ends when the process is told to stop. From this call on, and not only from the first wait, no signal ends the process

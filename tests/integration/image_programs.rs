@@ -552,23 +552,44 @@ fn own_element<'a>(index: usize, old: &[Json], new: &[Json], cloud: &'a [Json]) 
     free.first().copied()
 }
 
-/// How many of these elements can each have one of the cloud's list that is left.
+/// How many of these elements can each have one of the cloud's list that is left: each in turn takes one that is free, or
+/// one whose element finds another.
 fn most_served(
     elements: &[usize],
     left: &[bool],
     cloud: &[Json],
     fits: &impl Fn(usize, &Json) -> bool,
 ) -> usize {
-    let Some((first, rest)) = elements.split_first() else { return 0 };
-    let mut most = most_served(rest, left, cloud, fits);
-    for place in (0..cloud.len()).filter(|place| left[*place] && fits(*first, &cloud[*place])) {
-        if most == elements.len() {
-            break;
+    let mut taken_by = vec![None; cloud.len()];
+    elements
+        .iter()
+        .filter(|element| takes_one(**element, &mut left.to_vec(), &mut taken_by, cloud, fits))
+        .count()
+}
+
+/// Whether an element gets one of the places that it has not tried yet.
+fn takes_one(
+    element: usize,
+    untried: &mut [bool],
+    taken_by: &mut [Option<usize>],
+    cloud: &[Json],
+    fits: &impl Fn(usize, &Json) -> bool,
+) -> bool {
+    for place in 0..cloud.len() {
+        if !untried[place] || !fits(element, &cloud[place]) {
+            continue;
         }
-        let left: Vec<bool> = left.iter().enumerate().map(|(other, left)| *left && other != place).collect();
-        most = most.max(1 + most_served(rest, &left, cloud, fits));
+        untried[place] = false;
+        let is_free = match taken_by[place] {
+            Some(other) => takes_one(other, untried, taken_by, cloud, fits),
+            None => true,
+        };
+        if is_free {
+            taken_by[place] = Some(element);
+            return true;
+        }
     }
-    most
+    false
 }
 
 /// Into a map: `.key` where that can be read, else `["the key"]`.

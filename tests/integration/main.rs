@@ -13,6 +13,7 @@ mod fault_matrix;
 mod harness;
 mod house_rules;
 mod image;
+mod image_copy;
 mod image_doubts;
 mod image_faults;
 mod image_laws;

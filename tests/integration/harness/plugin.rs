@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{Failed, FakeEngine, from_struct, settings, text, to_struct, urn};
+use super::{Failed, FakeEngine, IMAGE, from_struct, settings, text, to_struct, urn_of};
 
 /// For an operation that is to run out of time, in seconds: enough to get where it waits on a machine that is busy, and
 /// less than the plugin of the tests waits for an image that it is never shown.
@@ -30,6 +30,8 @@ pub(crate) struct Plugin {
     pub(crate) time_limit: f64,
     /// What automatic names are made from, of which an engine gives each resource that it makes another.
     pub(crate) seed: String,
+    /// The type of the resources that it is asked about.
+    pub(crate) resource_type: &'static str,
 }
 
 impl Plugin {
@@ -61,7 +63,15 @@ impl Plugin {
         };
         rpc.handshake(handshake).await.expect("the handshake succeeds");
         let provider_id = Some(PROVIDER_ID.to_owned());
-        Plugin { rpc, child, engine, provider_id, time_limit: 0.0, seed: "seed".to_owned() }
+        Plugin {
+            rpc,
+            child,
+            engine,
+            provider_id,
+            time_limit: 0.0,
+            seed: "seed".to_owned(),
+            resource_type: IMAGE,
+        }
     }
 
     pub(crate) async fn configured(cloud: &Emulator) -> Plugin {
@@ -86,6 +96,10 @@ impl Plugin {
         self.rpc.configure(request).await.map(drop)
     }
 
+    fn urn(&self, name: &str) -> String {
+        urn_of(self.resource_type, name)
+    }
+
     /// Checked inputs, or the failures as `path: reason`.
     pub(crate) async fn check(&mut self, name: &str, news: Json) -> Result<Json, Vec<String>> {
         self.check_against(name, None, news).await
@@ -98,7 +112,7 @@ impl Plugin {
         news: Json,
     ) -> Result<Json, Vec<String>> {
         let request = rpc::CheckRequest {
-            urn: urn(name),
+            urn: self.urn(name),
             olds: olds.as_ref().map(to_struct),
             news: Some(to_struct(&news)),
             random_seed: self.seed.clone().into_bytes(),
@@ -118,7 +132,7 @@ impl Plugin {
     pub(crate) async fn diff(&mut self, name: &str, state: &Json, olds: &Json, news: &Json) -> Diff {
         let request = rpc::DiffRequest {
             id: text(&state["id"]),
-            urn: urn(name),
+            urn: self.urn(name),
             olds: Some(to_struct(state)),
             old_inputs: Some(to_struct(olds)),
             news: Some(to_struct(news)),
@@ -137,7 +151,7 @@ impl Plugin {
 
     pub(crate) async fn create(&mut self, name: &str, inputs: &Json) -> Result<(String, Json), Failed> {
         let request = rpc::CreateRequest {
-            urn: urn(name),
+            urn: self.urn(name),
             properties: Some(to_struct(inputs)),
             timeout: self.time_limit,
             ..rpc::CreateRequest::default()
@@ -153,7 +167,7 @@ impl Plugin {
 
     pub(crate) async fn preview_create(&mut self, name: &str, inputs: &Json) -> Json {
         let request = rpc::CreateRequest {
-            urn: urn(name),
+            urn: self.urn(name),
             properties: Some(to_struct(inputs)),
             preview: true,
             ..rpc::CreateRequest::default()
@@ -173,7 +187,7 @@ impl Plugin {
     ) -> Result<Option<(Json, Json)>, Failed> {
         let request = rpc::ReadRequest {
             id: id.to_owned(),
-            urn: urn(name),
+            urn: self.urn(name),
             inputs: Some(to_struct(inputs)),
             properties: Some(to_struct(state)),
             timeout: self.time_limit,
@@ -196,7 +210,7 @@ impl Plugin {
     ) -> Result<Json, Failed> {
         let request = rpc::UpdateRequest {
             id: text(&state["id"]),
-            urn: urn(name),
+            urn: self.urn(name),
             olds: Some(to_struct(state)),
             old_inputs: Some(to_struct(olds)),
             news: Some(to_struct(news)),
@@ -216,7 +230,7 @@ impl Plugin {
     ) -> Json {
         let request = rpc::UpdateRequest {
             id: text(&state["id"]),
-            urn: urn(name),
+            urn: self.urn(name),
             olds: Some(to_struct(state)),
             old_inputs: Some(to_struct(olds)),
             news: Some(to_struct(news)),
@@ -230,7 +244,7 @@ impl Plugin {
     pub(crate) async fn delete(&mut self, name: &str, state: &Json, inputs: &Json) -> Result<(), Failed> {
         let request = rpc::DeleteRequest {
             id: text(&state["id"]),
-            urn: urn(name),
+            urn: self.urn(name),
             properties: Some(to_struct(state)),
             old_inputs: Some(to_struct(inputs)),
             timeout: self.time_limit,

@@ -9,12 +9,18 @@ use serde_json::{Value as Json, json};
 use tonic::Status;
 
 pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
+pub(crate) const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
 
+/// Of an image.
 pub(crate) fn urn(name: &str) -> String {
-    format!("urn:pulumi:test::shop::{IMAGE}::{name}")
+    urn_of(IMAGE, name)
+}
+
+pub(crate) fn urn_of(resource_type: &str, name: &str) -> String {
+    format!("urn:pulumi:test::shop::{resource_type}::{name}")
 }
 
 pub(crate) fn secret(value: Json) -> Json {

@@ -528,17 +528,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_a_copy_that_may_be_under_way_is_cancelled() {
-        for (status, expected) in [
-            (None, "CancelCopyImage"),
-            (Some("Waiting"), "CancelCopyImage"),
-            (Some("Creating"), "CancelCopyImage"),
-            (Some("Available"), "DeleteImage"),
-            (Some("Deprecated"), "DeleteImage"),
-            (Some("CreateFailed"), "DeleteImage"),
+        for (status, mark, expected) in [
+            (None, Some("of ours"), "CancelCopyImage"),
+            // The official provider keeps no status.
+            (None, None, "DeleteImage"),
+            (Some("Waiting"), None, "CancelCopyImage"),
+            (Some("Creating"), Some("of ours"), "CancelCopyImage"),
+            (Some("Available"), Some("of ours"), "DeleteImage"),
+            (Some("Deprecated"), None, "DeleteImage"),
+            (Some("CreateFailed"), Some("of ours"), "DeleteImage"),
         ] {
             let cloud = Cloud::new();
             cloud.holds("m-1", "golden");
-            delete(&cloud, state(status), golden()).await.unwrap();
+            let mut state = state(status);
+            state.kept.mark = mark.map(str::to_owned);
+            delete(&cloud, state, golden()).await.unwrap();
             assert_eq!(cloud.stub.actions(), [expected, "DescribeImages"], "{status:?}");
             assert!(cloud.names().is_empty());
         }

@@ -28,10 +28,19 @@ pub(crate) struct Deletion<'a> {
     pub(crate) region: Option<&'a str>,
     /// Whether it goes even if instances use it.
     pub(crate) force: bool,
-    /// Whether it is a copy that may be under way still: then that is cancelled first.
-    pub(crate) under_way: bool,
+    /// How far the copy is that makes it, if it is a copy.
+    pub(crate) copy: Option<Copying>,
     /// The snapshots of its disks, if they go with it.
     pub(crate) snapshots: Option<Snapshots>,
+}
+
+/// How far the copy is that makes an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copying {
+    /// Under way when it was last seen, or not seen since it was asked for: it is cancelled first.
+    UnderWay,
+    /// Not known to be under way: it is cancelled if the image's deletion is refused.
+    Ended,
 }
 
 /// The snapshots of an image's disks.
@@ -57,7 +66,12 @@ impl<'a> Deletion<'a> {
             id,
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
-            under_way: A::IS_COPY && !entry.is_settled() && entry.status().as_deref() != Some("CreateFailed"),
+            copy: A::IS_COPY.then(|| match entry.status().as_deref() {
+                Some("Waiting" | "Creating") => Copying::UnderWay,
+                // Other providers keep no status, nor do they mark what they make.
+                None if entry.kept.mark.is_some() => Copying::UnderWay,
+                Some(_) | None => Copying::Ended,
+            }),
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
     }
@@ -78,7 +92,7 @@ impl<'a> Deletion<'a> {
     /// If the image or a snapshot stays.
     pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let snapshots = self.snapshots(client, context).await?;
-        if !(self.under_way && self.cancel_copy(client, context).await?) {
+        if !(self.copy == Some(Copying::UnderWay) && self.cancel_copy(client, context).await?) {
             self.delete_image(client, context).await?;
         }
         delete_snapshots(client, context, self.id, snapshots).await
@@ -110,17 +124,20 @@ impl<'a> Deletion<'a> {
     async fn delete_image(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let id = self.id;
         let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
-        let mut copying = self.under_way;
+        let mut copy = self.copy;
         loop {
             let call = client.api.delete_image(&request, context.deadline());
             match context.unless_cancelled(call).await? {
                 Ok(_) => return wait_until_gone(client, context, id).await,
                 Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
-                // It was called ended, and is about to.
-                Err(error) if copying && error.code() == Some(COPYING) => {
-                    wait_until_copied(client, context, id).await?;
-                    copying = false;
-                }
+                Err(error) if error.code() == Some(COPYING) => match copy.take() {
+                    // It was called ended, and is about to.
+                    Some(Copying::UnderWay) => wait_until_copied(client, context, id).await?,
+                    Some(Copying::Ended) if self.cancel_copy(client, context).await? => return Ok(()),
+                    Some(Copying::Ended) => {}
+                    // Then it is the source of another copy.
+                    None => return Err(refused_deletion(id, error)),
+                },
                 Err(error) => return Err(refused_deletion(id, error)),
             }
         }
@@ -266,13 +283,7 @@ mod tests {
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
         let snapshots = Snapshots { recorded, complete: true, spared: Vec::new() };
-        Deletion {
-            id: "m-1",
-            region: Some("cn-test"),
-            force: false,
-            under_way: false,
-            snapshots: Some(snapshots),
-        }
+        Deletion { id: "m-1", region: Some("cn-test"), force: false, copy: None, snapshots: Some(snapshots) }
     }
 
     fn cloud() -> Cloud {
@@ -335,7 +346,7 @@ mod tests {
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(seconds);
-        (cloud, Deletion { under_way: true, snapshots: None, ..deletion(&[]) })
+        (cloud, Deletion { copy: Some(Copying::UnderWay), snapshots: None, ..deletion(&[]) })
     }
 
     #[tokio::test(start_paused = true)]
@@ -397,6 +408,25 @@ mod tests {
              customTimeouts.create allows more time"
         );
         assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (0, 1));
+    }
+
+    /// The state may be another provider's, or out of date.
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_is_not_known_to_be_under_way_is_cancelled_if_it_is() {
+        let (cloud, mut deletion) = copying(1_000, |_, _| None);
+        deletion.copy = Some(Copying::Ended);
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DescribeImages"]);
+        assert!(cloud.names().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_is_being_copied_itself_says_what_to_do() {
+        let (cloud, mut deletion) = copying(1_000, |_, _| Some(refuse(400, "IncorrectImageStatus")));
+        deletion.copy = Some(Copying::Ended);
+        let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
+        assert!(text.ends_with("image m-1: wait until copying has ended, or cancel it"), "{text}");
+        assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DeleteImage"]);
     }
 
     /// The answer to the first cancellation was lost, and the second finds no copy to cancel.

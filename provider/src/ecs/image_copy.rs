@@ -352,7 +352,7 @@ mod tests {
             context.statuses(),
             ["image m-1: Waiting (0%)", "image m-1: Creating (50%)", "image m-1: Available (100%)"]
         );
-        assert!(cloud.count("DescribeImages") <= 245, "{}", cloud.count("DescribeImages"));
+        assert!(cloud.count("DescribeImages") <= 250, "{}", cloud.count("DescribeImages"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -388,6 +388,28 @@ mod tests {
             assert_eq!(cloud.names(), [("m-1".to_owned(), "golden".to_owned())]);
             assert_eq!(cloud.count("CopyImage"), 1);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_copies_at_once_share_their_looks() {
+        let cloud = Cloud::new();
+        cloud.state().ready_after = Duration::from_secs(1_200);
+        let makes = (0..100).map(|index| {
+            let cloud = &cloud;
+            async move {
+                tokio::time::sleep(Duration::from_millis(30 * index)).await;
+                let urn = format!("{URN}-{index}");
+                let context = TestContext::new(Verb::Create, &urn, Duration::from_secs(3_600));
+                let args = ImageCopyArgs { image_name: text(&format!("golden-{index}")), ..golden() };
+                create(cloud, &context, args).await.map(drop)
+            }
+        });
+        for made in futures::future::join_all(makes).await {
+            made.unwrap();
+        }
+        assert_eq!((cloud.count("CopyImage"), cloud.count("ModifyImageAttribute")), (100, 100));
+        assert!(cloud.count("DescribeImages") <= 160, "{}", cloud.count("DescribeImages"));
+        assert_eq!(cloud.names().len(), 100);
     }
 
     /// A cloud whose source is in this status for so long, and Available then.

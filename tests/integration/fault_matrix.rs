@@ -7,7 +7,10 @@ use emulator::{Emulator, Options};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Failed, IMAGE, Plan, Plugin, Stack, World, advance, settings, start, text};
+use crate::harness::{
+    Failed, IMAGE, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, World, advance, make_source, settings,
+    start, text,
+};
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
 const TIME_LIMIT: f64 = 8.0;
@@ -34,11 +37,13 @@ struct Place {
     after: u32,
     /// Whether the image is still being made when the operation looks at it.
     slow: bool,
+    /// Whether the image is a copy.
+    copied: bool,
 }
 
 impl Place {
     const fn new(what: &'static str, during: During, action: &'static str, after: u32) -> Place {
-        Place { what, during, action, after, slow: false }
+        Place { what, during, action, after, slow: false, copied: false }
     }
 }
 
@@ -69,6 +74,16 @@ rows! {
         Place::new("ModifyImageAttribute after creation", During::Create, "ModifyImageAttribute", 0);
     create_read_back: Place::new("read-back after creation", During::Create, "DescribeImages", 2);
     create_own_name: Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 1);
+    copy_call: Place { copied: true, ..Place::new("CopyImage", During::Create, "CopyImage", 0) };
+    copy_first_look: Place { copied: true, ..Place::new("copy's first look", During::Create, "DescribeImages", 1) };
+    copy_look_while_waiting: Place {
+        copied: true,
+        slow: true,
+        ..Place::new("copy's look while waiting", During::Create, "DescribeImages", 2)
+    };
+    copy_own_name: Place { copied: true, ..Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 0) };
+    copy_delete_call:
+        Place { copied: true, ..Place::new("copy's DeleteImage", During::Delete, "DeleteImage", 0) };
     update_attributes: Place::new("ModifyImageAttribute", During::Update, "ModifyImageAttribute", 0);
     update_resource_group: Place::new("JoinResourceGroup", During::Update, "JoinResourceGroup", 0);
     update_tags_removed: Place::new("UntagResources", During::Update, "UntagResources", 0);
@@ -191,6 +206,8 @@ macro_rules! ensure {
 
 struct Cell {
     world: World,
+    /// What the image is copied from, if it is a copy.
+    source: Option<String>,
     stack: Stack,
     place: Place,
     fault: Fault,
@@ -205,16 +222,22 @@ async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
     };
     let cloud = start(options).await;
     let plugin = Plugin::configured_with(keyed(&cloud, fault.keys).await).await;
-    let mut cell = Cell { world: World { cloud, plugin }, stack: Stack::new("web"), place, fault };
+    let mut cell =
+        Cell { world: World { cloud, plugin }, source: None, stack: Stack::new("web"), place, fault };
+    if place.copied {
+        cell.world.plugin.resource_type = IMAGE_COPY;
+        cell.source = Some(make_source(&cell.world.cloud, place.slow).await);
+    }
     let snapshots = cell.snapshots().await;
+    let (first, second) = (cell.program(first_program()), cell.program(second_program()));
 
-    cell.step(During::Create, &first_program()).await?;
-    cell.check_image("first").await?;
-    cell.step(During::Update, &second_program()).await?;
-    cell.check_image("second").await?;
+    cell.step(During::Create, &first).await?;
+    cell.check_image(&first).await?;
+    cell.step(During::Update, &second).await?;
+    cell.check_image(&second).await?;
     cell.step(During::Refresh, &Json::Null).await?;
-    cell.check_image("second").await?;
-    let (plan, _) = cell.stack.preview(&mut cell.world.plugin, &second_program()).await;
+    cell.check_image(&second).await?;
+    let (plan, _) = cell.stack.preview(&mut cell.world.plugin, &second).await;
     ensure!(plan == Plan::Same, "the last preview is {plan:?}");
     cell.step(During::Delete, &Json::Null).await?;
     ensure!(cell.world.images().await.is_empty(), "an image is left");
@@ -295,6 +318,16 @@ impl Cell {
         self.run(during, program).await.map_err(|failed| format!("not repaired: {}", failed.message))
     }
 
+    /// The same program, of a copy if the image is one.
+    fn program(&self, mut program: Json) -> Json {
+        if let (Some(source), Some(inputs)) = (&self.source, program.as_object_mut()) {
+            inputs.retain(|input, _| !["instanceId", "licenseType"].contains(&input.as_str()));
+            program["sourceImageId"] = source.clone().into();
+            program["sourceRegionId"] = SOURCE_REGION.into();
+        }
+        program
+    }
+
     async fn run(&mut self, during: During, program: &Json) -> Result<(), Failed> {
         operate(&mut self.stack, &mut self.world.plugin, during, program).await
     }
@@ -328,7 +361,7 @@ impl Cell {
         ensure!(images.len() <= 1, "there are {} images", images.len());
         match (self.place.during, self.place.action) {
             // Nobody knows an id.
-            (During::Create, _) if ["CreateImage", ACCOUNT].contains(&self.place.what) => {
+            (During::Create, _) if ["CreateImage", "CopyImage", ACCOUNT].contains(&self.place.what) => {
                 ensure!(failed.partial.is_none(), "an id came from nowhere: {failed:?}");
             }
             (During::Create, _) => {
@@ -356,8 +389,7 @@ impl Cell {
         Ok(())
     }
 
-    async fn check_image(&self, description: &str) -> Result<(), String> {
-        let program = if description == "first" { first_program() } else { second_program() };
+    async fn check_image(&self, program: &Json) -> Result<(), String> {
         let images = self.world.images().await;
         ensure!(images.len() == 1, "there are {} images", images.len());
         let image = &images[0];

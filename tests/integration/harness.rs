@@ -13,4 +13,7 @@ pub(crate) use rules::{Plan, Stack};
 pub(crate) use wire::{
     Failed, IMAGE, IMAGE_COPY, SIGNATURE, UNKNOWN, from_struct, secret, text, to_struct, urn, urn_of,
 };
-pub(crate) use world::{LONG, REGION, World, advance, are_made, control, ends, settings, start, strikes};
+pub(crate) use world::{
+    LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, settings, start,
+    strikes,
+};

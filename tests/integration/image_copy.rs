@@ -8,12 +8,9 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, IMAGE_COPY, Plan, Plugin, Stack, TIME_LIMIT, World, advance, are_made, from_struct, settings,
-    text, to_struct, urn_of,
+    Failed, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, TIME_LIMIT, World, advance, are_made,
+    from_struct, make_source, settings, text, to_struct, urn_of,
 };
-
-/// The region of the sources. Copies are made in that of the world's plugin.
-const SOURCE_REGION: &str = "cn-beijing";
 
 /// A cloud with a source, and a plugin that is asked about copies.
 struct Copies {
@@ -36,33 +33,13 @@ impl Copies {
         let stands_still = options.manual_clock;
         let mut world = World::with(options).await;
         world.plugin.resource_type = IMAGE_COPY;
-        let mut there = settings(&world.cloud);
-        there["region"] = SOURCE_REGION.into();
-        let mut plugin = Plugin::configured_with(there).await;
-        let address = world.cloud.address();
-        let ticks = async {
-            while stands_still {
-                advance(address, 70).await;
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            std::future::pending().await
-        };
-        let (_, state) = tokio::select! {
-            up = plugin.up("source", json!({ "imageName": "source", "snapshotId": "s-system" })) => up,
-            () = ticks => unreachable!("it never ends"),
-        };
-        world.take_requests().await;
-        Copies { world, source: text(&state["id"]) }
+        let source = make_source(&world.cloud, stands_still).await;
+        Copies { world, source }
     }
 
     /// The least that a program says of a copy with a name.
     fn program(&self) -> Json {
         json!({ "imageName": "golden", "sourceImageId": self.source, "sourceRegionId": SOURCE_REGION })
-    }
-
-    async fn restart_plugin(&mut self) {
-        self.world.restart_plugin().await;
-        self.world.plugin.resource_type = IMAGE_COPY;
     }
 
     /// The images of the region of the sources.
@@ -274,7 +251,7 @@ async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
     let (_, made) = copies.world.plugin.up("web", program.clone()).await;
     let id = text(&made["id"]);
     // Another process: this one has made the copy, and knows its own entry of the state.
-    copies.restart_plugin().await;
+    copies.world.restart_plugin().await;
     for type_ in [IMAGE_COPY, "alicloud:ecs/copyImage:CopyImage"] {
         copies.world.plugin.resource_type = type_;
         let (olds, state) = official(&copies, &id);
@@ -383,7 +360,7 @@ async fn a_copy_whose_process_was_killed_is_taken_up() {
         let mut client = copies.world.plugin.rpc.clone();
         let create = tokio::spawn(async move { client.create(request).await });
         are_made(address, 1).await;
-        copies.restart_plugin().await;
+        copies.world.restart_plugin().await;
         create.await.expect("the task ends").expect_err("its process is killed");
 
         // An automatic name is another one in the next deployment.

@@ -13,6 +13,8 @@ use super::{Plugin, secret, text};
 /// Longer than anything takes that is to happen at once, also on a machine that is busy.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 pub(crate) const REGION: &str = "cn-hangzhou";
+/// From which copies are made.
+pub(crate) const SOURCE_REGION: &str = "cn-beijing";
 
 pub(crate) async fn start(options: Options) -> Emulator {
     Emulator::start(options).await.expect("the emulator starts")
@@ -48,7 +50,9 @@ impl World {
 
     /// As if the engine had been killed: a new plugin, the same cloud.
     pub(crate) async fn restart_plugin(&mut self) {
+        let resource_type = self.plugin.resource_type;
         self.plugin = Plugin::configured(&self.cloud).await;
+        self.plugin.resource_type = resource_type;
     }
 
     pub(crate) async fn control(&self, method: &str, path: &str, body: Json) -> Json {
@@ -117,6 +121,27 @@ pub(crate) async fn control(address: SocketAddr, method: &str, path: &str, body:
     let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
     assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
     if body.trim().is_empty() { Json::Null } else { serde_json::from_str(body).expect("JSON") }
+}
+
+/// Makes an image in [`SOURCE_REGION`] for copies to be made of; its id. A clock that stands still goes on meanwhile.
+pub(crate) async fn make_source(cloud: &Emulator, stands_still: bool) -> String {
+    let mut there = settings(cloud);
+    there["region"] = SOURCE_REGION.into();
+    let mut plugin = Plugin::configured_with(there).await;
+    let address = cloud.address();
+    let ticks = async {
+        while stands_still {
+            advance(address, 70).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        std::future::pending().await
+    };
+    let (_, state) = tokio::select! {
+        up = plugin.up("source", json!({ "imageName": "source", "snapshotId": "s-system" })) => up,
+        () = ticks => unreachable!("it never ends"),
+    };
+    control(address, "DELETE", "/_emulator/requests", Json::Null).await;
+    text(&state["id"])
 }
 
 pub(crate) fn settings(cloud: &Emulator) -> Json {

@@ -154,11 +154,11 @@ async fn every_mistake_is_reported_with_its_path_and_nothing_is_made() {
             "imageFamily: must be 2 to 128 characters long, got 1: \"5\"",
             "instanceId: an image has exactly one source; of instanceId and diskDeviceMappings give only one",
             "diskDeviceMappings: an image has exactly one source; of instanceId and diskDeviceMappings give only one",
-            "imageName: must not start with aliyun, got \"aliyun-web\"",
-            "description: must not start with http://, got \"http://x\"",
             "diskDeviceMappings[1].device: is the device of diskDeviceMappings[0] already, got \"/dev/xvda\"",
             "diskDeviceMappings[1].diskType: diskDeviceMappings[0] is the system disk already, and there is at most one",
             "diskDeviceMappings[2].device: must be /dev/xvda to /dev/xvdz, got \"/dev/sda\"",
+            "imageName: must not start with aliyun, got \"aliyun-web\"",
+            "description: must not start with http://, got \"http://x\"",
             "tags.aliyun1: a tag's key must not start with aliyun, got \"aliyun1\"",
             "tags[\"x y\"]: a tag's value must not start with acs:, got \"acs:z\"",
         ]

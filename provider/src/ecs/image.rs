@@ -12,10 +12,10 @@ use pulumi::{CheckContext, Context, Failure, Findings, Lazy, Old, Read, Resource
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
 use crate::ecs::image::making::CreateImage;
-use crate::ecs::images;
 use crate::ecs::images::diff::deletes_before_replacing;
 use crate::ecs::images::entry::{Entry, Identity};
 use crate::ecs::images::memory::Memory;
+use crate::ecs::images::rules::check_update;
 use crate::ecs::images::verbs::Verbs;
 
 /// What the state holds of an image.
@@ -58,7 +58,7 @@ impl Resource<Client> for Image {
     }
 
     fn check_update(&self, olds: &ImageArgs, news: &ImageArgs, findings: &mut Findings) {
-        images::rules::check_update(olds, news, findings);
+        check_update(olds, news, findings);
     }
 
     fn reconsider(

@@ -14,10 +14,10 @@ use tokio::time::Duration;
 use crate::client::Client;
 use crate::ecs::image_copy::args::ImageCopyArgs;
 use crate::ecs::image_copy::making::CopyImage;
-use crate::ecs::images;
-use crate::ecs::images::diff::deletes_before_replacing;
+use crate::ecs::images::diff;
 use crate::ecs::images::entry::{Entry, Identity};
 use crate::ecs::images::memory::Memory;
+use crate::ecs::images::rules;
 use crate::ecs::images::verbs::Verbs;
 
 /// What the state holds of a copy.
@@ -65,7 +65,7 @@ impl Resource<Client> for ImageCopy {
                 "is the key of an encrypted copy: set encrypted: true as well, or leave kmsKeyId out";
             findings.fail(Path::property("kmsKeyId"), reason);
         }
-        images::rules::check(args, olds, context, findings)
+        rules::check(args, olds, context, findings)
     }
 
     fn check_for(&self, client: &Client, args: &ImageCopyArgs, findings: &mut Findings) {
@@ -76,7 +76,7 @@ impl Resource<Client> for ImageCopy {
     }
 
     fn check_update(&self, olds: &ImageCopyArgs, news: &ImageCopyArgs, findings: &mut Findings) {
-        images::rules::check_update(olds, news, findings);
+        rules::check_update(olds, news, findings);
     }
 
     fn reconsider(
@@ -86,11 +86,11 @@ impl Resource<Client> for ImageCopy {
         news: &Lazy<'_, ImageCopyArgs>,
         changes: &mut Vec<Change>,
     ) -> Result<Vec<String>, Failure> {
-        images::diff::reconsider(state, olds, news, changes)
+        diff::reconsider(state, olds, news, changes)
     }
 
     fn delete_before_replace(&self, olds: &ImageCopyArgs, news: &ImageCopyArgs) -> bool {
-        deletes_before_replacing(olds, news)
+        diff::deletes_before_replacing(olds, news)
     }
 
     fn observe(&self, urn: &str, id: &str, identity: &Identity) {

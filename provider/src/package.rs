@@ -212,6 +212,46 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_copy_is_that_of_the_published_package_and_more() {
+        let schema = schema();
+        let copy = &schema["resources"]["alicloud:ecs/imageCopy:ImageCopy"];
+        assert_eq!(copy["aliases"], json!([{ "type": "alicloud:ecs/copyImage:CopyImage" }]));
+        assert_eq!(copy["requiredInputs"], json!(["sourceImageId", "sourceRegionId"]));
+        let inputs = copy["inputProperties"].as_object().unwrap();
+        assert_eq!(
+            inputs.keys().collect::<Vec<_>>(),
+            [
+                "deleteAutoSnapshot",
+                "description",
+                "encrypted",
+                "force",
+                "imageName",
+                "kmsKeyId",
+                "name",
+                "resourceGroupId",
+                "sourceImageId",
+                "sourceRegionId",
+                "status",
+                "tags"
+            ]
+        );
+        let replaced = inputs.iter().filter(|(_, property)| property["replaceOnChanges"] == true);
+        let replaced: Vec<&String> = replaced.map(|(name, _)| name).collect();
+        assert_eq!(replaced, ["encrypted", "kmsKeyId", "sourceImageId", "sourceRegionId"]);
+        assert_eq!(
+            inputs["name"]["deprecationMessage"],
+            "Attribute 'name' has been deprecated from version 1.69.0. Use `imageName` instead."
+        );
+        let always = copy["required"].as_array().unwrap();
+        for output in ["imageName", "name", "sourceImageId", "sourceRegionId"] {
+            assert!(always.contains(&output.into()), "{output} in {always:?}");
+        }
+        let disks = &copy["properties"]["diskDeviceMappings"]["items"]["$ref"];
+        assert_eq!(disks, "#/types/alicloud:ecs%2FImageDiskDeviceMapping:ImageDiskDeviceMapping");
+        assert!(copy["properties"]["platform"].is_object() && !inputs.contains_key("platform"));
+    }
+
     /// A type without a mapping is found by nobody who comes from another ecosystem.
     #[test]
     fn every_resource_has_a_mapping_for_terraform() {

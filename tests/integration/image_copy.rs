@@ -421,3 +421,46 @@ async fn a_source_that_is_still_being_made_is_waited_for() {
     let refused = requests.iter().filter(|request| request["code"] == "IncorrectImageStatus").count();
     assert!(refused > 0, "the copy was asked for too late");
 }
+
+/// Copies into as many regions at once as a golden image goes to, each by a plugin of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_is_copied_into_many_regions_at_once() {
+    const MANY: usize = 23;
+    let options = Options { image_ready_after: Duration::from_millis(50), ..Options::default() };
+    let copies = Copies::with(options).await;
+    let regions: Vec<&str> = aliyun::endpoint::REGIONS
+        .iter()
+        .copied()
+        .filter(|region| *region != SOURCE_REGION)
+        .take(MANY)
+        .collect();
+    // The answer to one of the calls is lost, and another is never carried out.
+    copies
+        .world
+        .faults(json!([
+            { "do": "reset_after", "action": "CopyImage", "after": 3 },
+            { "do": "reset_before", "action": "CopyImage", "after": 9 },
+        ]))
+        .await;
+    let (program, settings) = (copies.program(), settings(&copies.world.cloud));
+    let creates = regions.iter().map(|region| {
+        let (program, mut settings) = (program.clone(), settings.clone());
+        settings["region"] = (*region).into();
+        async move {
+            let mut plugin = Plugin::configured_with(settings).await;
+            plugin.resource_type = IMAGE_COPY;
+            let (_, state) = plugin.up("web", program).await;
+            (text(&state["regionId"]), text(&state["id"]))
+        }
+    });
+    let made = futures::future::join_all(creates).await;
+    let state = copies.world.control("GET", "/_emulator/state", Json::Null).await;
+    for (region, id) in &made {
+        let images = state["regions"][region]["images"].as_array().unwrap();
+        let golden: Vec<&Json> = images.iter().filter(|image| image["name"] == "golden").collect();
+        assert_eq!((golden.len(), &golden[0]["id"]), (1, &json!(id)), "{region}");
+    }
+    let actions = copies.world.take_actions().await;
+    let count = |action: &str| actions.iter().filter(|called| *called == action).count();
+    assert_eq!((made.len(), count("CopyImage"), count("ModifyImageAttribute")), (MANY, MANY + 2, MANY));
+}

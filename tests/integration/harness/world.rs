@@ -130,11 +130,12 @@ pub(crate) async fn make_source(cloud: &Emulator, stands_still: bool) -> String 
     let mut plugin = Plugin::configured_with(there).await;
     let address = cloud.address();
     let ticks = async {
-        while stands_still {
-            advance(address, 70).await;
+        loop {
+            if stands_still {
+                advance(address, 70).await;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        std::future::pending().await
     };
     let (_, state) = tokio::select! {
         up = plugin.up("source", json!({ "imageName": "source", "snapshotId": "s-system" })) => up,

@@ -6,11 +6,15 @@ pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod delete;
 pub(crate) mod entry;
+pub(crate) mod filters;
 pub(crate) mod inputs;
+pub(crate) mod list;
 pub(crate) mod looks;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod pages;
 pub(crate) mod partial;
+pub(crate) mod result;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::answer::{Exchange, Expected};
 use crate::ecs::action::{Action, Params, REQUEST_ID};
 use crate::ecs::tag::Tag;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Class, Error, ErrorKind, Rule};
 use crate::lenient::record;
 use crate::transport::HttpResponse;
 
@@ -236,6 +236,7 @@ record! {
 impl Action for DescribeImagesRequest {
     const NAME: &'static str = "DescribeImages";
     const TIME_LIMIT: Duration = Duration::from_secs(38);
+    const RULES: &'static [Rule] = &[Rule::new("DryRunOperation", ErrorKind::InvalidRequest, Class::Fatal)];
 
     type Response = DescribeImagesResponse;
 

@@ -1,6 +1,7 @@
 //! `alicloud:ecs/getImages:getImages`: images that the account can use.
 
 mod args;
+mod image;
 mod name_regex;
 mod output_file;
 
@@ -16,9 +17,9 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::ecs::get_images::args::{GetImagesArgs, GetImagesInputs, TAGS};
+use crate::ecs::get_images::image::GetImagesImage;
 use crate::ecs::images::filters;
 use crate::ecs::images::pages;
-use crate::ecs::images::result::{DiskResult, ImageResult};
 
 /// What the cloud says if a request that it was only to check is a good one.
 const DRY_RUN: &str = "DryRunOperation";
@@ -40,49 +41,6 @@ pub(crate) struct GetImagesResult {
 
     #[serde(flatten)]
     inputs: GetImagesInputs,
-}
-
-/// An image that was found.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("x-token" = "alicloud:ecs/getImagesImage:getImagesImage"))]
-pub(crate) struct GetImagesImage {
-    /// The image's id, as `imageId`.
-    id: String,
-
-    /// The operating system's name in English.
-    os_name_en: String,
-
-    /// The state, as `status`.
-    state: String,
-
-    #[serde(flatten)]
-    image: ImageResult<GetImagesImageDiskDeviceMapping>,
-}
-
-/// A disk of an image that was found.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[schemars(extend("x-token" = "alicloud:ecs/getImagesImageDiskDeviceMapping:getImagesImageDiskDeviceMapping"))]
-pub(crate) struct GetImagesImageDiskDeviceMapping {
-    #[serde(flatten)]
-    disk: DiskResult,
-}
-
-impl From<DiskResult> for GetImagesImageDiskDeviceMapping {
-    fn from(disk: DiskResult) -> Self {
-        GetImagesImageDiskDeviceMapping { disk }
-    }
-}
-
-impl From<&Image> for GetImagesImage {
-    fn from(image: &Image) -> Self {
-        GetImagesImage {
-            id: image.image_id.clone().unwrap_or_default(),
-            os_name_en: image.os_name_en.clone().unwrap_or_default(),
-            state: image.status.clone().unwrap_or_default(),
-            image: ImageResult::from(image),
-        }
-    }
 }
 
 /// The function.

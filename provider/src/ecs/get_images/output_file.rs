@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value as Json};
 
-use crate::ecs::get_images::GetImagesImage;
+use crate::ecs::get_images::image::GetImagesImage;
 
 /// Writes the images to a file in place of what was there. A path that is not absolute begins in the folder that the
 /// process works in, which is the program's; `~` is the home folder.

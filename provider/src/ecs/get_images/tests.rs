@@ -1,3 +1,5 @@
+//! What is sent, found, told and refused.
+
 use std::sync::Arc;
 
 use aliyun::testing::{self, Reply, Stub, hang, ok, refuse};

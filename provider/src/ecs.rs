@@ -1,5 +1,7 @@
-//! The `ecs` module: a file for each resource, and a folder for what several share.
+//! The `ecs` module: a file for each resource and each function, and a folder for what several share.
 
+pub(crate) mod get_image_from_family;
+pub(crate) mod get_images;
 pub(crate) mod image;
 pub(crate) mod image_copy;
 pub(crate) mod images;

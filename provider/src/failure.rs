@@ -12,10 +12,20 @@ pub(crate) fn cloud(error: aliyun::Error) -> Failure {
     Failure::cloud(Advised(error))
 }
 
+/// A call of a function or of a list failed. No setting of the program gives those more time, but `maxRetryTimeout` can give
+/// them less.
+pub(crate) fn looked_up(error: aliyun::Error) -> Failure {
+    Failure::cloud(LookedUp(error))
+}
+
 /// The whole text of an error: what happened, on one line, then what to do, then what is too long for the first line.
 pub(crate) fn text(error: &aliyun::Error) -> String {
+    advised(error, MORE_TIME)
+}
+
+fn advised(error: &aliyun::Error, if_timed_out: &str) -> String {
     let mut text = pulumi::chain(error);
-    let more_time = (error.kind() == ErrorKind::TimedOut).then(|| MORE_TIME.to_owned());
+    let more_time = (error.kind() == ErrorKind::TimedOut).then(|| if_timed_out.to_owned());
     if let Some(advice) = error.advice().or(more_time) {
         text.push('\n');
         text.push_str(&advice);
@@ -38,3 +48,15 @@ impl std::fmt::Display for Advised {
 }
 
 impl std::error::Error for Advised {}
+
+/// The same for what has no `customTimeouts`.
+#[derive(Debug)]
+struct LookedUp(aliyun::Error);
+
+impl std::fmt::Display for LookedUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&advised(&self.0, "Run the command again."))
+    }
+}
+
+impl std::error::Error for LookedUp {}

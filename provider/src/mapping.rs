@@ -1,10 +1,10 @@
-//! Which resources of other ecosystems are which of ours, for `pulumi convert` and `pulumi import --from`.
+//! Which resources and functions of other ecosystems are which of ours, for `pulumi convert` and `pulumi import --from`.
 //!
-//! The text for Terraform has the shape that Pulumi's converter reads: of each resource the upstream schema, with types
-//! by number, and the token and names here.
+//! The text for Terraform has the shape that Pulumi's converter reads: of each resource and data source the upstream schema,
+//! with types by number, and the token and names here.
 
-use pulumi::AnyResource;
 use pulumi::model::{Kind, ObjectType};
+use pulumi::{AnyFunction, AnyResource};
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
@@ -16,41 +16,74 @@ struct Upstream {
     provider: &'static str,
     /// The names of its types, and our token for each.
     types: &'static [(&'static str, &'static str)],
-    /// How it writes the names of properties.
+    /// The names of its data sources, and our token for each.
+    data_sources: &'static [(&'static str, &'static str)],
+    /// The tokens that have no name there, or one that stands for something else. Only tests need them.
+    #[cfg(test)]
+    left_out: &'static [&'static str],
+    /// How it writes the names of a type's properties.
     rename: fn(&str) -> String,
 }
 
 const IMAGE: &str = "alicloud:ecs/image:Image";
 const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
+const IMAGE_SHARE_PERMISSION: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
+const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
+#[cfg(test)]
+const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
 
+/// Copies of the private clouds and of ROS name where they go to, and not where they come from. No renaming of properties
+/// makes ours of that, so that the converter says that there is none rather than copy the wrong way.
 const UPSTREAM: [Upstream; 4] = [
     Upstream {
         keys: &["terraform", "tf"],
         provider: "alicloud",
-        // The same resource of the private clouds, and of ROS, copies the other way: from the provider's region to another one.
         types: &[
+            ("alicloud_copy_image", IMAGE_COPY),
             ("alicloud_image", IMAGE),
             ("alicloud_image_copy", IMAGE_COPY),
-            ("alicloud_copy_image", IMAGE_COPY),
+            ("alicloud_image_share_permission", IMAGE_SHARE_PERMISSION),
         ],
-        rename: snake_case,
+        data_sources: &[("alicloud_images", GET_IMAGES)],
+        #[cfg(test)]
+        left_out: &[GET_IMAGE_FROM_FAMILY],
+        rename: block_case,
     },
     Upstream {
         keys: &["terraform", "tf"],
         provider: "apsarastack",
-        types: &[("apsarastack_image", IMAGE)],
-        rename: snake_case,
+        types: &[
+            ("apsarastack_image", IMAGE),
+            ("apsarastack_image_share_permission", IMAGE_SHARE_PERMISSION),
+        ],
+        data_sources: &[("apsarastack_images", GET_IMAGES)],
+        #[cfg(test)]
+        left_out: &[IMAGE_COPY, GET_IMAGE_FROM_FAMILY],
+        rename: block_case,
     },
     Upstream {
         keys: &["terraform", "tf"],
         provider: "alibabacloudstack",
-        types: &[("alibabacloudstack_ecs_image", IMAGE), ("alibabacloudstack_image", IMAGE)],
-        rename: snake_case,
+        types: &[
+            ("alibabacloudstack_ecs_image", IMAGE),
+            ("alibabacloudstack_image", IMAGE),
+            ("alibabacloudstack_image_share_permission", IMAGE_SHARE_PERMISSION),
+        ],
+        data_sources: &[
+            ("alibabacloudstack_ecs_images", GET_IMAGES),
+            ("alibabacloudstack_images", GET_IMAGES),
+        ],
+        #[cfg(test)]
+        left_out: &[IMAGE_COPY, GET_IMAGE_FROM_FAMILY],
+        rename: block_case,
     },
     Upstream {
         keys: &["ros"],
         provider: "ALIYUN",
         types: &[("ALIYUN::ECS::CustomImage", IMAGE)],
+        data_sources: &[],
+        #[cfg(test)]
+        left_out: &[IMAGE_COPY, IMAGE_SHARE_PERMISSION, GET_IMAGES, GET_IMAGE_FROM_FAMILY],
         rename: pascal_case,
     },
 ];
@@ -64,30 +97,63 @@ mod value_type {
     pub(super) const MAP: u8 = 6;
 }
 
-/// The provider's name in the ecosystem, and the mapping's text. Without a provider, the ecosystem's first.
+/// The provider's name in the ecosystem, and the mapping's text. Without a provider, the ecosystem's first. Names that lead
+/// to what is in neither list are left out.
 pub(crate) fn mapping(
     resources: &[Box<dyn AnyResource<Client>>],
+    functions: &[Box<dyn AnyFunction<Client>>],
     key: &str,
     provider: &str,
 ) -> Option<(String, Vec<u8>)> {
     let upstream = UPSTREAM.iter().find(|upstream| {
         upstream.keys.contains(&key) && (provider.is_empty() || upstream.provider == provider)
     })?;
-    let (mut schemas_of, mut tokens) = (Map::new(), Map::new());
+    let (mut types, mut data_sources) = (Section::default(), Section::default());
     for (name, token) in upstream.types {
-        let resource = resources.iter().find(|resource| resource.token() == *token)?;
-        let inputs = &resource.types().ok()?.args;
-        schemas_of.insert((*name).to_owned(), schemas(inputs, upstream.rename));
-        let fields = fields(inputs, upstream.rename);
-        tokens.insert((*name).to_owned(), json!({ "tok": token, "fields": fields }));
+        if let Some(resource) = resources.iter().find(|resource| resource.token() == *token) {
+            let inputs = &resource.types().ok()?.args;
+            types.add(name, token, schemas(inputs, &[], upstream.rename), fields(inputs, upstream.rename));
+        }
+    }
+    for (name, token) in upstream.data_sources {
+        if let Some(function) = functions.iter().find(|function| function.token() == *token) {
+            let function = function.types().ok()?;
+            // The result holds the arguments as well.
+            let computed: Vec<&str> = function
+                .output
+                .properties
+                .keys()
+                .map(String::as_str)
+                .filter(|name| !function.args.properties.contains_key(*name))
+                .collect();
+            let schemas = schemas(&function.output, &computed, snake_case);
+            data_sources.add(name, token, schemas, fields(&function.output, snake_case));
+        }
     }
     let data = json!({
         "name": upstream.provider,
         "version": env!("CARGO_PKG_VERSION"),
-        "provider": { "resources": schemas_of },
-        "resources": tokens,
+        "provider": { "resources": types.schemas, "dataSources": data_sources.schemas },
+        "resources": types.names,
+        "dataSources": data_sources.names,
     });
     Some((upstream.provider.to_owned(), data.to_string().into_bytes()))
+}
+
+/// The types or the data sources of a mapping.
+#[derive(Default)]
+struct Section {
+    /// Of each upstream name, its schema there.
+    schemas: Map<String, Json>,
+    /// Of each upstream name, the token and names here.
+    names: Map<String, Json>,
+}
+
+impl Section {
+    fn add(&mut self, name: &str, token: &str, schema: Json, fields: Json) {
+        self.schemas.insert(name.to_owned(), schema);
+        self.names.insert(name.to_owned(), json!({ "tok": token, "fields": fields }));
+    }
 }
 
 /// The providers of an ecosystem that have a mapping.
@@ -96,14 +162,15 @@ pub(crate) fn mappings(key: &str) -> Vec<String> {
     of_key.map(|upstream| upstream.provider.to_owned()).collect()
 }
 
-fn schemas(object: &ObjectType, rename: fn(&str) -> String) -> Json {
+/// `computed` are the properties that the cloud sets, beside those that are declared so.
+fn schemas(object: &ObjectType, computed: &[&str], rename: fn(&str) -> String) -> Json {
     let schemas: Map<String, Json> = object
         .properties
         .iter()
         .map(|(name, property)| {
             let mut schema = schema(&property.kind, rename);
-            schema
-                .insert((if property.output_only { "computed" } else { "optional" }).to_owned(), true.into());
+            let is_computed = property.output_only || computed.contains(&name.as_str());
+            schema.insert((if is_computed { "computed" } else { "optional" }).to_owned(), true.into());
             if property.replace {
                 schema.insert("forceNew".to_owned(), true.into());
             }
@@ -133,7 +200,7 @@ fn schema(kind: &Kind, rename: fn(&str) -> String) -> Map<String, Json> {
 
 fn element(kind: &Kind, rename: fn(&str) -> String) -> Json {
     match kind {
-        Kind::Object(object) => json!({ "resource": schemas(object, rename) }),
+        Kind::Object(object) => json!({ "resource": schemas(object, &[], rename) }),
         other => json!({ "schema": schema(other, rename) }),
     }
 }
@@ -159,11 +226,15 @@ fn fields(object: &ObjectType, rename: fn(&str) -> String) -> Json {
     Json::Object(fields)
 }
 
-/// Upstream, a block that repeats has its name in the singular.
-fn snake_case(name: &str) -> String {
-    if name == "diskDeviceMappings" {
-        return "disk_device_mapping".to_owned();
+/// A resource's block that repeats has its name in the singular.
+fn block_case(name: &str) -> String {
+    match name {
+        "diskDeviceMappings" => "disk_device_mapping".to_owned(),
+        other => snake_case(other),
     }
+}
+
+fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for c in name.chars() {
         if c.is_ascii_uppercase() {
@@ -188,20 +259,86 @@ fn pascal_case(name: &str) -> String {
 mod tests {
     use super::*;
 
-    use crate::ecs::image::Image;
-    use crate::ecs::image_copy::ImageCopy;
+    use pulumi::Provider as _;
 
-    fn resources() -> Vec<Box<dyn AnyResource<Client>>> {
-        let (image, copy) = (Image::new(Default::default()), ImageCopy::new(Default::default()));
-        vec![pulumi::resource(image), pulumi::resource(copy)]
+    use crate::package::Alicloud;
+
+    /// What may not be there yet. A name that leads to anything else that is not there is a mistake in the table.
+    const EXPECTED: [&str; 1] = [IMAGE_SHARE_PERMISSION];
+
+    fn of(key: &str, provider: &str) -> Option<(String, Vec<u8>)> {
+        let package = Alicloud::new();
+        mapping(package.resources(), package.functions(), key, provider)
     }
 
     #[track_caller]
     fn read(key: &str, provider: &str) -> Json {
-        let (name, data) = mapping(&resources(), key, provider).unwrap();
+        let (name, data) = of(key, provider).unwrap();
         let data: Json = serde_json::from_slice(&data).unwrap();
         assert_eq!(data["name"], name);
         data
+    }
+
+    /// What has no mapping is found by nobody who comes from another ecosystem.
+    #[test]
+    fn everything_has_a_name_elsewhere_or_is_left_out_by_name() {
+        let package = Alicloud::new();
+        let resources: Vec<&str> = package.resources().iter().map(|resource| resource.token()).collect();
+        let functions: Vec<&str> = package.functions().iter().map(|function| function.token()).collect();
+        for upstream in &UPSTREAM {
+            let data = read(upstream.keys[0], upstream.provider);
+            for (section, tokens, named) in [
+                ("resources", &resources, upstream.types),
+                ("dataSources", &functions, upstream.data_sources),
+            ] {
+                let entries = data[section].as_object().unwrap().values();
+                let mapped: Vec<&str> = entries.map(|entry| entry["tok"].as_str().unwrap()).collect();
+                for token in tokens {
+                    let is_left_out = upstream.left_out.contains(token);
+                    assert!(mapped.contains(token) != is_left_out, "{token} in {}", upstream.provider);
+                }
+                for (name, token) in named {
+                    assert!(tokens.contains(token) || EXPECTED.contains(token), "{name} leads to {token}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn data_sources_lead_to_the_function_with_arguments_and_results() {
+        for (provider, name) in [
+            ("alicloud", "alicloud_images"),
+            ("apsarastack", "apsarastack_images"),
+            ("alibabacloudstack", "alibabacloudstack_images"),
+            ("alibabacloudstack", "alibabacloudstack_ecs_images"),
+        ] {
+            let data = read("terraform", provider);
+            let source = &data["dataSources"][name];
+            assert_eq!(source["tok"], "alicloud:ecs/getImages:getImages");
+            let fields = &source["fields"];
+            for (upstream, here) in [
+                ("name_regex", "nameRegex"),
+                ("most_recent", "mostRecent"),
+                ("owners", "owners"),
+                ("output_file", "outputFile"),
+                ("is_support_cloud_init", "isSupportCloudInit"),
+                ("ids", "ids"),
+            ] {
+                assert_eq!(fields[upstream]["name"], here, "{name}");
+            }
+            let image = &fields["images"]["element"]["fields"];
+            assert_eq!(image["os_name_en"]["name"], "osNameEn");
+            let disk = &image["disk_device_mappings"]["element"]["fields"];
+            assert_eq!(disk["snapshot_id"]["name"], "snapshotId");
+            let upstream = &data["provider"]["dataSources"][name];
+            assert_eq!(upstream["most_recent"], json!({ "type": value_type::BOOL, "optional": true }));
+            let string = json!({ "schema": { "type": value_type::STRING } });
+            assert_eq!(
+                upstream["ids"],
+                json!({ "type": value_type::LIST, "element": string, "computed": true })
+            );
+            assert_eq!(upstream["images"]["element"]["resource"]["size"]["type"], value_type::INT);
+        }
     }
 
     #[test]
@@ -255,8 +392,8 @@ mod tests {
 
     #[test]
     fn other_ecosystems_have_no_mapping() {
-        assert!(mapping(&resources(), "cloudformation", "").is_none());
-        assert!(mapping(&resources(), "terraform", "aws").is_none());
+        assert!(of("cloudformation", "").is_none());
+        assert!(of("terraform", "aws").is_none());
         assert_eq!(mappings("terraform"), ["alicloud", "apsarastack", "alibabacloudstack"]);
     }
 }

@@ -1,12 +1,14 @@
 //! The provider itself: its name, its list of resources, and the head of schema.json.
 
 use aliyun::Environment;
-use pulumi::{AnyFunction, AnyResource, ConfigureError, Failure, Findings, Provider, resource};
+use pulumi::{AnyFunction, AnyResource, ConfigureError, Failure, Findings, Provider, function, resource};
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
 use crate::client_settings;
 use crate::config::{self, Config};
+use crate::ecs::get_image_from_family::GetImageFromFamily;
+use crate::ecs::get_images::GetImages;
 use crate::ecs::image::Image;
 use crate::ecs::image_copy::ImageCopy;
 use crate::ecs::images::memory::Memory;
@@ -22,13 +24,14 @@ pub(crate) struct Alicloud {
 impl Alicloud {
     pub(crate) fn new() -> Self {
         let memory = Memory::default();
+        // Once, so that CheckConfig and Configure see the same.
+        let environment = Environment::from_process();
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
             resources: vec![resource(Image::new(memory.clone())), resource(ImageCopy::new(memory))],
             // Every function, one line each, as well.
-            functions: Vec::new(),
-            // Once, so that CheckConfig and Configure see the same.
-            environment: Environment::from_process(),
+            functions: vec![function(GetImages::new(environment.clone())), function(GetImageFromFamily)],
+            environment,
         }
     }
 
@@ -112,7 +115,7 @@ impl Provider for Alicloud {
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {
-        mapping::mapping(&self.resources, key, provider)
+        mapping::mapping(&self.resources, &self.functions, key, provider)
     }
 
     fn mappings(&self, key: &str) -> Vec<String> {
@@ -134,6 +137,12 @@ mod tests {
             for side in ["inputProperties", "properties"] {
                 groups.push((format!("{token} {side}"), resource[side].clone()));
             }
+            groups.push((format!("{token} listInputs"), resource["listInputs"]["properties"].clone()));
+        }
+        for (token, function) in schema["functions"].as_object().unwrap() {
+            for side in ["inputs", "outputs"] {
+                groups.push((format!("{token} {side}"), function[side]["properties"].clone()));
+            }
         }
         for (token, nested) in schema["types"].as_object().unwrap() {
             groups.push((token.clone(), nested["properties"].clone()));
@@ -141,7 +150,7 @@ mod tests {
         groups
             .into_iter()
             .flat_map(|(group, properties)| {
-                let properties = properties.as_object().unwrap().clone();
+                let properties = properties.as_object().cloned().unwrap_or_default();
                 properties.into_iter().map(move |(name, property)| (format!("{group} {name}"), property))
             })
             .collect()
@@ -188,6 +197,9 @@ mod tests {
         let schema = schema();
         let types: Vec<&String> = schema["types"].as_object().unwrap().keys().collect();
         for token in [
+            "alicloud:ecs/getImagesImage:getImagesImage",
+            "alicloud:ecs/getImagesImageDiskDeviceMapping:getImagesImageDiskDeviceMapping",
+            "alicloud:ecs/getImageFromFamilyDiskDeviceMapping:getImageFromFamilyDiskDeviceMapping",
             "alicloud:ecs/ImageDiskDeviceMapping:ImageDiskDeviceMapping",
             "alicloud:ecs/ImageFeatures:ImageFeatures",
             "alicloud:index/ProviderAssumeRole:ProviderAssumeRole",
@@ -252,21 +264,32 @@ mod tests {
         assert!(copy["properties"]["platform"].is_object() && !inputs.contains_key("platform"));
     }
 
-    /// A type without a mapping is found by nobody who comes from another ecosystem.
     #[test]
-    fn every_resource_has_a_mapping_for_terraform() {
-        let package = Alicloud::new();
-        let (_, data) = package.mapping("terraform", "alicloud").unwrap();
-        let data: Json = serde_json::from_slice(&data).unwrap();
-        let mapped: Vec<&str> = data["resources"]
-            .as_object()
-            .unwrap()
-            .values()
-            .map(|resource| resource["tok"].as_str().unwrap())
-            .collect();
-        for resource in package.resources() {
-            assert!(mapped.contains(&resource.token()), "{}", resource.token());
+    fn get_images_has_the_types_of_the_published_package() {
+        let schema = schema();
+        let function = &schema["functions"]["alicloud:ecs/getImages:getImages"];
+        assert_eq!(function["outputs"]["required"], json!(["id", "ids", "images"]));
+        assert_eq!(function["inputs"].get("required"), None);
+        let inputs = function["inputs"]["properties"].as_object().unwrap();
+        assert_eq!(inputs.len(), 20);
+        for (name, property) in inputs {
+            assert_eq!(property["type"], function["outputs"]["properties"][name]["type"], "{name}");
         }
+        let image = &schema["types"]["alicloud:ecs/getImagesImage:getImagesImage"];
+        let properties = image["properties"].as_object().unwrap();
+        let required = image["required"].as_array().unwrap();
+        let optional: Vec<&str> =
+            properties.keys().map(String::as_str).filter(|name| !required.contains(&json!(name))).collect();
+        assert_eq!((properties.len(), optional), (24, vec!["tags"]));
+        let type_of = |name: &str| properties[name]["type"].as_str().unwrap();
+        assert_eq!(
+            (type_of("size"), type_of("isSelfShared"), type_of("isCopied")),
+            ("integer", "string", "boolean")
+        );
+        let disk =
+            &schema["types"]["alicloud:ecs/getImagesImageDiskDeviceMapping:getImagesImageDiskDeviceMapping"];
+        assert_eq!(disk["properties"]["size"]["type"], "string");
+        assert_eq!(disk["required"], json!(["device", "size", "snapshotId"]));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod alias;
 mod fault_matrix;
+mod get_images;
 mod harness;
 mod house_rules;
 mod image;

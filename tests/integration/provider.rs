@@ -217,14 +217,15 @@ async fn what_is_not_known_is_named() {
         .plugin
         .rpc
         .invoke(rpc::InvokeRequest {
-            tok: "alicloud:ecs/getImages:getImages".to_owned(),
+            tok: "alicloud:ecs/getZones:getZones".to_owned(),
             ..rpc::InvokeRequest::default()
         })
         .await
         .unwrap_err();
     assert_eq!(
         status.message(),
-        "unknown function \"alicloud:ecs/getImages:getImages\": this provider has no functions"
+        "unknown function \"alicloud:ecs/getZones:getZones\": this provider has alicloud:ecs/getImages:getImages, \
+         alicloud:ecs/getImageFromFamily:getImageFromFamily"
     );
     let status = world.plugin.rpc.construct(rpc::ConstructRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);

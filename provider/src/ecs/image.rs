@@ -7,13 +7,16 @@ pub(crate) mod making;
 mod rules;
 
 use pulumi::diff::Change;
-use pulumi::{CheckContext, Context, Failure, Findings, Lazy, Old, Read, Resource, Unlisted, Update};
+use pulumi::{
+    CheckContext, Context, Failure, Findings, Lazy, ListPage, ListQuery, Old, Read, Resource, Update,
+};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
 use crate::ecs::image::making::CreateImage;
 use crate::ecs::images::diff::deletes_before_replacing;
 use crate::ecs::images::entry::{Entry, Identity};
+use crate::ecs::images::list::{self, ImageListArgs};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::rules::check_update;
 use crate::ecs::images::verbs::Verbs;
@@ -42,7 +45,7 @@ impl Resource<Client> for Image {
     type Args = ImageArgs;
     type State = ImageState;
     type Identity = Identity;
-    type ListArgs = Unlisted;
+    type ListArgs = ImageListArgs;
 
     const TOKEN: &'static str = "alicloud:ecs/image:Image";
     const DESCRIPTION: &'static str = include_str!("image.md");
@@ -121,6 +124,15 @@ impl Resource<Client> for Image {
         old: Old<ImageArgs, ImageState>,
     ) -> Result<(), Failure> {
         self.verbs(client, context).delete(id, &old).await
+    }
+
+    async fn list(
+        &self,
+        client: &Client,
+        context: &Context,
+        query: ListQuery<ImageListArgs>,
+    ) -> Result<ListPage, Failure> {
+        list::page(client, context, query, |_| true).await
     }
 }
 

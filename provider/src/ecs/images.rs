@@ -9,13 +9,17 @@ pub(crate) mod diff;
 pub(crate) mod disks;
 pub(crate) mod entry;
 pub(crate) mod features;
+pub(crate) mod filters;
 pub(crate) mod inputs;
 #[cfg(test)]
 pub(crate) mod laws;
+pub(crate) mod list;
 pub(crate) mod looks;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod pages;
 pub(crate) mod partial;
+pub(crate) mod result;
 pub(crate) mod rules;
 pub(crate) mod tags;
 pub(crate) mod taken;

@@ -70,7 +70,8 @@ pub fn package(
         }
     }
     for function in functions {
-        collect(&function.output, true);
+        // What is not required there may be absent.
+        collect(&function.output, false);
         collect(&function.args, false);
     }
 

@@ -6,16 +6,12 @@
 
 use std::sync::Arc;
 
-use aliyun::ecs::{DescribeImagesRequest, Status};
+use aliyun::ecs::{DescribeImagesRequest, Image, Status};
 use pulumi::{Context, Failure};
 use tokio::sync::OnceCell;
 
+use crate::ecs::images::pages;
 use crate::failure;
-
-/// The most that one page holds.
-const PAGE: u32 = 100;
-/// A cloud that never comes to a last page is not followed for ever.
-const MOST_PAGES: u32 = 1_000;
 
 /// An image of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,34 +53,19 @@ impl Account {
 
     /// The images whose name contains `part`, but for those of other accounts that are shared with this one.
     async fn read(&self, context: &Context, part: Option<&str>) -> Result<Vec<Owned>, Failure> {
-        let (mut images, mut count) = (Vec::new(), 0);
-        for page in 1..=MOST_PAGES {
-            let query = DescribeImagesRequest {
-                image_name: part.map(ToOwned::to_owned),
-                image_owner_alias: Some("self".to_owned()),
-                status: Status::Every,
-                page_number: Some(page),
-                page_size: Some(PAGE),
-                ..DescribeImagesRequest::default()
-            };
-            let call = self.api.describe_images(&query, context.deadline());
-            let answer = context.unless_cancelled(call).await?.map_err(failure::cloud)?;
-            let found = answer.images;
-            count += found.len();
-            // A page may be shorter than was asked for.
-            let is_last = match answer.total_count.and_then(|total| usize::try_from(total).ok()) {
-                Some(total) => count >= total || found.is_empty(),
-                None => found.len() < PAGE as usize,
-            };
-            images.extend(found.into_iter().filter_map(|image| {
-                let owner = image.image_owner_alias.as_deref();
-                let own = owner.is_none_or(|owner| owner == "self");
-                Some(Owned { id: image.image_id?, name: image.image_name? }).filter(|_| own)
-            }));
-            if is_last {
-                break;
-            }
-        }
-        Ok(images)
+        let query = DescribeImagesRequest {
+            image_name: part.map(ToOwned::to_owned),
+            image_owner_alias: Some("self".to_owned()),
+            status: Status::Every,
+            ..DescribeImagesRequest::default()
+        };
+        let found = pages::all(&self.api, context, &query, failure::cloud).await?;
+        let own = found.into_iter().filter(is_own);
+        Ok(own.filter_map(|image| Some(Owned { id: image.image_id?, name: image.image_name? })).collect())
     }
+}
+
+/// Whether the account itself has made an image that it sees.
+pub(crate) fn is_own(image: &Image) -> bool {
+    image.image_owner_alias.as_deref().is_none_or(|owner| owner == "self")
 }

@@ -7,7 +7,8 @@ mod making;
 use pulumi::diff::Change;
 use pulumi::path::Path;
 use pulumi::{
-    CheckContext, Context, Failure, Findings, Lazy, Old, Read, Resource, Timeouts, Unlisted, Update, known,
+    CheckContext, Context, Failure, Findings, Lazy, ListPage, ListQuery, Old, Read, Resource, Timeouts,
+    Update, known,
 };
 use tokio::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::ecs::image_copy::args::ImageCopyArgs;
 use crate::ecs::image_copy::making::CopyImage;
 use crate::ecs::images::diff;
 use crate::ecs::images::entry::{Entry, Identity};
+use crate::ecs::images::list::{self, ImageListArgs};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::rules;
 use crate::ecs::images::verbs::Verbs;
@@ -44,7 +46,7 @@ impl Resource<Client> for ImageCopy {
     type Args = ImageCopyArgs;
     type State = ImageCopyState;
     type Identity = Identity;
-    type ListArgs = Unlisted;
+    type ListArgs = ImageListArgs;
 
     const TOKEN: &'static str = "alicloud:ecs/imageCopy:ImageCopy";
     const ALIASES: &'static [&'static str] = &["alicloud:ecs/copyImage:CopyImage"];
@@ -143,6 +145,16 @@ impl Resource<Client> for ImageCopy {
         old: Old<ImageCopyArgs, ImageCopyState>,
     ) -> Result<(), Failure> {
         self.verbs(client, context).delete(id, &old).await
+    }
+
+    /// Of all images those that are copies, as the cloud has no filter for them.
+    async fn list(
+        &self,
+        client: &Client,
+        context: &Context,
+        query: ListQuery<ImageListArgs>,
+    ) -> Result<ListPage, Failure> {
+        list::page(client, context, query, |image| image.is_copied == Some(true)).await
     }
 }
 
@@ -778,6 +790,19 @@ mod tests {
         assert_eq!(check(Some(&cloud.client), args).len(), 4);
         let found = check(Some(&cloud.client), json!({ "sourceRegionId": "cn/hangzhou" }));
         assert!(found[0].starts_with("sourceRegionId: \"cn/hangzhou\" cannot be a region"), "{found:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_has_copies_only() {
+        let cloud = with_copy("true");
+        cloud.holds("m-2", "no-copy");
+        cloud.state().images[1].reported.insert("IsCopied".to_owned(), "false".to_owned());
+        cloud.holds("m-3", "of-an-older-cloud");
+        let query = ListQuery { args: ImageListArgs::default(), limit: None, page_size: None, page: None };
+        let page = copies(&cloud).list(&cloud.client, &within(Verb::List, 60), query).await.unwrap();
+        let found: Vec<(&str, &str)> =
+            page.resources.iter().map(|found| (found.id.as_str(), found.name.as_str())).collect();
+        assert_eq!((found, page.next), (vec![("m-1", "golden")], None));
     }
 
     #[test]

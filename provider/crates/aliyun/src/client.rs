@@ -192,6 +192,34 @@ impl Client {
         Err(refusal.expect("at least one way was tried"))
     }
 
+    /// Describes the newest image of a family.
+    pub async fn describe_image_from_family(
+        &self,
+        request: &ecs::DescribeImageFromFamilyRequest,
+        deadline: Instant,
+    ) -> Result<ecs::DescribeImageFromFamilyResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Describes whom an image is shared with. An answer without accounts is an error, unless it is the cloud's own and
+    /// counts none, or another page than the first one was asked for.
+    pub async fn describe_image_share_permission(
+        &self,
+        request: &ecs::DescribeImageSharePermissionRequest,
+        deadline: Instant,
+    ) -> Result<ecs::DescribeImageSharePermissionResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Shares an image with accounts, and ends sharing it. An image that is being made is waited for.
+    pub async fn modify_image_share_permission(
+        &self,
+        request: &ecs::ModifyImageSharePermissionRequest,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.call(request, deadline).await
+    }
+
     /// Changes an image's attributes.
     pub async fn modify_image_attribute(
         &self,

@@ -8,9 +8,12 @@ mod action;
 mod create_image;
 mod delete_image;
 mod delete_snapshot;
+mod describe_image_from_family;
+mod describe_image_share_permission;
 mod describe_images;
 mod join_resource_group;
 mod modify_image_attribute;
+mod modify_image_share_permission;
 mod tag;
 mod tag_resources;
 mod untag_resources;
@@ -19,12 +22,17 @@ pub(crate) use self::action::{Action, VERSION};
 pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
 pub use self::delete_image::DeleteImageRequest;
 pub use self::delete_snapshot::DeleteSnapshotRequest;
+pub use self::describe_image_from_family::{DescribeImageFromFamilyRequest, DescribeImageFromFamilyResponse};
+pub use self::describe_image_share_permission::{
+    DescribeImageSharePermissionRequest, DescribeImageSharePermissionResponse, ShareAccount, ShareGroup,
+};
 pub use self::describe_images::{
     DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
 pub(crate) use self::describe_images::{EVERY_STATUS, refuses_status};
 pub use self::join_resource_group::JoinResourceGroupRequest;
 pub use self::modify_image_attribute::ModifyImageAttributeRequest;
+pub use self::modify_image_share_permission::ModifyImageSharePermissionRequest;
 pub use self::tag::Tag;
 pub use self::tag_resources::TagResourcesRequest;
 pub use self::untag_resources::UntagResourcesRequest;

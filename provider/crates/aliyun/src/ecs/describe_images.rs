@@ -23,8 +23,26 @@ pub struct DescribeImagesRequest {
     pub image_name: Option<String>,
     /// A family.
     pub image_family: Option<String>,
-    /// `system`, `self`, `others` or `marketplace`.
+    /// `system`, `self`, `others` or `marketplace`. If absent, the cloud takes all but `marketplace`.
     pub image_owner_alias: Option<String>,
+    /// The number of the account that owns the images. Only for images that others share or publish.
+    pub image_owner_id: Option<String>,
+    /// `i386`, `x86_64` or `arm64`.
+    pub architecture: Option<String>,
+    /// `linux` or `windows`.
+    pub os_type: Option<String>,
+    /// `instance`: images that instances have been made from. `none`: the others.
+    pub usage: Option<String>,
+    /// What the images are to be used for: `CreateEcs`, a new instance, or `ChangeOS`, another system disk.
+    pub action_type: Option<String>,
+    /// Images that can be used with this instance type.
+    pub instance_type: Option<String>,
+    /// Images that cloud-init runs in, or those that it does not run in.
+    pub is_support_cloudinit: Option<bool>,
+    /// Images that I/O optimized instances can use, or those that they cannot use.
+    pub is_support_io_optimized: Option<bool>,
+    /// Only checks the request. The cloud then answers with the error `DryRunOperation` if it would be carried out.
+    pub dry_run: Option<bool>,
     /// Images made from this snapshot.
     pub snapshot_id: Option<String>,
     /// A resource group.
@@ -150,6 +168,8 @@ record! {
         pub creation_time: Option<String> = "CreationTime",
         /// `system`, `self`, `others` or `marketplace`.
         pub image_owner_alias: Option<String> = "ImageOwnerAlias",
+        /// The number of the account that owns it. A number in some answers, text in others.
+        pub image_owner_id: Option<String> = "ImageOwnerId",
         /// The system's name in the local language.
         pub os_name: Option<String> = "OSName",
         /// The system's name in English.
@@ -170,6 +190,8 @@ record! {
         pub is_copied: Option<bool> = "IsCopied",
         /// Whether the product's terms have been accepted.
         pub is_subscribed: Option<bool> = "IsSubscribed",
+        /// `instance` if instances have been made from it, else `none`.
+        pub usage: Option<String> = "Usage",
         /// The disks.
         pub disk_device_mappings: Vec<ImageDiskDeviceMapping> = "DiskDeviceMappings",
     }
@@ -228,6 +250,15 @@ impl Action for DescribeImagesRequest {
         params.text("ImageName", self.image_name.as_ref());
         params.text("ImageFamily", self.image_family.as_ref());
         params.text("ImageOwnerAlias", self.image_owner_alias.as_ref());
+        params.text("ImageOwnerId", self.image_owner_id.as_ref());
+        params.text("Architecture", self.architecture.as_ref());
+        params.text("OSType", self.os_type.as_ref());
+        params.text("Usage", self.usage.as_ref());
+        params.text("ActionType", self.action_type.as_ref());
+        params.text("InstanceType", self.instance_type.as_ref());
+        params.value("IsSupportCloudinit", self.is_support_cloudinit);
+        params.value("IsSupportIoOptimized", self.is_support_io_optimized);
+        params.value("DryRun", self.dry_run);
         params.text("SnapshotId", self.snapshot_id.as_ref());
         params.text("ResourceGroupId", self.resource_group_id.as_ref());
         params.tags(&self.tags);
@@ -271,12 +302,62 @@ mod tests {
     }
 
     #[test]
+    fn every_filter_is_sent_under_the_clouds_name_and_false_is_sent_too() {
+        let text = |text: &str| Some(text.to_owned());
+        let request = DescribeImagesRequest {
+            image_id: None,
+            status: Status::Every,
+            image_name: text("name"),
+            image_family: text("family"),
+            image_owner_alias: text("others"),
+            image_owner_id: text("1234567890123456"),
+            architecture: text("arm64"),
+            os_type: text("linux"),
+            usage: text("none"),
+            action_type: text("ChangeOS"),
+            instance_type: text("ecs.g7.large"),
+            is_support_cloudinit: Some(false),
+            is_support_io_optimized: Some(false),
+            dry_run: Some(true),
+            snapshot_id: text("s-1"),
+            resource_group_id: text("rg-1"),
+            tags: vec![Tag::new("k", "v")],
+            page_number: Some(2),
+            page_size: Some(100),
+        };
+        let expected = [
+            "Status=ALL",
+            "ImageName=name",
+            "ImageFamily=family",
+            "ImageOwnerAlias=others",
+            "ImageOwnerId=1234567890123456",
+            "Architecture=arm64",
+            "OSType=linux",
+            "Usage=none",
+            "ActionType=ChangeOS",
+            "InstanceType=ecs.g7.large",
+            "IsSupportCloudinit=false",
+            "IsSupportIoOptimized=false",
+            "DryRun=true",
+            "SnapshotId=s-1",
+            "ResourceGroupId=rg-1",
+            "Tag.1.Key=k",
+            "Tag.1.Value=v",
+            "PageNumber=2",
+            "PageSize=100",
+        ];
+        check_params(&request, &expected);
+    }
+
+    #[test]
     fn a_full_answer_is_read_whatever_types_it_uses() {
         let json = r#"{
             "TotalCount": "1", "PageNumber": 1, "PageSize": 10, "RequestId": "R",
             "Images": {"Image": [{
                 "ImageId": "m-1", "ImageName": "name", "ImageVersion": 1, "Usable": "true", "Size": "40",
                 "IsSelfShared": false, "OSName": "x", "OSNameEn": "y", "OSType": "linux", "Progress": "100%",
+                "ImageOwnerAlias": "others", "ImageOwnerId": 1234567890123456, "Usage": "none", "ProductCode": 7,
+                "IsSubscribed": "false", "IsCopied": 1, "IsSupportCloudinit": "True",
                 "IsSupportIoOptimized": true, "Features": {"NvmeSupport": "supported", "ImdsSupport": "v2"},
                 "Tags": {"Tag": [{"TagKey": "k", "TagValue": "v"}]}, "Unknown": {"Field": []},
                 "DiskDeviceMappings": {"DiskDeviceMapping": [{
@@ -292,6 +373,11 @@ mod tests {
         assert_eq!((image.usable, image.size), (Some(true), Some(40)));
         assert_eq!(image.is_self_shared.as_deref(), Some("false"));
         assert_eq!(image.os_name_en.as_deref(), Some("y"));
+        assert_eq!(image.image_owner_alias.as_deref(), Some("others"));
+        assert_eq!(image.image_owner_id.as_deref(), Some("1234567890123456"));
+        assert_eq!((image.usage.as_deref(), image.product_code.as_deref()), (Some("none"), Some("7")));
+        assert_eq!((image.is_subscribed, image.is_copied), (Some(false), Some(true)));
+        assert_eq!((image.is_support_cloudinit, image.is_support_io_optimized), (Some(true), Some(true)));
         assert_eq!(image.tags, [Tag::new("k", "v")]);
         let features = image.features.as_ref().expect("features");
         assert_eq!(features.imds_support.as_deref(), Some("v2"));

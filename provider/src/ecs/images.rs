@@ -11,10 +11,14 @@ pub(crate) mod looks;
 pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod partial;
+pub(crate) mod share_changes;
+pub(crate) mod shares;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]
 mod test_cloud;
+#[cfg(test)]
+mod test_shares;
 pub(crate) mod unfinished;
 pub(crate) mod verbs;
 pub(crate) mod wait;

@@ -21,24 +21,29 @@ struct Upstream {
 }
 
 const IMAGE: &str = "alicloud:ecs/image:Image";
+const SHARE: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
 
 const UPSTREAM: [Upstream; 4] = [
     Upstream {
         keys: &["terraform", "tf"],
         provider: "alicloud",
-        types: &[("alicloud_image", IMAGE)],
+        types: &[("alicloud_image", IMAGE), ("alicloud_image_share_permission", SHARE)],
         rename: snake_case,
     },
     Upstream {
         keys: &["terraform", "tf"],
         provider: "apsarastack",
-        types: &[("apsarastack_image", IMAGE)],
+        types: &[("apsarastack_image", IMAGE), ("apsarastack_image_share_permission", SHARE)],
         rename: snake_case,
     },
     Upstream {
         keys: &["terraform", "tf"],
         provider: "alibabacloudstack",
-        types: &[("alibabacloudstack_ecs_image", IMAGE), ("alibabacloudstack_image", IMAGE)],
+        types: &[
+            ("alibabacloudstack_ecs_image", IMAGE),
+            ("alibabacloudstack_image", IMAGE),
+            ("alibabacloudstack_image_share_permission", SHARE),
+        ],
         rename: snake_case,
     },
     Upstream {
@@ -183,9 +188,13 @@ mod tests {
     use super::*;
 
     use crate::ecs::image::Image;
+    use crate::ecs::image_share_permission::ImageSharePermission;
 
     fn resources() -> Vec<Box<dyn AnyResource<Client>>> {
-        vec![pulumi::resource(Image::new(Default::default()))]
+        vec![
+            pulumi::resource(Image::new(Default::default())),
+            pulumi::resource(ImageSharePermission::new(Default::default())),
+        ]
     }
 
     #[track_caller]
@@ -215,6 +224,23 @@ mod tests {
             let upstream = &data["provider"]["resources"][type_name];
             assert_eq!(upstream["disk_device_mapping"]["type"], value_type::LIST);
             assert_eq!(upstream["force"]["type"], value_type::BOOL);
+        }
+    }
+
+    #[test]
+    fn terraform_names_lead_to_the_share() {
+        for provider in ["alicloud", "apsarastack", "alibabacloudstack"] {
+            let data = read("terraform", provider);
+            let type_name = format!("{provider}_image_share_permission");
+            let mapped = &data["resources"][&type_name];
+            assert_eq!(mapped["tok"], "alicloud:ecs/imageSharePermission:ImageSharePermission");
+            assert_eq!(
+                mapped["fields"],
+                json!({ "account_id": { "name": "accountId" }, "image_id": { "name": "imageId" } })
+            );
+            let upstream = &data["provider"]["resources"][&type_name];
+            assert_eq!(upstream["account_id"]["type"], value_type::STRING);
+            assert_eq!(upstream["account_id"]["forceNew"], true);
         }
     }
 

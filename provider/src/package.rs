@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::client_settings;
 use crate::config::{self, Config};
 use crate::ecs::image::Image;
+use crate::ecs::image_share_permission::ImageSharePermission;
 use crate::ecs::images::memory::Memory;
 use crate::mapping;
 
@@ -23,7 +24,10 @@ impl Alicloud {
         let memory = Memory::default();
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
-            resources: vec![resource(Image::new(memory))],
+            resources: vec![
+                resource(Image::new(memory.clone())),
+                resource(ImageSharePermission::new(memory)),
+            ],
             // Every function, one line each, as well.
             functions: Vec::new(),
             // Once, so that CheckConfig and Configure see the same.

@@ -3,6 +3,8 @@
 pub(crate) mod args;
 mod change;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

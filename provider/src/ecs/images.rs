@@ -16,9 +16,9 @@ pub(crate) mod shares;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]
-mod test_cloud;
+pub(crate) mod test_cloud;
 #[cfg(test)]
-mod test_shares;
+pub(crate) mod test_shares;
 pub(crate) mod unfinished;
 pub(crate) mod verbs;
 pub(crate) mod wait;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulumi::{Context, Ended, Failure, Look, Wait};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::ecs::image_share_permission::args::Pair;
@@ -134,8 +134,15 @@ impl<'a> Sharing<'a> {
     /// If the cloud cannot be asked.
     pub(crate) async fn find(&self, is_new: bool) -> Result<Seen, Failure> {
         let patience = self.client.patience;
-        let patience = if is_new { patience.invisible } else { patience.again };
-        let mut wait = Wait::begin(self.context, &self.client.pace).within(patience);
+        if !is_new {
+            let seen = self.look().await?;
+            if matches!(seen, Seen::Shared(_)) {
+                return Ok(seen);
+            }
+            self.context.unless_cancelled(sleep(patience.again)).await?;
+            return self.look().await;
+        }
+        let mut wait = Wait::begin(self.context, &self.client.pace).within(patience.invisible);
         loop {
             let seen = self.look().await?;
             let look = match &seen {
@@ -144,7 +151,9 @@ impl<'a> Sharing<'a> {
             };
             match wait.after(Ok(look), 1).await {
                 Ok(None) => {}
-                Ok(Some(())) | Err(Ended::Late | Ended::OutOfPatience) => return Ok(seen),
+                Ok(Some(())) | Err(Ended::OutOfPatience) => return Ok(seen),
+                // A look that has no time left fails, and says so.
+                Err(Ended::Late) => return self.look().await,
                 Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
             }
         }

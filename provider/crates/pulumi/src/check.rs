@@ -67,7 +67,21 @@ impl Findings {
 /// Checks `inputs` against their declaration. What comes back has scalars in their declared form; a value with a mistake
 /// in it is unknown there, so that rules that come after neither trip over it nor take it for absent.
 pub fn check(object: &ObjectType, inputs: Properties, findings: &mut Findings) -> Properties {
-    check_object(object, inputs, Trail::ROOT, findings)
+    let checked = check_properties(object, inputs, Trail::ROOT, findings);
+    require(object, |key| checked.contains_key(key), Trail::ROOT, findings);
+    checked
+}
+
+/// The same for some of the inputs: of what is required, `others` may hold it.
+pub(crate) fn check_some(
+    object: &ObjectType,
+    inputs: Properties,
+    others: &Properties,
+    findings: &mut Findings,
+) -> Properties {
+    let checked = check_properties(object, inputs, Trail::ROOT, findings);
+    require(object, |key| checked.contains_key(key) || others.contains_key(key), Trail::ROOT, findings);
+    checked
 }
 
 /// Whether a top-level key is the engine's or a provider's own, and no property.
@@ -112,6 +126,25 @@ fn check_object(
     at: Trail<'_>,
     findings: &mut Findings,
 ) -> Properties {
+    let checked = check_properties(object, inputs, at, findings);
+    require(object, |key| checked.contains_key(key), at, findings);
+    checked
+}
+
+fn require(object: &ObjectType, has: impl Fn(&str) -> bool, at: Trail<'_>, findings: &mut Findings) {
+    for (key, property) in &object.properties {
+        if property.required && !has(key) {
+            findings.fail(at.key(key).path(), "is required");
+        }
+    }
+}
+
+fn check_properties(
+    object: &ObjectType,
+    inputs: Properties,
+    at: Trail<'_>,
+    findings: &mut Findings,
+) -> Properties {
     let mut checked = Properties::new();
     for (key, value) in inputs {
         let here = at.key(&key);
@@ -132,11 +165,6 @@ fn check_object(
                 let value = check_value(&property.kind, value, here, findings);
                 checked.insert(key, value);
             }
-        }
-    }
-    for (key, property) in &object.properties {
-        if property.required && !checked.contains_key(key) {
-            findings.fail(at.key(key).path(), "is required");
         }
     }
     checked

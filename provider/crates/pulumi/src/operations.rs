@@ -143,12 +143,17 @@ impl<P: Provider> Operations<P> {
         let accepted: HashSet<String> = held.keys().cloned().collect();
 
         let mut findings = Findings::default();
-        let mut checked = check::check(&types.args, fresh, &mut findings);
+        // Programs of some SDKs look up a resource without a single input while its id is not known yet.
+        let is_looked_up = olds.is_none() && held.is_empty() && fresh.keys().all(|key| is_internal(key));
+        let mut checked = match is_looked_up {
+            true => fresh,
+            false => check::check_some(&types.args, fresh, &held, &mut findings),
+        };
         let mut judged = None;
         if !held.is_empty() {
             // The rules see it as far as it fits its type still.
             let mut unheard = Findings::default();
-            let fitting = check::check(&types.args, held.clone(), &mut unheard);
+            let fitting = check::check_some(&types.args, held.clone(), &checked, &mut unheard);
             if !unheard.failures.is_empty() {
                 judged = Some(checked.clone().into_iter().chain(fitting).collect::<Properties>());
             }

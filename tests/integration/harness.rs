@@ -9,6 +9,6 @@ mod world;
 
 pub(crate) use engine::FakeEngine;
 pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT};
-pub(crate) use rules::{Plan, Stack};
+pub(crate) use rules::{Kept, Plan, Stack};
 pub(crate) use wire::{Failed, IMAGE, SIGNATURE, UNKNOWN, from_struct, secret, text, to_struct, urn};
 pub(crate) use world::{LONG, REGION, World, advance, are_made, control, ends, settings, start, strikes};

@@ -62,6 +62,10 @@ fn advice(code: &str, pair: Pair<'_>, region: &str, status: Option<&str>) -> Opt
         "OperationDeined.EncryptedSnapshot" => format!(
             "Image {image} is made of encrypted snapshots, which cannot be shared. Share an image that is not encrypted."
         ),
+        "Image.Public" => format!(
+            "Image {image} is a community image, which every account can use and which is shared with no single one. Withdraw it \
+             from the community images, or take this resource out of the program."
+        ),
         "InvalidParameter.KMSKeyId.CMKUnauthorized" => format!(
             "The key in KMS that image {image} is encrypted with may not be used for sharing. Allow it in KMS, and run the \
              command again."
@@ -75,8 +79,8 @@ fn advice(code: &str, pair: Pair<'_>, region: &str, status: Option<&str>) -> Opt
         ),
         code if STATUS.contains(&code) => match status {
             Some("Deprecated") => format!(
-                "Image {image} is Deprecated, and such an image can neither be shared nor cease to be shared. Set its status \
-                 back to Available, and run the command again."
+                "Image {image} is Deprecated, and such an image cannot be shared. Set its status back to Available, and run the \
+                 command again."
             ),
             Some("Available") => format!(
                 "Image {image} is Available, and the cloud refuses all the same. Run the command again; if it is refused again, \

@@ -154,6 +154,7 @@ async fn every_refusal_names_the_property_and_what_to_do() {
         ),
         (403, "OperationDeined.FullImage", "imageId", "encrypted and has data disks"),
         (403, "OperationDeined.EncryptedSnapshot", "imageId", "made of encrypted snapshots"),
+        (403, "Image.Public", "imageId", "Withdraw it from the community images"),
         (403, "InvalidParameter.KMSKeyId.CMKNotEnabled", "imageId", "Enable it in KMS"),
         (403, "InvalidParameter.KMSKeyId.CMKUnauthorized", "imageId", "Allow it in KMS"),
     ] {
@@ -273,7 +274,7 @@ async fn an_image_that_cannot_be_shared_as_it_is_fails_at_once() {
     for (status, part) in [
         (
             "Deprecated",
-            "Image m-1 is Deprecated, and such an image can neither be shared nor cease to be shared. Set its status",
+            "Image m-1 is Deprecated, and such an image cannot be shared. Set its status back to Available",
         ),
         (
             "UnAvailable",

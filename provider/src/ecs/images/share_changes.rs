@@ -24,8 +24,9 @@ const GATHER: Duration = Duration::from_millis(4);
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Refusals that are about the image or the caller, and so the same for every account.
-const OF_THE_IMAGE: [&str; 13] = [
+const OF_THE_IMAGE: [&str; 14] = [
     "AssumeRoleError",
+    "Image.Public",
     "IncorrectImageStatus",
     "InvalidImageId.NotFound",
     "InvalidOperation.ServiceKeyEncryptedImageUnsupported",

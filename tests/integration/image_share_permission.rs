@@ -166,7 +166,10 @@ async fn what_the_cloud_refuses_names_the_property_and_what_to_do() {
             share("m-none", PARTNER),
             ["imageId: ModifyImageSharePermission: InvalidImageId.NotFound", "Check imageId"],
         ),
-        (share("m-system", PARTNER), ["ModifyImageSharePermission: Forbidden", "belongs to another account"]),
+        (
+            share("m-system", PARTNER),
+            ["imageId: ModifyImageSharePermission: Forbidden", "is one of the cloud's own"],
+        ),
     ] {
         let failed = world.plugin.create(&urn("partner"), &inputs).await.unwrap_err();
         assert!(failed.partial.is_none(), "{failed:?}");

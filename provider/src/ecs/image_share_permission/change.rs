@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::ecs::image_share_permission::args::Pair;
-use crate::ecs::image_share_permission::refusal::{is_about_status, refused};
+use crate::ecs::image_share_permission::refusal::{is_about_status, not_own, refused};
 use crate::ecs::images::share_changes::{Access, Undone, Why};
 use crate::ecs::images::shares::{Seen, Share};
 use crate::ecs::images::wait::{Unusable, wait_until_usable};
@@ -230,8 +230,10 @@ impl<'a> Sharing<'a> {
         let Sharing { client, context, pair } = *self;
         let image = pair.image;
         let region = client.api.region();
-        let is_about_absence = error.is_not_found();
-        if error.kind() == aliyun::ErrorKind::TimedOut || !(is_about_absence || is_about_status(&error)) {
+        let is_denied = error.kind() == aliyun::ErrorKind::Denied;
+        if error.kind() == aliyun::ErrorKind::TimedOut
+            || !(is_denied || error.is_not_found() || is_about_status(&error))
+        {
             return Err(refused(error, pair, region, None));
         }
         let seen = match client.looks.describe(context, image).await {
@@ -239,14 +241,14 @@ impl<'a> Sharing<'a> {
             Err(cancelled @ Failure::Cancelled(_)) => return Err(cancelled),
             Err(_) => return Err(refused(error, pair, region, None)),
         };
-        let is_own = |alias: Option<&str>| alias.is_none_or(|alias| alias == "self");
-        let status = match &seen {
-            Some(seen) if is_own(seen.image_owner_alias.as_deref()) => {
-                seen.status.clone().unwrap_or_default()
-            }
-            Some(_) => return Err(refused(error, pair, region, None)),
-            None => String::new(),
-        };
+        let owner = seen.as_ref().and_then(|seen| seen.image_owner_alias.as_deref());
+        if let Some(owner) = owner.filter(|owner| *owner != "self") {
+            return Err(not_own(&error, image, owner));
+        }
+        if is_denied {
+            return Err(refused(error, pair, region, None));
+        }
+        let status = seen.as_ref().and_then(|seen| seen.status.clone()).unwrap_or_default();
         match (status.as_str(), seen) {
             ("Creating" | "Waiting", seen @ Some(_)) => {
                 *lag = None;

@@ -25,6 +25,20 @@ pub(crate) fn refused(error: aliyun::Error, pair: Pair<'_>, region: &str, status
     Failure::Refused(format!("{path}: {}\n{advice}", pulumi::chain(&error)))
 }
 
+/// The failure that the refusal to share an image of somebody else comes to. `owner` is as DescribeImages has it.
+pub(crate) fn not_own(error: &aliyun::Error, image: &str, owner: &str) -> Failure {
+    let of_whom = match owner {
+        "system" => "one of the cloud's own",
+        "marketplace" => "from the marketplace",
+        _ => "another account's",
+    };
+    Failure::Refused(format!(
+        "imageId: {}\nImage {image} is {of_whom}, and an account shares its own custom images only. Make an image of the account's \
+         own and share that.",
+        pulumi::chain(error)
+    ))
+}
+
 /// The property that a refusal is about, and what to do.
 fn advice(code: &str, pair: Pair<'_>, region: &str, status: Option<&str>) -> Option<(&'static str, String)> {
     let Pair { image, account } = pair;

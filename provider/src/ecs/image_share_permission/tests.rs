@@ -343,14 +343,19 @@ async fn an_image_that_is_not_there_or_of_another_account_fails_soon() {
 
     let others = r#"{"RequestId":"R","TotalCount":1,"Images":{"Image":[
         {"ImageId":"m-1","ImageOwnerAlias":"system","Status":"Available"}]}}"#;
-    let cloud = ShareCloud::otherwise(move |sent| match sent.action() {
-        "DescribeImages" => Some(Instead::OfTheCall(ok(others))),
-        _ => Some(Instead::OfTheCall(refuse(404, "InvalidImageId.NotFound"))),
-    });
-    let began = Instant::now();
-    let text = plain(create(&cloud, "1000").await);
-    assert!(text.contains("An account shares its own custom images only"), "{text}");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    for (status, code) in [(404, "InvalidImageId.NotFound"), (403, "Forbidden")] {
+        let cloud = ShareCloud::otherwise(move |sent| match sent.action() {
+            "DescribeImages" => Some(Instead::OfTheCall(ok(others))),
+            _ => Some(Instead::OfTheCall(refuse(status, code))),
+        });
+        let began = Instant::now();
+        let text = plain(create(&cloud, "1000").await);
+        assert!(text.starts_with(&format!("imageId: {MODIFY}: {code}: ")), "{text}");
+        let ends = "\nImage m-1 is one of the cloud's own, and an account shares its own custom images only. Make an image of the \
+                    account's own and share that.";
+        assert!(text.ends_with(ends), "{text}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
 }
 
 /// What comes of a create that is interrupted after so long a time. It ends at once.

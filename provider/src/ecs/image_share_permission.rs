@@ -106,11 +106,15 @@ impl Resource<Client> for ImageSharePermission {
                 let args = old.map_or_else(|| state.args.clone(), |old| old.args);
                 Ok(Some(Read { args, state }))
             }
-            Seen::NotShared => Ok(None),
-            Seen::NoImage => match entry {
-                Some(entry) => client.prove_absence(pair.image, entry.region_id.as_deref()).map(|()| None),
-                None => Ok(None),
-            },
+            seen @ (Seen::NotShared | Seen::NoImage) => {
+                if let Some(entry) = entry {
+                    if seen == Seen::NoImage {
+                        client.prove_absence(pair.image, entry.region_id.as_deref())?;
+                    }
+                    self.memory.let_go(id, &entry.mark);
+                }
+                Ok(None)
+            }
         }
     }
 

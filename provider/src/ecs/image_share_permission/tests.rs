@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::ecs::image_share_permission::ImageSharePermission;
 use crate::ecs::image_share_permission::args::{Pair, ShareArgs, ShareEntry, ShareListArgs};
+use crate::ecs::images::entry::Identity;
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::shares::Share;
 use crate::ecs::images::test_cloud::partial;
@@ -483,10 +484,7 @@ async fn an_image_that_may_be_in_another_region_keeps_its_shares_in_the_state() 
     ] {
         assert!(text.starts_with("image m-1 is not in the region cn-test"), "{text}");
     }
-    let identity = |region: &str| crate::ecs::images::entry::Identity {
-        region_id: Some(region.to_owned()),
-        ..Default::default()
-    };
+    let identity = |region: &str| Identity { region_id: Some(region.to_owned()), ..Default::default() };
     let admit = |region: &str| resource().admit(&cloud.cloud.client, ID, &identity(region));
     let text = admit("cn-other").unwrap_err().to_string();
     assert!(
@@ -561,6 +559,25 @@ async fn deleting_an_older_entry_does_not_end_the_share_of_a_newer_one() {
     );
     resource.delete(client, &context, &id, old(newer)).await.unwrap();
     assert_eq!(cloud.accounts(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_a_read_found_gone_holds_nothing_any_more() {
+    for image_is_gone in [false, true] {
+        let cloud = ShareCloud::new();
+        let resource = resource();
+        let client = &cloud.cloud.client;
+        resource.observe(URN, ID, &Identity { mark: Some("mark".to_owned()), region_id: None });
+        if image_is_gone {
+            cloud.cloud.state().images.clear();
+        }
+        assert!(resource.read(client, &of(Verb::Read), ID, Some(old(entry()))).await.unwrap().is_none());
+        cloud.cloud.state().images.clear();
+        cloud.cloud.holds("m-1", "golden");
+        let (id, newer) = resource.create(client, &of(Verb::Create), args("1000")).await.unwrap();
+        resource.delete(client, &of(Verb::Delete), &id, old(newer)).await.unwrap();
+        assert_eq!(cloud.accounts(), [""; 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

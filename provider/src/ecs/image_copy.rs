@@ -7,7 +7,8 @@ mod making;
 use pulumi::diff::Change;
 use pulumi::path::Path;
 use pulumi::{
-    CheckContext, Context, Failure, Findings, Lazy, Old, Read, Resource, Timeouts, Unlisted, Update, known,
+    CheckContext, Context, Failure, Findings, Lazy, ListPage, ListQuery, Old, Read, Resource, Timeouts,
+    Update, known,
 };
 use tokio::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::ecs::image_copy::args::ImageCopyArgs;
 use crate::ecs::image_copy::making::CopyImage;
 use crate::ecs::images::diff;
 use crate::ecs::images::entry::{Entry, Identity};
+use crate::ecs::images::list::{self, ImageListArgs};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::rules;
 use crate::ecs::images::verbs::Verbs;
@@ -44,7 +46,7 @@ impl Resource<Client> for ImageCopy {
     type Args = ImageCopyArgs;
     type State = ImageCopyState;
     type Identity = Identity;
-    type ListArgs = Unlisted;
+    type ListArgs = ImageListArgs;
 
     const TOKEN: &'static str = "alicloud:ecs/imageCopy:ImageCopy";
     const ALIASES: &'static [&'static str] = &["alicloud:ecs/copyImage:CopyImage"];
@@ -143,6 +145,15 @@ impl Resource<Client> for ImageCopy {
         old: Old<ImageCopyArgs, ImageCopyState>,
     ) -> Result<(), Failure> {
         self.verbs(client, context).delete(id, &old).await
+    }
+
+    async fn list(
+        &self,
+        client: &Client,
+        context: &Context,
+        query: ListQuery<ImageListArgs>,
+    ) -> Result<ListPage, Failure> {
+        list::page(client, context, query, |image| image.is_copied == Some(true)).await
     }
 }
 

@@ -6,6 +6,8 @@ use pulumi::{Failure, Pace};
 
 use crate::ecs::images::account::Account;
 use crate::ecs::images::looks::Looks;
+use crate::ecs::images::share_changes::ShareChanges;
+use crate::ecs::images::shares::Shares;
 
 /// A configured connection to the cloud.
 #[derive(Debug, Clone)]
@@ -24,6 +26,10 @@ pub(crate) struct Client {
     pub(crate) patience: Patience,
     /// Looks at images.
     pub(crate) looks: Looks,
+    /// Looks at whom images are shared with.
+    pub(crate) shares: Shares,
+    /// Sharing images with accounts, and ending it.
+    pub(crate) share_changes: ShareChanges,
     /// The images that there were when this process made its first one.
     pub(crate) account: Account,
     /// The provider resource's id in the state, if the engine tells it.
@@ -36,6 +42,8 @@ impl Client {
     pub(crate) fn for_tests(api: aliyun::Client, provider_id: Option<&str>) -> Client {
         Client {
             looks: Looks::new(api.clone()),
+            shares: Shares::new(api.clone()),
+            share_changes: ShareChanges::new(api.clone()),
             account: Account::new(api.clone()),
             region_named: true,
             any_region: false,

@@ -14,6 +14,8 @@ use crate::client::{Client, Patience, cloud_pace};
 use crate::config::{Config, ProviderEndpoint, REGION, first_variable, flavour, is_public, text};
 use crate::ecs::images::account::Account;
 use crate::ecs::images::looks::Looks;
+use crate::ecs::images::share_changes::ShareChanges;
+use crate::ecs::images::shares::Shares;
 use crate::failure;
 use crate::key_source::{self, assume_role, credentials, missing_key, profile};
 
@@ -208,6 +210,8 @@ pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Cli
         pace,
         patience,
         looks: Looks::new(api.clone()),
+        shares: Shares::new(api.clone()),
+        share_changes: ShareChanges::new(api.clone()),
         region_named: region.named,
         any_region: skips_region_validation(config),
         region_origin: region.origin,

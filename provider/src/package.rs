@@ -11,6 +11,7 @@ use crate::ecs::get_image_from_family::GetImageFromFamily;
 use crate::ecs::get_images::GetImages;
 use crate::ecs::image::Image;
 use crate::ecs::image_copy::ImageCopy;
+use crate::ecs::image_share_permission::ImageSharePermission;
 use crate::ecs::images::memory::Memory;
 use crate::mapping;
 
@@ -28,7 +29,11 @@ impl Alicloud {
         let environment = Environment::from_process();
         Alicloud {
             // Every resource, one line each: dispatch, schema.json and so the SDKs come from this list.
-            resources: vec![resource(Image::new(memory.clone())), resource(ImageCopy::new(memory))],
+            resources: vec![
+                resource(Image::new(memory.clone())),
+                resource(ImageCopy::new(memory.clone())),
+                resource(ImageSharePermission::new(memory)),
+            ],
             // Every function, one line each, as well.
             functions: vec![function(GetImages::new(environment.clone())), function(GetImageFromFamily)],
             environment,

@@ -9,7 +9,7 @@ mod world;
 
 pub(crate) use engine::FakeEngine;
 pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT};
-pub(crate) use rules::{Plan, Stack};
+pub(crate) use rules::{Kept, Plan, Stack};
 pub(crate) use wire::{
     Failed, IMAGE, IMAGE_COPY, SIGNATURE, UNKNOWN, from_struct, secret, text, to_struct, urn, urn_of,
 };

@@ -20,6 +20,8 @@ mod image_faults;
 mod image_laws;
 mod image_looks;
 mod image_programs;
+mod image_share_laws;
+mod image_share_permission;
 mod layers;
 mod provider;
 mod recording;

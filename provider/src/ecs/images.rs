@@ -21,10 +21,14 @@ pub(crate) mod pages;
 pub(crate) mod partial;
 pub(crate) mod result;
 pub(crate) mod rules;
+pub(crate) mod share_changes;
+pub(crate) mod shares;
 pub(crate) mod tags;
 pub(crate) mod taken;
 #[cfg(test)]
 pub(crate) mod test_cloud;
+#[cfg(test)]
+pub(crate) mod test_shares;
 pub(crate) mod unfinished;
 pub(crate) mod verbs;
 pub(crate) mod wait;

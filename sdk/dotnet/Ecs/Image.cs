@@ -257,7 +257,10 @@ namespace Pulumi.AliCloud.Ecs
         public Output<string?> SnapshotId { get; private set; } = null!;
 
         /// <summary>
-        /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        /// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        /// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        /// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        /// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         /// </summary>
         [Output("status")]
         public Output<string> Status { get; private set; } = null!;
@@ -451,6 +454,15 @@ namespace Pulumi.AliCloud.Ecs
         /// </summary>
         [Input("snapshotId")]
         public Input<string>? SnapshotId { get; set; }
+
+        /// <summary>
+        /// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        /// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        /// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        /// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+        /// </summary>
+        [Input("status")]
+        public Input<string>? Status { get; set; }
 
         [Input("tags")]
         private InputMap<string>? _tags;
@@ -680,7 +692,10 @@ namespace Pulumi.AliCloud.Ecs
         public Input<string>? SnapshotId { get; set; }
 
         /// <summary>
-        /// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        /// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        /// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        /// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        /// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         /// </summary>
         [Input("status")]
         public Input<string>? Status { get; set; }

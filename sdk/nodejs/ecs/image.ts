@@ -214,9 +214,12 @@ export class Image extends pulumi.CustomResource {
      */
     declare public readonly snapshotId: pulumi.Output<string | undefined>;
     /**
-     * `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+     * `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+     * it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+     * that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+     * cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
      */
-    declare public /*out*/ readonly status: pulumi.Output<string>;
+    declare public readonly status: pulumi.Output<string>;
     /**
      * Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
      * may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
@@ -293,6 +296,7 @@ export class Image extends pulumi.CustomResource {
             resourceInputs["platform"] = args?.platform;
             resourceInputs["resourceGroupId"] = args?.resourceGroupId;
             resourceInputs["snapshotId"] = args?.snapshotId;
+            resourceInputs["status"] = args?.status;
             resourceInputs["tags"] = args?.tags;
             resourceInputs["createTime"] = undefined /*out*/;
             resourceInputs["imageOwnerAlias"] = undefined /*out*/;
@@ -308,7 +312,6 @@ export class Image extends pulumi.CustomResource {
             resourceInputs["progress"] = undefined /*out*/;
             resourceInputs["regionId"] = undefined /*out*/;
             resourceInputs["size"] = undefined /*out*/;
-            resourceInputs["status"] = undefined /*out*/;
             resourceInputs["usable"] = undefined /*out*/;
         }
         opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts);
@@ -463,7 +466,10 @@ export interface ImageState {
      */
     snapshotId?: pulumi.Input<string | undefined>;
     /**
-     * `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+     * `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+     * it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+     * that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+     * cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
      */
     status?: pulumi.Input<string | undefined>;
     /**
@@ -565,6 +571,13 @@ export interface ImageArgs {
      * of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
      */
     snapshotId?: pulumi.Input<string | undefined>;
+    /**
+     * `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+     * it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+     * that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+     * cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+     */
+    status?: pulumi.Input<string | undefined>;
     /**
      * Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
      * may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.

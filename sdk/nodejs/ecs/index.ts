@@ -5,10 +5,30 @@ import * as pulumi from "@pulumi/pulumi";
 import * as utilities from "../utilities";
 
 // Export members:
+export { GetImageFromFamilyArgs, GetImageFromFamilyResult, GetImageFromFamilyOutputArgs } from "./getImageFromFamily";
+export const getImageFromFamily: typeof import("./getImageFromFamily").getImageFromFamily = null as any;
+export const getImageFromFamilyOutput: typeof import("./getImageFromFamily").getImageFromFamilyOutput = null as any;
+utilities.lazyLoad(exports, ["getImageFromFamily","getImageFromFamilyOutput"], () => require("./getImageFromFamily"));
+
+export { GetImagesArgs, GetImagesResult, GetImagesOutputArgs } from "./getImages";
+export const getImages: typeof import("./getImages").getImages = null as any;
+export const getImagesOutput: typeof import("./getImages").getImagesOutput = null as any;
+utilities.lazyLoad(exports, ["getImages","getImagesOutput"], () => require("./getImages"));
+
 export { ImageArgs, ImageState } from "./image";
 export type Image = import("./image").Image;
 export const Image: typeof import("./image").Image = null as any;
 utilities.lazyLoad(exports, ["Image"], () => require("./image"));
+
+export { ImageCopyArgs, ImageCopyState } from "./imageCopy";
+export type ImageCopy = import("./imageCopy").ImageCopy;
+export const ImageCopy: typeof import("./imageCopy").ImageCopy = null as any;
+utilities.lazyLoad(exports, ["ImageCopy"], () => require("./imageCopy"));
+
+export { ImageSharePermissionArgs, ImageSharePermissionState } from "./imageSharePermission";
+export type ImageSharePermission = import("./imageSharePermission").ImageSharePermission;
+export const ImageSharePermission: typeof import("./imageSharePermission").ImageSharePermission = null as any;
+utilities.lazyLoad(exports, ["ImageSharePermission"], () => require("./imageSharePermission"));
 
 
 const _module = {
@@ -17,9 +37,15 @@ const _module = {
         switch (type) {
             case "alicloud:ecs/image:Image":
                 return new Image(name, <any>undefined, { urn })
+            case "alicloud:ecs/imageCopy:ImageCopy":
+                return new ImageCopy(name, <any>undefined, { urn })
+            case "alicloud:ecs/imageSharePermission:ImageSharePermission":
+                return new ImageSharePermission(name, <any>undefined, { urn })
             default:
                 throw new Error(`unknown resource type ${type}`);
         }
     },
 };
 pulumi.runtime.registerResourceModule("alicloud", "ecs/image", _module)
+pulumi.runtime.registerResourceModule("alicloud", "ecs/imageCopy", _module)
+pulumi.runtime.registerResourceModule("alicloud", "ecs/imageSharePermission", _module)

@@ -123,6 +123,144 @@ export interface ProviderSignVersion {
 
 export namespace ecs {
     /**
+     * A disk of the newest image of a family.
+     */
+    export interface GetImageFromFamilyDiskDeviceMapping {
+        /**
+         * The device name, such as `/dev/xvda`.
+         */
+        device: string;
+        /**
+         * The size in GiB, as text.
+         */
+        size: string;
+        /**
+         * The snapshot that the disk is made from; empty if there is none.
+         */
+        snapshotId: string;
+    }
+
+    /**
+     * An image that was found.
+     */
+    export interface GetImagesImage {
+        /**
+         * The processor architecture: `i386`, `x86_64` or `arm64`.
+         */
+        architecture: string;
+        /**
+         * When the image was created, in UTC, such as `2026-01-31T08:15:30Z`.
+         */
+        creationTime: string;
+        /**
+         * The description.
+         */
+        description: string;
+        /**
+         * The disks of the image.
+         */
+        diskDeviceMappings: outputs.ecs.GetImagesImageDiskDeviceMapping[];
+        /**
+         * The image's id, as `imageId`.
+         */
+        id: string;
+        /**
+         * The image's id.
+         */
+        imageId: string;
+        /**
+         * Whose image it is: `system` (the cloud's), `self`, `others` or `marketplace`.
+         */
+        imageOwnerAlias: string;
+        /**
+         * The version.
+         */
+        imageVersion: string;
+        /**
+         * Whether the image is a copy.
+         */
+        isCopied: boolean;
+        /**
+         * Whether the account shares the image with others, as text: `true` or `false`.
+         */
+        isSelfShared: string;
+        /**
+         * Whether the account has subscribed to the marketplace product that the image belongs to.
+         */
+        isSubscribed: boolean;
+        /**
+         * Whether I/O optimized instances can use the image.
+         */
+        isSupportIoOptimized: boolean;
+        /**
+         * The name.
+         */
+        name: string;
+        /**
+         * The operating system's name in Chinese.
+         */
+        osName: string;
+        /**
+         * The operating system's name in English.
+         */
+        osNameEn: string;
+        /**
+         * The kind of the operating system: `linux` or `windows`.
+         */
+        osType: string;
+        /**
+         * The operating system's distribution.
+         */
+        platform: string;
+        /**
+         * The marketplace's code of the product that the image belongs to.
+         */
+        productCode: string;
+        /**
+         * How much of the image has been made, such as `45%`.
+         */
+        progress: string;
+        /**
+         * The size of the system disk in GiB.
+         */
+        size: number;
+        /**
+         * The state, as `status`.
+         */
+        state: string;
+        /**
+         * The state: `Available`, `Creating`, `Waiting`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+         */
+        status: string;
+        /**
+         * The tags; absent if there are none.
+         */
+        tags?: {[key: string]: string};
+        /**
+         * `instance` if instances have been made from the image, else `none`.
+         */
+        usage: string;
+    }
+
+    /**
+     * A disk of an image that was found.
+     */
+    export interface GetImagesImageDiskDeviceMapping {
+        /**
+         * The device name, such as `/dev/xvda`.
+         */
+        device: string;
+        /**
+         * The size in GiB, as text.
+         */
+        size: string;
+        /**
+         * The snapshot that the disk is made from; empty if there is none.
+         */
+        snapshotId: string;
+    }
+
+    /**
      * One disk of an image.
      */
     export interface ImageDiskDeviceMapping {

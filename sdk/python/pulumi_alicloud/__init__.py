@@ -30,6 +30,22 @@ _utilities.register(
   "classes": {
    "alicloud:ecs/image:Image": "Image"
   }
+ },
+ {
+  "pkg": "alicloud",
+  "mod": "ecs/imageCopy",
+  "fqn": "pulumi_alicloud.ecs",
+  "classes": {
+   "alicloud:ecs/imageCopy:ImageCopy": "ImageCopy"
+  }
+ },
+ {
+  "pkg": "alicloud",
+  "mod": "ecs/imageSharePermission",
+  "fqn": "pulumi_alicloud.ecs",
+  "classes": {
+   "alicloud:ecs/imageSharePermission:ImageSharePermission": "ImageSharePermission"
+  }
  }
 ]
 """,

@@ -219,7 +219,19 @@ fn check_value(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
 
 fn check_known(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings) -> Value {
     match (kind, value) {
-        (Kind::String { length, allowed, known }, Value::String(text)) => {
+        (Kind::String { scalars_as_text: true, .. }, Value::Number(number))
+            if number.abs() >= LARGEST_WHOLE =>
+        {
+            let reason = format!(
+                "a number that is not less than {LARGEST_WHOLE} loses digits; write it as text, in quotes"
+            );
+            findings.fail(at.path(), reason);
+            Value::Unknown
+        }
+        (Kind::String { scalars_as_text: true, .. }, scalar @ (Value::Number(_) | Value::Bool(_))) => {
+            check_known(kind, scalar_as_text(scalar), at, findings)
+        }
+        (Kind::String { length, allowed, known, .. }, Value::String(text)) => {
             let characters = text.chars().count();
             if !allowed.is_empty() && !allowed.contains(&text) {
                 findings.fail_got(at.path(), expectation(kind), quote(&text));
@@ -391,6 +403,8 @@ mod tests {
         platform: Option<Input<String>>,
         force: Option<Input<bool>>,
         count: Option<Input<i64>>,
+        #[schemars(length(max = 16), extend("x-scalars-as-text" = true))]
+        serial: Option<Input<String>>,
     }
 
     fn properties(json: serde_json::Value) -> Properties {
@@ -449,7 +463,10 @@ mod tests {
         );
         check_failures(
             json!({"zzz": 1}),
-            &[("zzz", "unknown property; the properties are count, disks, force, imageName, platform, tags")],
+            &[(
+                "zzz",
+                "unknown property; the properties are count, disks, force, imageName, platform, serial, tags",
+            )],
         );
     }
 
@@ -496,6 +513,28 @@ mod tests {
         let (checked, findings) = run(properties(json!({"tags": {"a": 5, "b": true}})));
         assert!(findings.failures.is_empty());
         assert_eq!(checked, properties(json!({"tags": {"a": "5", "b": "true"}})));
+    }
+
+    #[test]
+    fn a_scalar_becomes_the_text_that_is_wanted_unless_it_has_lost_digits() {
+        for (given, text) in [
+            (json!(1_234_567_890_123_456_i64), "1234567890123456"),
+            (json!(-7), "-7"),
+            (json!(1.5), "1.5"),
+            (json!(true), "true"),
+            (json!("007"), "007"),
+        ] {
+            let (checked, findings) = run(properties(json!({"serial": given})));
+            assert!(findings.failures.is_empty(), "{given}: {findings:?}");
+            assert_eq!(checked["serial"], Value::String(text.to_owned()));
+        }
+        let text =
+            "a number that is not less than 9007199254740992 loses digits; write it as text, in quotes";
+        check_failures(json!({"serial": 9_007_199_254_740_993_i64}), &[("serial", text)]);
+        check_failures(json!({"serial": -1e17}), &[("serial", text)]);
+        let long = "must be at most 16 characters long, got 17: \"1.234567890123456\"";
+        check_failures(json!({"serial": 1.234_567_890_123_456}), &[("serial", long)]);
+        check_failures(json!({"serial": []}), &[("serial", "expected a string, got a list of 0")]);
     }
 
     #[test]

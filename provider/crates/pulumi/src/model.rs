@@ -17,7 +17,7 @@
 //! | `x-deprecated` | a field | deprecated, with this text |
 //! | `x-output-only` | a field of a nested type | set by the cloud, never by a program |
 //! | `x-unreported` | a field | the cloud never reports it: known only from the program |
-//! | `x-scalars-as-text` | a map of strings | numbers and booleans are taken as their text |
+//! | `x-scalars-as-text` | a string, a map of strings | numbers and booleans are taken as their text |
 //! | `x-known-values` | a string | other values are a warning, not a failure |
 //! | `x-environment` | a provider setting | the variables from which SDKs give it, in order |
 //! | `x-variables` | a provider setting | the variables that give it if it is absent, in order |
@@ -98,6 +98,8 @@ pub enum Kind {
         allowed: Vec<String>,
         /// The values known today; empty means that there is no such list.
         known: Vec<String>,
+        /// A number or a boolean is taken as its text.
+        scalars_as_text: bool,
     },
     /// A whole number.
     Integer {
@@ -314,6 +316,7 @@ impl Reader {
                 length: range(&mut schema, "minLength", "maxLength")?,
                 allowed: schema.remove("enum").map(strings).transpose()?.unwrap_or_default(),
                 known: schema.remove("x-known-values").map(strings).transpose()?.unwrap_or_default(),
+                scalars_as_text: schema.remove("x-scalars-as-text").is_some(),
             },
             "integer" => {
                 schema.remove("format");

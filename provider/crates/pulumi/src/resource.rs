@@ -87,7 +87,8 @@ pub trait Resource<C>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Makes the resource, and waits until it can be used.
+    /// Makes the resource, and waits until it can be used. Programs of some SDKs look up a resource that way while its id is
+    /// not known yet: without a single input, what is required included. Such a create must be refused.
     fn create(
         &self,
         client: &C,

@@ -138,6 +138,9 @@ impl<'a> Deletion<'a> {
                     // Then it is the source of another copy.
                     None => return Err(refused_deletion(id, error)),
                 },
+                Err(error) if error.code() == Some("ImageUseShared") => {
+                    return Err(shared_with(client, context, id, error).await);
+                }
                 Err(error) => return Err(refused_deletion(id, error)),
             }
         }
@@ -197,13 +200,31 @@ fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
         Some("ImageUsingByInstance") => {
             "set force: true and run `pulumi up` before deleting, to delete it all the same"
         }
-        Some("ImageUseShared") => "stop sharing it with other accounts first",
         Some(COPYING) => "wait until copying has ended, or cancel it",
         Some("ImageIsPublic") => "withdraw it from the community images first",
         _ => return failure::cloud(error),
     };
     let text = failure::text(&error);
     Failure::Refused(format!("{text}\nimage {id}: {advice}"))
+}
+
+/// An image goes only once it is shared with nobody, and no `force` helps. Others than this program may have shared it.
+async fn shared_with(client: &Client, context: &Context, id: &str, error: aliyun::Error) -> Failure {
+    let accounts = match client.shares.all(context, id).await {
+        Ok(shares) => shares.into_iter().map(|share| share.account).collect::<Vec<_>>(),
+        Err(_) => Vec::new(),
+    };
+    let (with, what) = match accounts.as_slice() {
+        [] => ("other accounts".to_owned(), "that"),
+        [account] => (format!("account {account}"), "that"),
+        several => (format!("the accounts {}", several.join(", ")), "all of that"),
+    };
+    let text = failure::text(&error);
+    Failure::Refused(format!(
+        "{text}\nimage {id} is shared with {with}. End {what} first: destroy the resources of type \
+         alicloud:ecs/imageSharePermission:ImageSharePermission that have made it, in whichever stack they are, or end it in the \
+         console; then run the command again"
+    ))
 }
 
 /// The snapshots cannot go before their image. One that is gone already is as wanted, and one from which another image is
@@ -275,7 +296,8 @@ async fn image_made_from(
 
 #[cfg(test)]
 mod tests {
-    use aliyun::testing::{Reply, Sent, refuse};
+    use aliyun::testing::{Reply, Sent, ok, refuse};
+    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::ecs::images::test_cloud::{Cloud, State, within};
@@ -457,6 +479,41 @@ mod tests {
             "image m-1: set force: true and run `pulumi up` before deleting, to delete it all the same"
         ));
         assert_eq!(deleted(&cloud), [""; 0]);
+    }
+
+    /// What is said of an image that is shared, if this is the answer to whom it is shared with.
+    async fn refusal_of_shared(answer: Reply) -> String {
+        let cloud = Cloud::otherwise(move |sent, _| match sent.action() {
+            "DeleteImage" => Some(refuse(403, "ImageUseShared")),
+            "DescribeImageSharePermission" => Some(answer.clone()),
+            _ => None,
+        });
+        cloud.holds("m-1", "golden");
+        let failure = deletion(&["s-1"]).carry_out(&cloud.client, &within(600)).await.unwrap_err();
+        assert_eq!(cloud.stub.actions(), ["DeleteImage", "DescribeImageSharePermission"]);
+        failure.to_string()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_is_shared_says_with_whom() {
+        let shared_with = |accounts: &[&str]| {
+            let accounts: Vec<Json> = accounts.iter().map(|account| json!({ "AliyunId": account })).collect();
+            ok(&json!({ "RequestId": "R", "TotalCount": accounts.len(), "Accounts": { "Account": accounts } }).to_string())
+        };
+        for (answer, expected) in [
+            (
+                shared_with(&["11", "12"]),
+                "image m-1 is shared with the accounts 11, 12. End all of that first: destroy",
+            ),
+            (shared_with(&["11"]), "image m-1 is shared with account 11. End that first: destroy"),
+            (
+                refuse(403, "Forbidden.RAM"),
+                "image m-1 is shared with other accounts. End that first: destroy",
+            ),
+        ] {
+            let text = refusal_of_shared(answer).await;
+            assert!(text.starts_with("DeleteImage: ImageUseShared: ") && text.contains(expected), "{text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

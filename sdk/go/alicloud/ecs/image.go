@@ -144,7 +144,10 @@ type Image struct {
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
 	SnapshotId pulumi.StringPtrOutput `pulumi:"snapshotId"`
-	// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+	// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+	// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+	// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+	// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
 	Status pulumi.StringOutput `pulumi:"status"`
 	// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
 	// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
@@ -270,7 +273,10 @@ type imageState struct {
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
 	SnapshotId *string `pulumi:"snapshotId"`
-	// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+	// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+	// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+	// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+	// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
 	Status *string `pulumi:"status"`
 	// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
 	// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
@@ -358,7 +364,10 @@ type ImageState struct {
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
 	SnapshotId pulumi.StringPtrInput
-	// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+	// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+	// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+	// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+	// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
 	Status pulumi.StringPtrInput
 	// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
 	// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
@@ -422,6 +431,11 @@ type imageArgs struct {
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
 	SnapshotId *string `pulumi:"snapshotId"`
+	// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+	// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+	// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+	// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+	Status *string `pulumi:"status"`
 	// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
 	// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
 	Tags map[string]string `pulumi:"tags"`
@@ -479,6 +493,11 @@ type ImageArgs struct {
 	// The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
 	// of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
 	SnapshotId pulumi.StringPtrInput
+	// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+	// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+	// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+	// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+	Status pulumi.StringPtrInput
 	// Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
 	// may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
 	Tags pulumi.StringMapInput
@@ -692,7 +711,10 @@ func (o ImageOutput) SnapshotId() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringPtrOutput { return v.SnapshotId }).(pulumi.StringPtrOutput)
 }
 
-// `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+// `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+// it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+// that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+// cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
 func (o ImageOutput) Status() pulumi.StringOutput {
 	return o.ApplyT(func(v *Image) pulumi.StringOutput { return v.Status }).(pulumi.StringOutput)
 }

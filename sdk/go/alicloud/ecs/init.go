@@ -23,6 +23,10 @@ func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi
 	switch typ {
 	case "alicloud:ecs/image:Image":
 		r = &Image{}
+	case "alicloud:ecs/imageCopy:ImageCopy":
+		r = &ImageCopy{}
+	case "alicloud:ecs/imageSharePermission:ImageSharePermission":
+		r = &ImageSharePermission{}
 	default:
 		return nil, fmt.Errorf("unknown resource type: %s", typ)
 	}
@@ -39,6 +43,16 @@ func init() {
 	pulumi.RegisterResourceModule(
 		"alicloud",
 		"ecs/image",
+		&module{version},
+	)
+	pulumi.RegisterResourceModule(
+		"alicloud",
+		"ecs/imageCopy",
+		&module{version},
+	)
+	pulumi.RegisterResourceModule(
+		"alicloud",
+		"ecs/imageSharePermission",
 		&module{version},
 	)
 }

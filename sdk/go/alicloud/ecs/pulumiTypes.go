@@ -351,6 +351,333 @@ func (o ImageFeaturesPtrOutput) NvmeSupport() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
+// A disk of the newest image of a family.
+type GetImageFromFamilyDiskDeviceMapping struct {
+	// The device name, such as `/dev/xvda`.
+	Device string `pulumi:"device"`
+	// The size in GiB, as text.
+	Size string `pulumi:"size"`
+	// The snapshot that the disk is made from; empty if there is none.
+	SnapshotId string `pulumi:"snapshotId"`
+}
+
+// A disk of the newest image of a family.
+type GetImageFromFamilyDiskDeviceMappingOutput struct{ *pulumi.OutputState }
+
+func (GetImageFromFamilyDiskDeviceMappingOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*GetImageFromFamilyDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o GetImageFromFamilyDiskDeviceMappingOutput) ToGetImageFromFamilyDiskDeviceMappingOutput() GetImageFromFamilyDiskDeviceMappingOutput {
+	return o
+}
+
+func (o GetImageFromFamilyDiskDeviceMappingOutput) ToGetImageFromFamilyDiskDeviceMappingOutputWithContext(ctx context.Context) GetImageFromFamilyDiskDeviceMappingOutput {
+	return o
+}
+
+// The device name, such as `/dev/xvda`.
+func (o GetImageFromFamilyDiskDeviceMappingOutput) Device() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImageFromFamilyDiskDeviceMapping) string { return v.Device }).(pulumi.StringOutput)
+}
+
+// The size in GiB, as text.
+func (o GetImageFromFamilyDiskDeviceMappingOutput) Size() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImageFromFamilyDiskDeviceMapping) string { return v.Size }).(pulumi.StringOutput)
+}
+
+// The snapshot that the disk is made from; empty if there is none.
+func (o GetImageFromFamilyDiskDeviceMappingOutput) SnapshotId() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImageFromFamilyDiskDeviceMapping) string { return v.SnapshotId }).(pulumi.StringOutput)
+}
+
+type GetImageFromFamilyDiskDeviceMappingArrayOutput struct{ *pulumi.OutputState }
+
+func (GetImageFromFamilyDiskDeviceMappingArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]GetImageFromFamilyDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o GetImageFromFamilyDiskDeviceMappingArrayOutput) ToGetImageFromFamilyDiskDeviceMappingArrayOutput() GetImageFromFamilyDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o GetImageFromFamilyDiskDeviceMappingArrayOutput) ToGetImageFromFamilyDiskDeviceMappingArrayOutputWithContext(ctx context.Context) GetImageFromFamilyDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o GetImageFromFamilyDiskDeviceMappingArrayOutput) Index(i pulumi.IntInput) GetImageFromFamilyDiskDeviceMappingOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) GetImageFromFamilyDiskDeviceMapping {
+		return vs[0].([]GetImageFromFamilyDiskDeviceMapping)[vs[1].(int)]
+	}).(GetImageFromFamilyDiskDeviceMappingOutput)
+}
+
+// An image that was found.
+type GetImagesImage struct {
+	// The processor architecture: `i386`, `x86_64` or `arm64`.
+	Architecture string `pulumi:"architecture"`
+	// When the image was created, in UTC, such as `2026-01-31T08:15:30Z`.
+	CreationTime string `pulumi:"creationTime"`
+	// The description.
+	Description string `pulumi:"description"`
+	// The disks of the image.
+	DiskDeviceMappings []GetImagesImageDiskDeviceMapping `pulumi:"diskDeviceMappings"`
+	// The image's id, as `imageId`.
+	Id string `pulumi:"id"`
+	// The image's id.
+	ImageId string `pulumi:"imageId"`
+	// Whose image it is: `system` (the cloud's), `self`, `others` or `marketplace`.
+	ImageOwnerAlias string `pulumi:"imageOwnerAlias"`
+	// The version.
+	ImageVersion string `pulumi:"imageVersion"`
+	// Whether the image is a copy.
+	IsCopied bool `pulumi:"isCopied"`
+	// Whether the account shares the image with others, as text: `true` or `false`.
+	IsSelfShared string `pulumi:"isSelfShared"`
+	// Whether the account has subscribed to the marketplace product that the image belongs to.
+	IsSubscribed bool `pulumi:"isSubscribed"`
+	// Whether I/O optimized instances can use the image.
+	IsSupportIoOptimized bool `pulumi:"isSupportIoOptimized"`
+	// The name.
+	Name string `pulumi:"name"`
+	// The operating system's name in Chinese.
+	OsName string `pulumi:"osName"`
+	// The operating system's name in English.
+	OsNameEn string `pulumi:"osNameEn"`
+	// The kind of the operating system: `linux` or `windows`.
+	OsType string `pulumi:"osType"`
+	// The operating system's distribution.
+	Platform string `pulumi:"platform"`
+	// The marketplace's code of the product that the image belongs to.
+	ProductCode string `pulumi:"productCode"`
+	// How much of the image has been made, such as `45%`.
+	Progress string `pulumi:"progress"`
+	// The size of the system disk in GiB.
+	Size int `pulumi:"size"`
+	// The state, as `status`.
+	State string `pulumi:"state"`
+	// The state: `Available`, `Creating`, `Waiting`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+	Status string `pulumi:"status"`
+	// The tags; absent if there are none.
+	Tags map[string]string `pulumi:"tags"`
+	// `instance` if instances have been made from the image, else `none`.
+	Usage string `pulumi:"usage"`
+}
+
+// An image that was found.
+type GetImagesImageOutput struct{ *pulumi.OutputState }
+
+func (GetImagesImageOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*GetImagesImage)(nil)).Elem()
+}
+
+func (o GetImagesImageOutput) ToGetImagesImageOutput() GetImagesImageOutput {
+	return o
+}
+
+func (o GetImagesImageOutput) ToGetImagesImageOutputWithContext(ctx context.Context) GetImagesImageOutput {
+	return o
+}
+
+// The processor architecture: `i386`, `x86_64` or `arm64`.
+func (o GetImagesImageOutput) Architecture() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Architecture }).(pulumi.StringOutput)
+}
+
+// When the image was created, in UTC, such as `2026-01-31T08:15:30Z`.
+func (o GetImagesImageOutput) CreationTime() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.CreationTime }).(pulumi.StringOutput)
+}
+
+// The description.
+func (o GetImagesImageOutput) Description() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Description }).(pulumi.StringOutput)
+}
+
+// The disks of the image.
+func (o GetImagesImageOutput) DiskDeviceMappings() GetImagesImageDiskDeviceMappingArrayOutput {
+	return o.ApplyT(func(v GetImagesImage) []GetImagesImageDiskDeviceMapping { return v.DiskDeviceMappings }).(GetImagesImageDiskDeviceMappingArrayOutput)
+}
+
+// The image's id, as `imageId`.
+func (o GetImagesImageOutput) Id() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Id }).(pulumi.StringOutput)
+}
+
+// The image's id.
+func (o GetImagesImageOutput) ImageId() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.ImageId }).(pulumi.StringOutput)
+}
+
+// Whose image it is: `system` (the cloud's), `self`, `others` or `marketplace`.
+func (o GetImagesImageOutput) ImageOwnerAlias() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.ImageOwnerAlias }).(pulumi.StringOutput)
+}
+
+// The version.
+func (o GetImagesImageOutput) ImageVersion() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.ImageVersion }).(pulumi.StringOutput)
+}
+
+// Whether the image is a copy.
+func (o GetImagesImageOutput) IsCopied() pulumi.BoolOutput {
+	return o.ApplyT(func(v GetImagesImage) bool { return v.IsCopied }).(pulumi.BoolOutput)
+}
+
+// Whether the account shares the image with others, as text: `true` or `false`.
+func (o GetImagesImageOutput) IsSelfShared() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.IsSelfShared }).(pulumi.StringOutput)
+}
+
+// Whether the account has subscribed to the marketplace product that the image belongs to.
+func (o GetImagesImageOutput) IsSubscribed() pulumi.BoolOutput {
+	return o.ApplyT(func(v GetImagesImage) bool { return v.IsSubscribed }).(pulumi.BoolOutput)
+}
+
+// Whether I/O optimized instances can use the image.
+func (o GetImagesImageOutput) IsSupportIoOptimized() pulumi.BoolOutput {
+	return o.ApplyT(func(v GetImagesImage) bool { return v.IsSupportIoOptimized }).(pulumi.BoolOutput)
+}
+
+// The name.
+func (o GetImagesImageOutput) Name() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Name }).(pulumi.StringOutput)
+}
+
+// The operating system's name in Chinese.
+func (o GetImagesImageOutput) OsName() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.OsName }).(pulumi.StringOutput)
+}
+
+// The operating system's name in English.
+func (o GetImagesImageOutput) OsNameEn() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.OsNameEn }).(pulumi.StringOutput)
+}
+
+// The kind of the operating system: `linux` or `windows`.
+func (o GetImagesImageOutput) OsType() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.OsType }).(pulumi.StringOutput)
+}
+
+// The operating system's distribution.
+func (o GetImagesImageOutput) Platform() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Platform }).(pulumi.StringOutput)
+}
+
+// The marketplace's code of the product that the image belongs to.
+func (o GetImagesImageOutput) ProductCode() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.ProductCode }).(pulumi.StringOutput)
+}
+
+// How much of the image has been made, such as `45%`.
+func (o GetImagesImageOutput) Progress() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Progress }).(pulumi.StringOutput)
+}
+
+// The size of the system disk in GiB.
+func (o GetImagesImageOutput) Size() pulumi.IntOutput {
+	return o.ApplyT(func(v GetImagesImage) int { return v.Size }).(pulumi.IntOutput)
+}
+
+// The state, as `status`.
+func (o GetImagesImageOutput) State() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.State }).(pulumi.StringOutput)
+}
+
+// The state: `Available`, `Creating`, `Waiting`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+func (o GetImagesImageOutput) Status() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Status }).(pulumi.StringOutput)
+}
+
+// The tags; absent if there are none.
+func (o GetImagesImageOutput) Tags() pulumi.StringMapOutput {
+	return o.ApplyT(func(v GetImagesImage) map[string]string { return v.Tags }).(pulumi.StringMapOutput)
+}
+
+// `instance` if instances have been made from the image, else `none`.
+func (o GetImagesImageOutput) Usage() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImage) string { return v.Usage }).(pulumi.StringOutput)
+}
+
+type GetImagesImageArrayOutput struct{ *pulumi.OutputState }
+
+func (GetImagesImageArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]GetImagesImage)(nil)).Elem()
+}
+
+func (o GetImagesImageArrayOutput) ToGetImagesImageArrayOutput() GetImagesImageArrayOutput {
+	return o
+}
+
+func (o GetImagesImageArrayOutput) ToGetImagesImageArrayOutputWithContext(ctx context.Context) GetImagesImageArrayOutput {
+	return o
+}
+
+func (o GetImagesImageArrayOutput) Index(i pulumi.IntInput) GetImagesImageOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) GetImagesImage {
+		return vs[0].([]GetImagesImage)[vs[1].(int)]
+	}).(GetImagesImageOutput)
+}
+
+// A disk of an image that was found.
+type GetImagesImageDiskDeviceMapping struct {
+	// The device name, such as `/dev/xvda`.
+	Device string `pulumi:"device"`
+	// The size in GiB, as text.
+	Size string `pulumi:"size"`
+	// The snapshot that the disk is made from; empty if there is none.
+	SnapshotId string `pulumi:"snapshotId"`
+}
+
+// A disk of an image that was found.
+type GetImagesImageDiskDeviceMappingOutput struct{ *pulumi.OutputState }
+
+func (GetImagesImageDiskDeviceMappingOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*GetImagesImageDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o GetImagesImageDiskDeviceMappingOutput) ToGetImagesImageDiskDeviceMappingOutput() GetImagesImageDiskDeviceMappingOutput {
+	return o
+}
+
+func (o GetImagesImageDiskDeviceMappingOutput) ToGetImagesImageDiskDeviceMappingOutputWithContext(ctx context.Context) GetImagesImageDiskDeviceMappingOutput {
+	return o
+}
+
+// The device name, such as `/dev/xvda`.
+func (o GetImagesImageDiskDeviceMappingOutput) Device() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImageDiskDeviceMapping) string { return v.Device }).(pulumi.StringOutput)
+}
+
+// The size in GiB, as text.
+func (o GetImagesImageDiskDeviceMappingOutput) Size() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImageDiskDeviceMapping) string { return v.Size }).(pulumi.StringOutput)
+}
+
+// The snapshot that the disk is made from; empty if there is none.
+func (o GetImagesImageDiskDeviceMappingOutput) SnapshotId() pulumi.StringOutput {
+	return o.ApplyT(func(v GetImagesImageDiskDeviceMapping) string { return v.SnapshotId }).(pulumi.StringOutput)
+}
+
+type GetImagesImageDiskDeviceMappingArrayOutput struct{ *pulumi.OutputState }
+
+func (GetImagesImageDiskDeviceMappingArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]GetImagesImageDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o GetImagesImageDiskDeviceMappingArrayOutput) ToGetImagesImageDiskDeviceMappingArrayOutput() GetImagesImageDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o GetImagesImageDiskDeviceMappingArrayOutput) ToGetImagesImageDiskDeviceMappingArrayOutputWithContext(ctx context.Context) GetImagesImageDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o GetImagesImageDiskDeviceMappingArrayOutput) Index(i pulumi.IntInput) GetImagesImageDiskDeviceMappingOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) GetImagesImageDiskDeviceMapping {
+		return vs[0].([]GetImagesImageDiskDeviceMapping)[vs[1].(int)]
+	}).(GetImagesImageDiskDeviceMappingOutput)
+}
+
 func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*ImageDiskDeviceMappingInput)(nil)).Elem(), ImageDiskDeviceMappingArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ImageDiskDeviceMappingArrayInput)(nil)).Elem(), ImageDiskDeviceMappingArray{})
@@ -360,4 +687,10 @@ func init() {
 	pulumi.RegisterOutputType(ImageDiskDeviceMappingArrayOutput{})
 	pulumi.RegisterOutputType(ImageFeaturesOutput{})
 	pulumi.RegisterOutputType(ImageFeaturesPtrOutput{})
+	pulumi.RegisterOutputType(GetImageFromFamilyDiskDeviceMappingOutput{})
+	pulumi.RegisterOutputType(GetImageFromFamilyDiskDeviceMappingArrayOutput{})
+	pulumi.RegisterOutputType(GetImagesImageOutput{})
+	pulumi.RegisterOutputType(GetImagesImageArrayOutput{})
+	pulumi.RegisterOutputType(GetImagesImageDiskDeviceMappingOutput{})
+	pulumi.RegisterOutputType(GetImagesImageDiskDeviceMappingArrayOutput{})
 }

@@ -6,6 +6,10 @@ import builtins as _builtins
 from .. import _utilities
 import typing
 # Export this package's modules as members:
+from .get_image_from_family import *
+from .get_images import *
 from .image import *
+from .image_copy import *
+from .image_share_permission import *
 from ._inputs import *
 from . import outputs

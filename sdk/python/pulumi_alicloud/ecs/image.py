@@ -38,6 +38,7 @@ class ImageArgs:
                  platform: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_group_id: pulumi.Input[Optional[_builtins.str]] = None,
                  snapshot_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 status: pulumi.Input[Optional[_builtins.str]] = None,
                  tags: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None):
         """
         The set of arguments for constructing a Image resource.
@@ -73,6 +74,10 @@ class ImageArgs:
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
+        :param pulumi.Input[_builtins.str] status: `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+               it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+               that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+               cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
                may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
         """
@@ -113,6 +118,8 @@ class ImageArgs:
             pulumi.set(__self__, "resource_group_id", resource_group_id)
         if snapshot_id is not None:
             pulumi.set(__self__, "snapshot_id", snapshot_id)
+        if status is not None:
+            pulumi.set(__self__, "status", status)
         if tags is not None:
             pulumi.set(__self__, "tags", tags)
 
@@ -337,6 +344,21 @@ class ImageArgs:
 
     @_builtins.property
     @pulumi.getter
+    def status(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
+        """
+        return pulumi.get(self, "status")
+
+    @status.setter
+    def status(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "status", value)
+
+    @_builtins.property
+    @pulumi.getter
     def tags(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
         Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
@@ -434,7 +456,10 @@ class _ImageState:
         :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone if there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
-        :param pulumi.Input[_builtins.str] status: `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        :param pulumi.Input[_builtins.str] status: `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+               it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+               that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+               cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
                may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
         :param pulumi.Input[_builtins.bool] usable: Whether instances can be made from the image.
@@ -902,7 +927,10 @@ class _ImageState:
     @pulumi.getter
     def status(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         """
         return pulumi.get(self, "status")
 
@@ -959,6 +987,7 @@ class Image(pulumi.CustomResource):
                  platform: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_group_id: pulumi.Input[Optional[_builtins.str]] = None,
                  snapshot_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 status: pulumi.Input[Optional[_builtins.str]] = None,
                  tags: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  __props__=None):
         """
@@ -1033,6 +1062,10 @@ class Image(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] resource_group_id: The resource group that the image belongs to. Once set it cannot be cleared, only changed.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
+        :param pulumi.Input[_builtins.str] status: `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+               it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+               that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+               cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
                may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
         """
@@ -1113,6 +1146,7 @@ class Image(pulumi.CustomResource):
                  platform: pulumi.Input[Optional[_builtins.str]] = None,
                  resource_group_id: pulumi.Input[Optional[_builtins.str]] = None,
                  snapshot_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 status: pulumi.Input[Optional[_builtins.str]] = None,
                  tags: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
@@ -1140,6 +1174,7 @@ class Image(pulumi.CustomResource):
             __props__.__dict__["platform"] = platform
             __props__.__dict__["resource_group_id"] = resource_group_id
             __props__.__dict__["snapshot_id"] = snapshot_id
+            __props__.__dict__["status"] = status
             __props__.__dict__["tags"] = tags
             __props__.__dict__["create_time"] = None
             __props__.__dict__["image_owner_alias"] = None
@@ -1155,7 +1190,6 @@ class Image(pulumi.CustomResource):
             __props__.__dict__["progress"] = None
             __props__.__dict__["region_id"] = None
             __props__.__dict__["size"] = None
-            __props__.__dict__["status"] = None
             __props__.__dict__["usable"] = None
         replace_on_changes = pulumi.ResourceOptions(replace_on_changes=["architecture", "diskDeviceMappings[*]", "imageVersion", "instanceId", "platform", "snapshotId"])
         opts = pulumi.ResourceOptions.merge(opts, replace_on_changes)
@@ -1255,7 +1289,10 @@ class Image(pulumi.CustomResource):
         :param pulumi.Input[_builtins.int] size: The size in GiB; of the system disk alone if there are data disks.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of a system disk that becomes the image; it must be from 16 July 2013 or later. One of the three sources
                of an image, beside `instanceId` and `diskDeviceMappings`. A change replaces the image.
-        :param pulumi.Input[_builtins.str] status: `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        :param pulumi.Input[_builtins.str] status: `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+               it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+               that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+               cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] tags: Up to 20 tags. A key has 1 to 128 characters and may not start with `aliyun` or `acs:`, a value has up to 128 and
                may not start with `acs:`; neither may contain `http://` or `https://`. Numbers and booleans become their text.
         :param pulumi.Input[_builtins.bool] usable: Whether instances can be made from the image.
@@ -1567,7 +1604,10 @@ class Image(pulumi.CustomResource):
     @pulumi.getter
     def status(self) -> pulumi.Output[_builtins.str]:
         """
-        `Creating`, `Waiting`, `Available`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        `Available` or `Deprecated`. A deprecated image stays usable by its id, but its family and default look-ups pass over
+        it, so `Deprecated` takes an image out of its family and `Available` puts it back. The cloud deprecates only an image
+        that is shared with nobody. If it is left out, the image keeps the status that it has. As an output it is what the
+        cloud reports, which can also be `Creating`, `Waiting`, `UnAvailable` or `CreateFailed`.
         """
         return pulumi.get(self, "status")
 

@@ -13,10 +13,14 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from .. import _utilities
+from . import outputs
 
 __all__ = [
     'ImageDiskDeviceMapping',
     'ImageFeatures',
+    'GetImageFromFamilyDiskDeviceMapping',
+    'GetImagesImage',
+    'GetImagesImageDiskDeviceMapping',
 ]
 
 @pulumi.output_type
@@ -221,5 +225,372 @@ class ImageFeatures(dict):
         Whether instances can use NVMe disks: `supported` or `unsupported`.
         """
         return pulumi.get(self, "nvme_support")
+
+
+@pulumi.output_type
+class GetImageFromFamilyDiskDeviceMapping(dict):
+    """
+    A disk of the newest image of a family.
+    """
+    def __init__(__self__, *,
+                 device: _builtins.str,
+                 size: _builtins.str,
+                 snapshot_id: _builtins.str):
+        """
+        A disk of the newest image of a family.
+
+        :param _builtins.str device: The device name, such as `/dev/xvda`.
+        :param _builtins.str size: The size in GiB, as text.
+        :param _builtins.str snapshot_id: The snapshot that the disk is made from; empty if there is none.
+        """
+        pulumi.set(__self__, "device", device)
+        pulumi.set(__self__, "size", size)
+        pulumi.set(__self__, "snapshot_id", snapshot_id)
+
+    @_builtins.property
+    @pulumi.getter
+    def device(self) -> _builtins.str:
+        """
+        The device name, such as `/dev/xvda`.
+        """
+        return pulumi.get(self, "device")
+
+    @_builtins.property
+    @pulumi.getter
+    def size(self) -> _builtins.str:
+        """
+        The size in GiB, as text.
+        """
+        return pulumi.get(self, "size")
+
+    @_builtins.property
+    @pulumi.getter(name="snapshotId")
+    def snapshot_id(self) -> _builtins.str:
+        """
+        The snapshot that the disk is made from; empty if there is none.
+        """
+        return pulumi.get(self, "snapshot_id")
+
+
+@pulumi.output_type
+class GetImagesImage(dict):
+    """
+    An image that was found.
+    """
+    def __init__(__self__, *,
+                 architecture: _builtins.str,
+                 creation_time: _builtins.str,
+                 description: _builtins.str,
+                 disk_device_mappings: Sequence['outputs.GetImagesImageDiskDeviceMapping'],
+                 id: _builtins.str,
+                 image_id: _builtins.str,
+                 image_owner_alias: _builtins.str,
+                 image_version: _builtins.str,
+                 is_copied: _builtins.bool,
+                 is_self_shared: _builtins.str,
+                 is_subscribed: _builtins.bool,
+                 is_support_io_optimized: _builtins.bool,
+                 name: _builtins.str,
+                 os_name: _builtins.str,
+                 os_name_en: _builtins.str,
+                 os_type: _builtins.str,
+                 platform: _builtins.str,
+                 product_code: _builtins.str,
+                 progress: _builtins.str,
+                 size: _builtins.int,
+                 state: _builtins.str,
+                 status: _builtins.str,
+                 usage: _builtins.str,
+                 tags: Optional[Mapping[str, _builtins.str]] = None):
+        """
+        An image that was found.
+
+        :param _builtins.str architecture: The processor architecture: `i386`, `x86_64` or `arm64`.
+        :param _builtins.str creation_time: When the image was created, in UTC, such as `2026-01-31T08:15:30Z`.
+        :param _builtins.str description: The description.
+        :param Sequence['GetImagesImageDiskDeviceMapping'] disk_device_mappings: The disks of the image.
+        :param _builtins.str id: The image's id, as `imageId`.
+        :param _builtins.str image_id: The image's id.
+        :param _builtins.str image_owner_alias: Whose image it is: `system` (the cloud's), `self`, `others` or `marketplace`.
+        :param _builtins.str image_version: The version.
+        :param _builtins.bool is_copied: Whether the image is a copy.
+        :param _builtins.str is_self_shared: Whether the account shares the image with others, as text: `true` or `false`.
+        :param _builtins.bool is_subscribed: Whether the account has subscribed to the marketplace product that the image belongs to.
+        :param _builtins.bool is_support_io_optimized: Whether I/O optimized instances can use the image.
+        :param _builtins.str name: The name.
+        :param _builtins.str os_name: The operating system's name in Chinese.
+        :param _builtins.str os_name_en: The operating system's name in English.
+        :param _builtins.str os_type: The kind of the operating system: `linux` or `windows`.
+        :param _builtins.str platform: The operating system's distribution.
+        :param _builtins.str product_code: The marketplace's code of the product that the image belongs to.
+        :param _builtins.str progress: How much of the image has been made, such as `45%`.
+        :param _builtins.int size: The size of the system disk in GiB.
+        :param _builtins.str state: The state, as `status`.
+        :param _builtins.str status: The state: `Available`, `Creating`, `Waiting`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        :param _builtins.str usage: `instance` if instances have been made from the image, else `none`.
+        :param Mapping[str, _builtins.str] tags: The tags; absent if there are none.
+        """
+        pulumi.set(__self__, "architecture", architecture)
+        pulumi.set(__self__, "creation_time", creation_time)
+        pulumi.set(__self__, "description", description)
+        pulumi.set(__self__, "disk_device_mappings", disk_device_mappings)
+        pulumi.set(__self__, "id", id)
+        pulumi.set(__self__, "image_id", image_id)
+        pulumi.set(__self__, "image_owner_alias", image_owner_alias)
+        pulumi.set(__self__, "image_version", image_version)
+        pulumi.set(__self__, "is_copied", is_copied)
+        pulumi.set(__self__, "is_self_shared", is_self_shared)
+        pulumi.set(__self__, "is_subscribed", is_subscribed)
+        pulumi.set(__self__, "is_support_io_optimized", is_support_io_optimized)
+        pulumi.set(__self__, "name", name)
+        pulumi.set(__self__, "os_name", os_name)
+        pulumi.set(__self__, "os_name_en", os_name_en)
+        pulumi.set(__self__, "os_type", os_type)
+        pulumi.set(__self__, "platform", platform)
+        pulumi.set(__self__, "product_code", product_code)
+        pulumi.set(__self__, "progress", progress)
+        pulumi.set(__self__, "size", size)
+        pulumi.set(__self__, "state", state)
+        pulumi.set(__self__, "status", status)
+        pulumi.set(__self__, "usage", usage)
+        if tags is not None:
+            pulumi.set(__self__, "tags", tags)
+
+    @_builtins.property
+    @pulumi.getter
+    def architecture(self) -> _builtins.str:
+        """
+        The processor architecture: `i386`, `x86_64` or `arm64`.
+        """
+        return pulumi.get(self, "architecture")
+
+    @_builtins.property
+    @pulumi.getter(name="creationTime")
+    def creation_time(self) -> _builtins.str:
+        """
+        When the image was created, in UTC, such as `2026-01-31T08:15:30Z`.
+        """
+        return pulumi.get(self, "creation_time")
+
+    @_builtins.property
+    @pulumi.getter
+    def description(self) -> _builtins.str:
+        """
+        The description.
+        """
+        return pulumi.get(self, "description")
+
+    @_builtins.property
+    @pulumi.getter(name="diskDeviceMappings")
+    def disk_device_mappings(self) -> Sequence['outputs.GetImagesImageDiskDeviceMapping']:
+        """
+        The disks of the image.
+        """
+        return pulumi.get(self, "disk_device_mappings")
+
+    @_builtins.property
+    @pulumi.getter
+    def id(self) -> _builtins.str:
+        """
+        The image's id, as `imageId`.
+        """
+        return pulumi.get(self, "id")
+
+    @_builtins.property
+    @pulumi.getter(name="imageId")
+    def image_id(self) -> _builtins.str:
+        """
+        The image's id.
+        """
+        return pulumi.get(self, "image_id")
+
+    @_builtins.property
+    @pulumi.getter(name="imageOwnerAlias")
+    def image_owner_alias(self) -> _builtins.str:
+        """
+        Whose image it is: `system` (the cloud's), `self`, `others` or `marketplace`.
+        """
+        return pulumi.get(self, "image_owner_alias")
+
+    @_builtins.property
+    @pulumi.getter(name="imageVersion")
+    def image_version(self) -> _builtins.str:
+        """
+        The version.
+        """
+        return pulumi.get(self, "image_version")
+
+    @_builtins.property
+    @pulumi.getter(name="isCopied")
+    def is_copied(self) -> _builtins.bool:
+        """
+        Whether the image is a copy.
+        """
+        return pulumi.get(self, "is_copied")
+
+    @_builtins.property
+    @pulumi.getter(name="isSelfShared")
+    def is_self_shared(self) -> _builtins.str:
+        """
+        Whether the account shares the image with others, as text: `true` or `false`.
+        """
+        return pulumi.get(self, "is_self_shared")
+
+    @_builtins.property
+    @pulumi.getter(name="isSubscribed")
+    def is_subscribed(self) -> _builtins.bool:
+        """
+        Whether the account has subscribed to the marketplace product that the image belongs to.
+        """
+        return pulumi.get(self, "is_subscribed")
+
+    @_builtins.property
+    @pulumi.getter(name="isSupportIoOptimized")
+    def is_support_io_optimized(self) -> _builtins.bool:
+        """
+        Whether I/O optimized instances can use the image.
+        """
+        return pulumi.get(self, "is_support_io_optimized")
+
+    @_builtins.property
+    @pulumi.getter
+    def name(self) -> _builtins.str:
+        """
+        The name.
+        """
+        return pulumi.get(self, "name")
+
+    @_builtins.property
+    @pulumi.getter(name="osName")
+    def os_name(self) -> _builtins.str:
+        """
+        The operating system's name in Chinese.
+        """
+        return pulumi.get(self, "os_name")
+
+    @_builtins.property
+    @pulumi.getter(name="osNameEn")
+    def os_name_en(self) -> _builtins.str:
+        """
+        The operating system's name in English.
+        """
+        return pulumi.get(self, "os_name_en")
+
+    @_builtins.property
+    @pulumi.getter(name="osType")
+    def os_type(self) -> _builtins.str:
+        """
+        The kind of the operating system: `linux` or `windows`.
+        """
+        return pulumi.get(self, "os_type")
+
+    @_builtins.property
+    @pulumi.getter
+    def platform(self) -> _builtins.str:
+        """
+        The operating system's distribution.
+        """
+        return pulumi.get(self, "platform")
+
+    @_builtins.property
+    @pulumi.getter(name="productCode")
+    def product_code(self) -> _builtins.str:
+        """
+        The marketplace's code of the product that the image belongs to.
+        """
+        return pulumi.get(self, "product_code")
+
+    @_builtins.property
+    @pulumi.getter
+    def progress(self) -> _builtins.str:
+        """
+        How much of the image has been made, such as `45%`.
+        """
+        return pulumi.get(self, "progress")
+
+    @_builtins.property
+    @pulumi.getter
+    def size(self) -> _builtins.int:
+        """
+        The size of the system disk in GiB.
+        """
+        return pulumi.get(self, "size")
+
+    @_builtins.property
+    @pulumi.getter
+    def state(self) -> _builtins.str:
+        """
+        The state, as `status`.
+        """
+        return pulumi.get(self, "state")
+
+    @_builtins.property
+    @pulumi.getter
+    def status(self) -> _builtins.str:
+        """
+        The state: `Available`, `Creating`, `Waiting`, `UnAvailable`, `CreateFailed` or `Deprecated`.
+        """
+        return pulumi.get(self, "status")
+
+    @_builtins.property
+    @pulumi.getter
+    def usage(self) -> _builtins.str:
+        """
+        `instance` if instances have been made from the image, else `none`.
+        """
+        return pulumi.get(self, "usage")
+
+    @_builtins.property
+    @pulumi.getter
+    def tags(self) -> Optional[Mapping[str, _builtins.str]]:
+        """
+        The tags; absent if there are none.
+        """
+        return pulumi.get(self, "tags")
+
+
+@pulumi.output_type
+class GetImagesImageDiskDeviceMapping(dict):
+    """
+    A disk of an image that was found.
+    """
+    def __init__(__self__, *,
+                 device: _builtins.str,
+                 size: _builtins.str,
+                 snapshot_id: _builtins.str):
+        """
+        A disk of an image that was found.
+
+        :param _builtins.str device: The device name, such as `/dev/xvda`.
+        :param _builtins.str size: The size in GiB, as text.
+        :param _builtins.str snapshot_id: The snapshot that the disk is made from; empty if there is none.
+        """
+        pulumi.set(__self__, "device", device)
+        pulumi.set(__self__, "size", size)
+        pulumi.set(__self__, "snapshot_id", snapshot_id)
+
+    @_builtins.property
+    @pulumi.getter
+    def device(self) -> _builtins.str:
+        """
+        The device name, such as `/dev/xvda`.
+        """
+        return pulumi.get(self, "device")
+
+    @_builtins.property
+    @pulumi.getter
+    def size(self) -> _builtins.str:
+        """
+        The size in GiB, as text.
+        """
+        return pulumi.get(self, "size")
+
+    @_builtins.property
+    @pulumi.getter(name="snapshotId")
+    def snapshot_id(self) -> _builtins.str:
+        """
+        The snapshot that the disk is made from; empty if there is none.
+        """
+        return pulumi.get(self, "snapshot_id")
 
 

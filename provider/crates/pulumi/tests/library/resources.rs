@@ -54,6 +54,29 @@ async fn an_update_is_judged_and_a_replacement_is_not() {
 }
 
 #[tokio::test]
+async fn what_is_required_may_be_what_it_was_and_only_a_look_up_leaves_it_out() {
+    let mut world = World::new().await;
+    let required = ["label: is required"];
+    let olds = json!({ "label": "a", "boards": 1 });
+    for (olds, news, failures) in [
+        (olds.clone(), json!({ "label": "a", "boards": 2 }), &[][..]),
+        (olds.clone(), json!({ "label": "a", "boards": 1 }), &[]),
+        (olds.clone(), json!({ "label": "b", "boards": 1 }), &[]),
+        (olds.clone(), json!({ "boards": 1 }), &required),
+        (olds.clone(), json!({ "boards": 2 }), &required),
+        (olds, json!({}), &required),
+        (json!({}), json!({ "boards": 2 }), &required),
+        (json!({}), json!({ "label": UNKNOWN }), &[]),
+        (json!({}), json!({}), &[]),
+    ] {
+        match world.check_of(SHELF, olds.clone(), news.clone()).await {
+            Ok(inputs) => assert_eq!((&inputs, failures), (&news, &[][..]), "{olds}"),
+            Err(found) => assert_eq!(found, failures, "{olds} {news}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn unknown_values_reach_the_rules_as_unknown() {
     let mut world = World::new().await;
     let inputs = world.check(json!({}), json!({ "title": UNKNOWN, "pages": UNKNOWN })).await.unwrap();

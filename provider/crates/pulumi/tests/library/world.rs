@@ -98,9 +98,19 @@ impl World {
     }
 
     /// The inputs of a book as checked, or each mistake with its path.
+    /// Checks a book.
     pub(crate) async fn check(&mut self, olds: Json, news: Json) -> Result<Json, Vec<String>> {
+        self.check_of(BOOK, olds, news).await
+    }
+
+    pub(crate) async fn check_of(
+        &mut self,
+        type_: &str,
+        olds: Json,
+        news: Json,
+    ) -> Result<Json, Vec<String>> {
         let request = rpc::CheckRequest {
-            urn: urn(BOOK, "moby"),
+            urn: urn(type_, "moby"),
             olds: wire(&olds),
             news: wire(&news),
             ..rpc::CheckRequest::default()

@@ -14,15 +14,16 @@ pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
 
-/// The URN of an image. A name that is a URN stands for itself, so that there can be resources of other types.
+/// The URN of an image.
 pub(crate) fn urn(name: &str) -> String {
-    if name.starts_with("urn:") {
-        return name.to_owned();
-    }
     urn_of(IMAGE, name)
 }
 
+/// The URN of a resource of this type. A name that is a URN stands for itself, so that a plugin can be asked about several types.
 pub(crate) fn urn_of(resource_type: &str, name: &str) -> String {
+    if name.starts_with("urn:") {
+        return name.to_owned();
+    }
     format!("urn:pulumi:test::shop::{resource_type}::{name}")
 }
 

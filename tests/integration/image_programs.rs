@@ -20,7 +20,7 @@ enum When {
 }
 
 /// When a property changes.
-const PROPERTIES: [(&str, When); 17] = [
+const PROPERTIES: [(&str, When); 18] = [
     ("architecture", When::Replace),
     ("bootMode", When::Update),
     ("deleteAutoSnapshot", When::Update),
@@ -37,11 +37,14 @@ const PROPERTIES: [(&str, When); 17] = [
     ("platform", When::Replace),
     ("resourceGroupId", When::Update),
     ("snapshotId", When::Replace),
+    ("status", When::Update),
     ("tags", When::Update),
 ];
 
 const SOURCES: [&str; 3] = ["instanceId", "snapshotId", "diskDeviceMappings"];
 const NAMES: [&str; 2] = ["imageName", "name"];
+/// What a program may say of the status.
+const STATUSES: &[&str] = &["Available", "Deprecated"];
 
 /// Whether a change of the property is made to the image that is there.
 pub(crate) fn is_updatable(property: &str) -> bool {
@@ -140,7 +143,7 @@ fn mappings() -> BoxedStrategy<Json> {
 
 /// What goes together: one property, or several of which the program must give certain ones.
 type Part = Map<String, Json>;
-const PARTS: usize = 14;
+const PARTS: usize = 15;
 
 fn part(name: &'static str, value: BoxedStrategy<Json>) -> BoxedStrategy<Part> {
     option::of(value).prop_map(move |value| one(name, value)).boxed()
@@ -201,6 +204,7 @@ fn parts() -> impl Strategy<Value = [Part; PARTS]> {
         part("licenseType", texts(&["Auto", "Aliyun", "BYOL"])),
         part("detectionStrategy", texts(&["Standard"])),
         part("resourceGroupId", texts(&["rg-default", "rg-other"])),
+        part("status", texts(STATUSES)),
         part("tags", tags()),
         part("force", any::<bool>().prop_map(Json::from).boxed()),
         part("deleteAutoSnapshot", any::<bool>().prop_map(Json::from).boxed()),
@@ -466,7 +470,7 @@ fn written_name(old: &Json, new: &Json) -> &'static str {
 }
 
 /// What the cloud calls the properties that it reports as text or as tags.
-const REPORTED: [(&str, &str); 10] = [
+const REPORTED: [(&str, &str); 11] = [
     ("architecture", "architecture"),
     ("bootMode", "boot_mode"),
     ("description", "description"),
@@ -476,6 +480,7 @@ const REPORTED: [(&str, &str); 10] = [
     ("licenseType", "license_type"),
     ("platform", "platform"),
     ("resourceGroupId", "resource_group"),
+    ("status", "status"),
     ("tags", "tags"),
 ];
 
@@ -660,6 +665,7 @@ pub(crate) fn drift() -> impl Strategy<Value = (Part, Part)> {
         part("licenseType", texts(&["Auto", "Aliyun", "BYOL"])),
         part("features", features()),
         part("resourceGroupId", texts(&["rg-default", "rg-other"])),
+        part("status", texts(STATUSES)),
         part("tags", tags()),
     ];
     parts.prop_map(|parts| {
@@ -672,6 +678,7 @@ pub(crate) fn drift() -> impl Strategy<Value = (Part, Part)> {
             ("bootMode", "boot_mode"),
             ("licenseType", "license_type"),
             ("resourceGroupId", "resource_group"),
+            ("status", "status"),
         ] {
             change.extend(one(there, inputs.get(property).cloned()));
         }

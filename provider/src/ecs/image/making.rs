@@ -25,6 +25,8 @@ impl CreateImage {
             ));
         }
         let attributes = args.attributes();
+        // An image that is made deprecated joins its family once it is.
+        let is_withdrawn = attributes.is_withdrawn();
         Ok(CreateImage(CreateImageRequest {
             client_token: None,
             instance_id: known(&args.instance_id).cloned(),
@@ -41,7 +43,7 @@ impl CreateImage {
                 })
                 .collect(),
             image_name: None,
-            image_family: attributes.family,
+            image_family: attributes.family.filter(|_| !is_withdrawn),
             image_version: known(&args.image_version).cloned(),
             description: attributes.description,
             architecture: known(&args.architecture).cloned(),

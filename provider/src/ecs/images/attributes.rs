@@ -14,6 +14,8 @@ pub(crate) const ANY_LICENSE: &str = "Auto";
 pub(crate) const TAGS: &str = "tags";
 /// The property that the last call of a create sets.
 pub(crate) const NAME: &str = "imageName";
+/// The property that makes others find the image.
+const FAMILY: &str = "imageFamily";
 /// The status of an image that is offered.
 pub(crate) const AVAILABLE: &str = "Available";
 /// The status of an image that is there and usable, and that its family and default look-ups pass over.
@@ -90,7 +92,7 @@ pub(crate) const ATTRIBUTES: [Attribute; 9] = [
         usual: None,
     },
     Attribute {
-        property: "imageFamily",
+        property: FAMILY,
         of: |attributes| &attributes.family,
         of_mut: |attributes| &mut attributes.family,
         call: Call::Modify(|request| &mut request.image_family),
@@ -209,6 +211,12 @@ impl Attribute {
         self.property.contains('.')
     }
 
+    /// Whether the call that makes the image must not set it: an image that is made deprecated would be found by its family
+    /// until it is.
+    pub(crate) fn is_held_back(&self, wanted: &Attributes) -> bool {
+        self.property == FAMILY && wanted.is_withdrawn()
+    }
+
     /// Whether the program asks for a certain value.
     pub(crate) fn is_asked_for(&self, wanted: &Attributes) -> bool {
         (self.of)(wanted).as_deref().is_some_and(|wanted| self.any != Some(wanted))
@@ -280,6 +288,11 @@ impl Attribute {
 }
 
 impl Attributes {
+    /// Whether the image is to be there and not to be found by its family.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.status.as_deref() == Some(DEPRECATED)
+    }
+
     /// Of an image as DescribeImages shows it, without the tags that are the cloud's own.
     pub(crate) fn seen(seen: &Described) -> Attributes {
         let feature = |of: fn(&aliyun::ecs::ImageFeatures) -> &Option<String>| {

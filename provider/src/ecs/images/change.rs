@@ -118,8 +118,7 @@ impl Change<'_> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
-        let is_withdrawn = self.wanted.status.as_deref() == Some(DEPRECATED);
-        for group in if is_withdrawn { WITHDRAWN } else { OFFERED } {
+        for group in if self.wanted.is_withdrawn() { WITHDRAWN } else { OFFERED } {
             match self.send(group).await {
                 Ok(did) => sent |= did,
                 Err(stop) => {
@@ -426,8 +425,10 @@ mod tests {
     use super::*;
     use crate::ecs::image::ImageState;
     use crate::ecs::image::args::ImageArgs;
+    use crate::ecs::images::claim::Making as _;
     use crate::ecs::images::entry::Kept;
     use crate::ecs::images::inputs::Inputs as _;
+    use crate::ecs::images::partial::late_properties;
     use crate::ecs::images::test_cloud::{Cloud, State, done, golden, making, partial, within};
 
     fn tags(tags: &[(&str, &str)]) -> Option<Input<BTreeMap<String, Input<String>>>> {
@@ -610,7 +611,7 @@ mod tests {
         let calls = sent.iter().filter(|sent| sent.action() == "ModifyImageAttribute");
         let named = calls.map(|sent| {
             let is_attribute = |name: &&String| {
-                ["Description", "ImageName", "LicenseType", "Status"].contains(&name.as_str())
+                ["Description", "ImageFamily", "ImageName", "LicenseType", "Status"].contains(&name.as_str())
             };
             let named: Vec<String> = sent
                 .params
@@ -749,6 +750,25 @@ mod tests {
         assert_eq!(modified(&cloud), ["Status=Deprecated", "LicenseType=BYOL", "ImageName=golden"]);
         assert_eq!((id.as_str(), entry.status().as_deref()), ("m-1", Some("Deprecated")));
         assert!(entry.is_settled() && entry.kept.unfinished.is_none());
+    }
+
+    /// From the moment that it is there until it is deprecated no look-up by the family finds it.
+    #[tokio::test(start_paused = true)]
+    async fn a_new_image_is_deprecated_before_it_joins_its_family() {
+        let cloud = Cloud::new();
+        let args = ImageArgs { image_family: text("fam"), status: text("Deprecated"), ..golden() };
+        let (_, entry) = cloud.verbs(&within(600)).create(&args, &making(&args)).await.unwrap();
+        let sent = cloud.stub.sent();
+        let create = sent.iter().find(|sent| sent.action() == "CreateImage").unwrap();
+        assert_eq!(create.params.get("ImageFamily"), None);
+        assert_eq!(modified(&cloud), ["Status=Deprecated", "ImageFamily=fam", "ImageName=golden"]);
+        let attributes = entry.args.attributes();
+        assert_eq!((attributes.family.as_deref(), attributes.is_withdrawn()), (Some("fam"), true));
+
+        let offered = ImageArgs { image_family: text("fam"), ..golden() };
+        assert!(making(&offered).parameters().contains(&("ImageFamily".to_owned(), "fam".to_owned())));
+        assert_eq!(late_properties(&offered, false), [""; 0]);
+        assert_eq!(late_properties(&args, false), ["imageFamily", "status"]);
     }
 
     /// The process dies before each of the calls after the one that makes the image: the next create takes it up.

@@ -24,13 +24,14 @@ pub(crate) fn in_state(
     Failure::partial(id, state, unapplied, reason)
 }
 
-/// The properties that are set after the call which makes the image: those that it cannot set, and the name of an image that
-/// is made under another.
+/// The properties that are set after the call which makes the image: those that it cannot or must not set, and the name of an
+/// image that is made under another.
 pub(crate) fn late_properties<A: Inputs>(args: &A, unfinished: bool) -> Vec<String> {
     let wanted = args.attributes();
     let late = ATTRIBUTES
         .iter()
-        .filter(|attribute| A::LATE.contains(&attribute.property) && attribute.is_asked_for(&wanted))
+        .filter(|attribute| A::LATE.contains(&attribute.property) || attribute.is_held_back(&wanted))
+        .filter(|attribute| attribute.is_asked_for(&wanted))
         .map(|attribute| attribute.top());
     late.chain(unfinished.then_some(NAME)).map(str::to_owned).collect()
 }

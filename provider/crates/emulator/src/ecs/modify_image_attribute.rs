@@ -109,10 +109,10 @@ fn apply(params: &Params, image: &mut Image) {
             image.report(set);
         }
     }
-    match params.text("Status") {
-        Some("Deprecated") => image.deprecated = true,
-        Some("Available") => image.deprecated = false,
-        _ => {}
+    if let Some(status) = params.text("Status") {
+        image.deprecated = status == "Deprecated";
+        // One that a test has set ends with the next that the account sets.
+        image.forced_status = None;
     }
 }
 
@@ -278,6 +278,20 @@ mod tests {
         cloud.refused(ACTION, &to("Deprecated"), (403, "ImageStatus.NotAvailable"));
         cloud.ok(ACTION, &to("Available"));
         assert_eq!(cloud.describe(&id)["Status"], "Available");
+    }
+
+    #[test]
+    fn a_status_that_a_test_has_set_can_be_changed() {
+        let (mut cloud, id) = cloud();
+        let image = |cloud: &mut Cloud, status: &str| {
+            let region = cloud.state.region("cn-hangzhou", 0);
+            region.image_mut(&id).expect("there").forced_status = Some(status.to_owned());
+        };
+        for (set, to) in [("Deprecated", "Available"), ("Available", "Deprecated")] {
+            image(&mut cloud, set);
+            cloud.ok(ACTION, &[("ImageId", id.as_str()), ("Status", to)]);
+            assert_eq!(cloud.describe(&id)["Status"], to);
+        }
     }
 
     #[test]

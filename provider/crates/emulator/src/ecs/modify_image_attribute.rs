@@ -109,10 +109,12 @@ fn apply(params: &Params, image: &mut Image) {
             image.report(set);
         }
     }
-    match params.text("Status") {
-        Some("Deprecated") => image.deprecated = true,
-        Some("Available") => image.deprecated = false,
-        _ => {}
+    if let Some(status) = params.text("Status") {
+        image.deprecated = status == "Deprecated";
+        // A status that somebody else set gives way too.
+        if let Some(forced) = &mut image.forced_status {
+            status.clone_into(forced);
+        }
     }
 }
 
@@ -278,6 +280,25 @@ mod tests {
         cloud.refused(ACTION, &to("Deprecated"), (403, "ImageStatus.NotAvailable"));
         cloud.ok(ACTION, &to("Available"));
         assert_eq!(cloud.describe(&id)["Status"], "Available");
+    }
+
+    #[test]
+    fn what_somebody_else_deprecated_is_made_available_again() {
+        let (mut cloud, id) = cloud();
+        let force = |cloud: &mut Cloud, status: &str| {
+            let image = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+            image.forced_status = Some(status.to_owned());
+        };
+        force(&mut cloud, "Deprecated");
+        cloud.ok(ACTION, &[("ImageId", &id), ("Description", "while deprecated")]);
+        cloud.ok(ACTION, &[("ImageId", &id), ("Status", "Available")]);
+        assert_eq!(cloud.describe(&id)["Status"], "Available");
+        for status in ["UnAvailable", "CreateFailed"] {
+            force(&mut cloud, status);
+            let to = |status| [("ImageId", id.as_str()), ("Status", status)];
+            cloud.refused(ACTION, &to("Deprecated"), (403, "ImageStatus.NotAvailable"));
+            cloud.refused(ACTION, &to("Available"), (403, "ImageStatus.NotDeprecated"));
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
             // Credentials stay good, so that a client goes on working.
             world.state.regions.clear();
             world.state.client_tokens.clear();
+            world.state.closed_accounts.clear();
             saved(world)?;
             ok(world.state.view(now))
         }

@@ -4,6 +4,7 @@ mod copy_image;
 mod create_image;
 mod delete_image;
 mod describe_images;
+mod describe_tags;
 mod disks;
 mod image_family;
 mod instances;
@@ -36,6 +37,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::change("DeleteSnapshot", snapshots::delete_snapshot),
     Action::change("TagResources", tags::tag_resources),
     Action::change("UntagResources", tags::untag_resources),
+    Action::read("DescribeTags", describe_tags::describe_tags),
     Action::read("ListTagResources", tags::list_tag_resources),
     Action::change("JoinResourceGroup", resource_group::join_resource_group),
     Action::read("DescribeTasks", tasks::describe_tasks),

@@ -98,9 +98,25 @@ mod tests {
         let mut file: Value =
             serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("what was written");
         let image = file["state"]["regions"]["r"]["images"][0].as_object_mut().expect("an object");
-        image.shift_remove("unreported").expect("there");
+        for newer in [
+            "unreported",
+            "queued",
+            "waited",
+            "cancelled",
+            "cancellable",
+            "encrypted",
+            "kms_key",
+            "cloud_init",
+            "io_optimized",
+        ] {
+            image.shift_remove(newer).expect("there");
+        }
         let region = file["state"]["regions"]["r"].as_object_mut().expect("an object");
         region.shift_remove("held_names").expect("there");
+        region["snapshots"][0].as_object_mut().expect("an object").shift_remove("encrypted").expect("there");
+        for newer in ["copies", "settled_at", "closed_accounts"] {
+            file["state"].as_object_mut().expect("an object").shift_remove(newer).expect("there");
+        }
         std::fs::write(&path, file.to_string()).expect("written");
         let (loaded, _) = load(&path).expect("loaded").expect("there");
         assert_eq!(json!(loaded), json!(state));
@@ -113,12 +129,14 @@ mod tests {
     fn a_state_file_with_impossible_times_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("state.json");
-        for (created, build) in [(i64::MAX, 0), (-1, 0), (0, i64::MAX), (0, -1)] {
+        for (created, build, waited) in
+            [(i64::MAX, 0, 0), (-1, 0, 0), (0, i64::MAX, 0), (0, -1, 0), (0, 0, i64::MAX), (0, 0, -1)]
+        {
             let mut state = State::default();
             let image = &mut state.region("r", 0).images[0];
-            (image.created, image.build) = (created, build);
+            (image.created, image.build, image.waited) = (created, build, waited);
             save(&path, &state, 0).expect("saved");
-            assert!(matches!(load(&path), Err(Error::MalformedState { .. })), "{created} {build}");
+            assert!(matches!(load(&path), Err(Error::MalformedState { .. })), "{created} {build} {waited}");
         }
     }
 

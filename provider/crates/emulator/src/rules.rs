@@ -155,6 +155,11 @@ impl<'a> TagFilter<'a> {
         self.0.is_empty()
     }
 
+    /// Whether one of its pairs has that key.
+    pub(crate) fn names(&self, wanted: &str) -> bool {
+        self.0.iter().any(|(key, _)| *key == wanted)
+    }
+
     pub(crate) fn matches(&self, tags: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|(key, value)| match (tags.get(*key), value) {
             (Some(has), Some(wanted)) => has == wanted,

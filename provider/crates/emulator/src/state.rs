@@ -9,7 +9,7 @@ pub(crate) mod snapshot;
 mod stock;
 pub(crate) mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -26,6 +26,9 @@ pub(crate) struct State {
     pub(crate) client_tokens: BTreeMap<String, UsedToken>,
     /// By access key id.
     pub(crate) sessions: BTreeMap<String, Session>,
+    /// The accounts that do not exist, though their numbers look like those of accounts.
+    #[serde(default)]
+    pub(crate) closed_accounts: BTreeSet<String>,
     /// The number of the last copy that was asked for.
     #[serde(default)]
     copies: u64,
@@ -64,6 +67,14 @@ impl State {
         self.copies
     }
 
+    /// The account exists no more, and nothing is shared with it.
+    pub(crate) fn close_account(&mut self, account: &str) {
+        self.closed_accounts.insert(account.to_owned());
+        for image in self.regions.values_mut().flat_map(|region| &mut region.images) {
+            image.shared_with.remove(account);
+        }
+    }
+
     /// From now on no call in the region had a ClientToken.
     pub(crate) fn forget_tokens(&mut self, region: &str) {
         self.client_tokens.retain(|key, _| key.split('/').next() != Some(region));
@@ -92,7 +103,12 @@ impl State {
             .iter()
             .map(|(key, used)| json!({"token": key, "image_id": used.image_id}))
             .collect();
-        json!({"now_ms": now, "regions": regions, "client_tokens": tokens})
+        json!({
+            "now_ms": now,
+            "regions": regions,
+            "client_tokens": tokens,
+            "closed_accounts": self.closed_accounts,
+        })
     }
 }
 

@@ -11,9 +11,12 @@ use crate::fault::Kind;
 use crate::options::{ImageIds, Options};
 use crate::params::Params;
 use crate::rules::{self, ARCHITECTURES, TagFilter};
-use crate::state::image::Image;
+use crate::state::image::{Image, Owner};
 
 const STATES: &[&str] = &["Creating", "Waiting", "Available", "UnAvailable", "CreateFailed", "Deprecated"];
+
+/// The most images that are found by tags or by their resource group.
+const MOST_LABELLED: usize = 1_000;
 
 /// The code of this action's general refusal. The cloud spells it so.
 const INVALID: &str = "InvalidParamter";
@@ -27,6 +30,9 @@ pub(crate) fn describe_images(context: &mut Context<'_>) -> Result<Value, Failur
     let omission = context.fault_of(Kind::Omit);
     let region = context.region()?;
     let mut found: Vec<&Image> = region.images.iter().filter(|image| filter.matches(image, now)).collect();
+    if filter.is_by_label(params) {
+        found.truncate(MOST_LABELLED);
+    }
     let total = found.len();
     found.retain(|image| omission.is_none_or(|fault| !fault.omits(image)));
     let mut answer = page.of(&found, "Images", "Image", |image| shown::image(image, options, now));
@@ -49,7 +55,9 @@ struct Filter<'a> {
     /// `None` for any.
     states: Option<Vec<&'a str>>,
     name: Option<&'a str>,
+    family: Option<&'a str>,
     owner: Option<&'a str>,
+    machine: Option<Machine>,
     is_public: bool,
     tags: TagFilter<'a>,
     usable: Option<bool>,
@@ -88,10 +96,15 @@ impl<'a> Filter<'a> {
         let architecture = checked("Architecture", ARCHITECTURES, "InvalidArchitecture")?;
         let os_type = checked("OSType", &["windows", "linux"], "InvalidOSType")?;
         let usage = checked("Usage", &["instance", "none"], "InvalidUsage")?;
-        let plain: [(Option<&str>, Member); 5] = [
+        if let Some(purpose) = params.text("ActionType") {
+            rules::one_of(purpose, &["CreateEcs", "ChangeOS"], (400, INVALID))?;
+        }
+        if params.number("ImageOwnerId").is_err() {
+            return Err(invalid("The specified parameter \"ImageOwnerId\" is not a number.".to_owned()));
+        }
+        let plain: [(Option<&str>, Member); 4] = [
             (architecture, |image| &image.architecture),
             (os_type, |image| image.os_type()),
-            (params.text("ImageFamily"), |image| &image.family),
             (params.text("ResourceGroupId"), |image| &image.resource_group),
             (params.text("ImageOwnerId"), |image| image.owner_id()),
         ];
@@ -99,7 +112,9 @@ impl<'a> Filter<'a> {
             ids: image_id_list(params, options.image_ids)?,
             states: None,
             name: params.text("ImageName"),
+            family: params.text("ImageFamily"),
             owner,
+            machine: params.text("InstanceType").map(Machine::of_type).transpose()?,
             is_public,
             tags: TagFilter::read(params)?,
             usable: params.boolean("Usable")?,
@@ -177,8 +192,9 @@ impl<'a> Filter<'a> {
             && self.ids.as_ref().is_none_or(|ids| ids.contains(&image.id.as_str()))
             && self.states.as_ref().is_none_or(|states| states.contains(&image.status(now)))
             && self.name.is_none_or(|name| image.name.contains(name.trim_matches('*')))
-            && is(&self.owner, owner_alias(image))
-            && (!self.is_public || image.public)
+            && self.family.is_none_or(|family| image.family_as_seen() == family)
+            && self.is_of_wanted_owner(image)
+            && self.machine.as_ref().is_none_or(|machine| machine.runs(image))
             && self.tags.matches(&image.tags)
             && is(&self.usable, image.is_usable(now))
             && is(&self.is_used, !image.used_by.is_empty())
@@ -186,8 +202,58 @@ impl<'a> Filter<'a> {
             && self.created_to.is_none_or(|to| image.created < to + 60_000)
             && self.snapshot.is_none_or(|snapshot| image.uses_snapshot(snapshot))
             && self.equal.iter().all(|(wanted, show)| show(image) == *wanted)
-            && is(&self.cloudinit, true)
-            && is(&self.io_optimized, true)
+            && is(&self.cloudinit, image.cloud_init)
+            && is(&self.io_optimized, image.io_optimized)
+    }
+
+    /// Images of the marketplace and community images of others are found only by those who ask for them.
+    fn is_of_wanted_owner(&self, image: &Image) -> bool {
+        match self.owner {
+            None => image.owner != Owner::Marketplace && (image.owner != Owner::Others || !image.public),
+            Some("others") => image.owner == Owner::Others && image.public == self.is_public,
+            Some(alias) => owner_alias(image) == alias,
+        }
+    }
+
+    /// Whether the cloud looks for no more than [`MOST_LABELLED`] images.
+    fn is_by_label(&self, params: &Params) -> bool {
+        !self.tags.is_empty() || params.text("ResourceGroupId").is_some()
+    }
+}
+
+/// The machine of an instance type.
+struct Machine {
+    is_arm: bool,
+}
+
+impl Machine {
+    /// `ecs.`, a family such as `g7`, `c8y` or `u1-c1m2`, and a size.
+    fn of_type(text: &str) -> Result<Machine, Failure> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let is_family = |family: &str| {
+            !family.is_empty()
+                && family.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let is_size = |size: &str| {
+            let times = size.strip_suffix("xlarge").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+            times || ["tiny", "nano", "micro", "small", "medium", "large", "metal"].contains(&size)
+        };
+        match parts[..] {
+            ["ecs", family, size] if is_family(family) && is_size(size) => {
+                // Those of ARM end in r or y after the generation: g6r, c8y.
+                let generation = family.trim_start_matches(|c: char| c.is_ascii_lowercase());
+                let letters = generation.trim_start_matches(|c: char| c.is_ascii_digit());
+                Ok(Machine { is_arm: generation != letters && ["r", "y"].contains(&letters) })
+            }
+            _ => {
+                let message = format!("The specified InstanceType \"{text}\" does not exist.");
+                Err(failure(400, "InvalidInstanceType.ValueNotSupported", message))
+            }
+        }
+    }
+
+    fn runs(&self, image: &Image) -> bool {
+        self.is_arm == (image.architecture == "arm64")
     }
 }
 
@@ -266,6 +332,138 @@ mod tests {
         refused(&[("IsPublic", "true")], (400, "InvalidImageOwnerAlias.PublicImageUnsupported"));
         let own = [("ImageOwnerAlias", "self"), ("ImageOwnerId", "1")];
         refused(&own, (400, "InvalidOperation.ImageOwnerIdUnsupported"));
+    }
+
+    #[test]
+    fn the_marketplace_and_the_community_are_only_looked_at_if_they_are_named() {
+        let mut cloud = Cloud::new();
+        let region = cloud.state.region("cn-hangzhou", 0);
+        let other = region.image("m-foreign").expect("there").clone();
+        let (community, marketplace) = ("m-community".to_owned(), "m-marketplace".to_owned());
+        region.images.push(Image { id: community, public: true, ..other.clone() });
+        region.images.push(Image { id: marketplace, owner: Owner::Marketplace, ..other });
+        check(&mut cloud, &[], &["m-system", "m-foreign"]);
+        check(&mut cloud, &[("ImageOwnerAlias", "others")], &["m-foreign"]);
+        check(&mut cloud, &[("ImageOwnerAlias", "others"), ("IsPublic", "true")], &["m-community"]);
+        check(&mut cloud, &[("ImageOwnerAlias", "marketplace")], &["m-marketplace"]);
+        let owner = ("ImageOwnerId", "6543210987654321");
+        check(&mut cloud, &[owner], &["m-foreign"]);
+        check(&mut cloud, &[owner, ("ImageOwnerAlias", "others")], &["m-foreign"]);
+        check(&mut cloud, &[("ImageOwnerId", "1"), ("ImageOwnerAlias", "others")], &[]);
+        refused(&[("ImageOwnerId", "me")], (400, "InvalidParamter"));
+        for alias in ["system", "self", "marketplace"] {
+            let refusal = (400, "InvalidOperation.ImageOwnerIdUnsupported");
+            refused(&[owner, ("ImageOwnerAlias", alias)], refusal);
+        }
+    }
+
+    #[test]
+    fn an_instance_type_wants_images_for_its_machine() {
+        let mut cloud = Cloud::new();
+        let arm = [("SnapshotId", "s-system"), ("ImageName", "arm"), ("Architecture", "arm64")];
+        cloud.ok("CreateImage", &arm);
+        cloud.image("intel");
+        let own = ("ImageOwnerAlias", "self");
+        for (machine, expect) in [
+            ("ecs.g7.large", "intel"),
+            ("ecs.u1-c1m2.xlarge", "intel"),
+            ("ecs.ebmg6.26xlarge", "intel"),
+            ("ecs.t1.small", "intel"),
+            ("ecs.g6r.2xlarge", "arm"),
+            ("ecs.c8y.large", "arm"),
+        ] {
+            check(&mut cloud, &[own, ("InstanceType", machine)], &[expect]);
+        }
+        for machine in ["ecs.g7", "g7.large", "ecs.g7.huge", "ecs..large", "ecs.G7.large", "ecs.g7.2xlarge.x"]
+        {
+            refused(&[("InstanceType", machine)], (400, "InvalidInstanceType.ValueNotSupported"));
+        }
+    }
+
+    #[test]
+    fn yes_and_no_are_both_filters() {
+        let mut cloud = Cloud::new();
+        for name in ["plain", "old", "used"] {
+            let id = cloud.image(name);
+            let image = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+            image.cloud_init = name != "old";
+            image.io_optimized = name != "old";
+            image.used_by.extend((name == "used").then(|| "i-running".to_owned()));
+        }
+        let own = ("ImageOwnerAlias", "self");
+        for filter in ["IsSupportCloudinit", "IsSupportIoOptimized"] {
+            check(&mut cloud, &[own, (filter, "False")], &["old"]);
+            check(&mut cloud, &[own, (filter, "true")], &["plain", "used"]);
+            refused(&[(filter, "perhaps")], (400, "InvalidParameter"));
+        }
+        check(&mut cloud, &[own, ("Usage", "instance")], &["used"]);
+        check(&mut cloud, &[own, ("Usage", "none")], &["plain", "old"]);
+        check(&mut cloud, &[own, ("ActionType", "ChangeOS")], &["plain", "old", "used"]);
+        refused(&[("ActionType", "CreateOS")], (400, "InvalidParamter"));
+        refused(&[("DryRun", "true")], (412, "DryRunOperation"));
+    }
+
+    #[test]
+    fn all_tags_of_a_filter_must_be_there_and_there_are_twenty_at_most() {
+        let mut cloud = Cloud::new();
+        for (name, tags) in [("one", &["a"][..]), ("both", &["a", "b"])] {
+            let id = cloud.image(name);
+            for tag in tags {
+                let tag = [("ResourceType", "image"), ("ResourceId.1", &id), ("Tag.1.Key", *tag)];
+                cloud.ok("TagResources", &tag);
+            }
+        }
+        check(&mut cloud, &[("Tag.1.Key", "a")], &["one", "both"]);
+        check(&mut cloud, &[("Tag.1.Key", "a"), ("Tag.2.Key", "b")], &["both"]);
+        check(&mut cloud, &[("Tag.1.Key", "a"), ("ImageName", "one")], &["one"]);
+        let many: Vec<(String, String)> =
+            (1..=21).map(|n| (format!("Tag.{n}.Key"), format!("k{n}"))).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        check(&mut cloud, &many[..20], &[]);
+        refused(&many, (400, "InvalidTagCount"));
+    }
+
+    #[test]
+    fn by_tags_or_by_group_no_more_than_a_thousand_images_are_found() {
+        let mut cloud = Cloud::new();
+        let region = cloud.state.region("cn-hangzhou", 0);
+        for number in 0..1_001 {
+            region.images.push(Image {
+                id: format!("m-{number}"),
+                resource_group: "rg-other".to_owned(),
+                tags: [("a".to_owned(), String::new())].into(),
+                ..Image::default()
+            });
+        }
+        let mut total = |filter: &[(&str, &str)]| cloud.ok("DescribeImages", filter)["TotalCount"].clone();
+        assert_eq!(total(&[("ImageOwnerAlias", "self")]), 1_001);
+        assert_eq!(total(&[("Tag.1.Key", "a")]), 1_000);
+        assert_eq!(total(&[("ResourceGroupId", "rg-other")]), 1_000);
+    }
+
+    #[test]
+    fn deprecated_images_are_found_only_if_asked_for() {
+        let mut cloud = Cloud::new();
+        for name in ["new", "old"] {
+            let id = cloud.image(name);
+            if name == "old" {
+                cloud.ok("ModifyImageAttribute", &[("ImageId", &id), ("Status", "Deprecated")]);
+            }
+        }
+        let own = ("ImageOwnerAlias", "self");
+        for (status, expect) in [
+            ("", &["new"][..]),
+            ("Available", &["new"]),
+            ("Deprecated", &["old"]),
+            ("Available,Deprecated", &["new", "old"]),
+            ("Creating, Waiting", &[]),
+            ("ALL", &["new", "old"]),
+        ] {
+            check(&mut cloud, &[own, ("Status", status)], expect);
+        }
+        for status in ["ALL,Deprecated", "Deprecated,ALL", "Deprecated,,Available"] {
+            refused(&[("Status", status)], (400, "InvalidParamter"));
+        }
     }
 
     #[test]

@@ -281,16 +281,21 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_a_test_has_set_can_be_changed() {
+    fn what_somebody_else_deprecated_is_made_available_again() {
         let (mut cloud, id) = cloud();
-        let image = |cloud: &mut Cloud, status: &str| {
-            let region = cloud.state.region("cn-hangzhou", 0);
-            region.image_mut(&id).expect("there").forced_status = Some(status.to_owned());
+        let force = |cloud: &mut Cloud, status: &str| {
+            let image = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+            image.forced_status = Some(status.to_owned());
         };
-        for (set, to) in [("Deprecated", "Available"), ("Available", "Deprecated")] {
-            image(&mut cloud, set);
-            cloud.ok(ACTION, &[("ImageId", id.as_str()), ("Status", to)]);
-            assert_eq!(cloud.describe(&id)["Status"], to);
+        force(&mut cloud, "Deprecated");
+        cloud.ok(ACTION, &[("ImageId", &id), ("Description", "while deprecated")]);
+        cloud.ok(ACTION, &[("ImageId", &id), ("Status", "Available")]);
+        assert_eq!(cloud.describe(&id)["Status"], "Available");
+        for status in ["UnAvailable", "CreateFailed"] {
+            force(&mut cloud, status);
+            let to = |status| [("ImageId", id.as_str()), ("Status", status)];
+            cloud.refused(ACTION, &to("Deprecated"), (403, "ImageStatus.NotAvailable"));
+            cloud.refused(ACTION, &to("Available"), (403, "ImageStatus.NotDeprecated"));
         }
     }
 

@@ -17,6 +17,16 @@ pub(super) struct Page {
 impl Page {
     /// `refusal` is the action's code for a number out of range.
     pub(super) fn read(params: &Params, largest: usize, refusal: &'static str) -> Result<Page, Failure> {
+        Page::read_with(params, 10, largest, refusal)
+    }
+
+    /// The same for an action whose pages have another `size` unless it is given.
+    pub(super) fn read_with(
+        params: &Params,
+        size: usize,
+        largest: usize,
+        refusal: &'static str,
+    ) -> Result<Page, Failure> {
         let read = |name: &str, default: usize, most: usize| match params.text(name).map(str::parse::<usize>)
         {
             None => Ok(default),
@@ -27,7 +37,7 @@ impl Page {
                 Err(failure(400, refusal, message))
             }
         };
-        Ok(Page { number: read("PageNumber", 1, i32::MAX as usize)?, size: read("PageSize", 10, largest)? })
+        Ok(Page { number: read("PageNumber", 1, i32::MAX as usize)?, size: read("PageSize", size, largest)? })
     }
 
     /// `name.entry[]`, with the numbers beside it.

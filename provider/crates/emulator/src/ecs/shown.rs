@@ -28,7 +28,7 @@ pub(super) fn image(image: &Image, options: &Options, now: Millis) -> Value {
         "ImageId": image.id,
         "ImageName": image.name,
         "Description": image.description,
-        "ImageFamily": image.family,
+        "ImageFamily": image.family_as_seen(),
         "ImageVersion": image.version,
         "ImageOwnerAlias": owner_alias(image),
         "ImageOwnerId": image.owner_id().parse::<i64>().unwrap_or(0),

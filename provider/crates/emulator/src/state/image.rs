@@ -255,6 +255,16 @@ impl Image {
         }
     }
 
+    /// The family as this account sees it: that of another account bears its number, that of a public image only `acs:`.
+    pub(crate) fn family_as_seen(&self) -> String {
+        match self.owner {
+            _ if self.family.is_empty() => String::new(),
+            Owner::Own => self.family.clone(),
+            Owner::System => format!("acs:{}", self.family),
+            Owner::Others | Owner::Marketplace => format!("acs:{}:{}", self.owner_id(), self.family),
+        }
+    }
+
     /// Everything stored of it, with what follows from the clock.
     pub(crate) fn view(&self, now: Millis) -> Value {
         let mut view = json!(self);

@@ -77,8 +77,9 @@ class Language:
         (folder / self.main).write_text(text)
         return folder
 
-    def example(self, folder):
-        return stack.copy_program(ROOT / "examples" / self.folder, folder)
+    def example(self, folder, kind=""):
+        """A copy of the example, or of the one of that kind."""
+        return stack.copy_program(ROOT / "examples" / f"{kind}{self.folder}", folder)
 
 
 def link_packages(installed, folder):

@@ -148,7 +148,7 @@ class Emulator:
             "AccessKeyId": self.key[0],
             "Action": action,
             "Format": "JSON",
-            "RegionId": REGION,
+            "RegionId": params.get("RegionId", REGION),
             "SignatureMethod": "HMAC-SHA1",
             "SignatureNonce": uuid.uuid4().hex,
             "SignatureVersion": "1.0",

@@ -172,8 +172,8 @@ def markdown(results):
         parts += [
             "## The real command\n",
             "Images ready at once, the engine's usual parallelism, and as the floor the same program with a plugin "
-            "that does nothing. What the engine writes after each step grows with the states, and an image's state is larger "
-            "than its inputs; so the last column has that plugin answer with states as large as an image's.\n",
+            "that does nothing. What the engine writes after each step grows with the states, and an image's state is "
+            "larger than its inputs; so the last column has that plugin answer with states as large as an image's.\n",
             table(head, rows),
             "![Seconds of each action by number of images](life.svg)\n",
             "## Calls for one image\n",

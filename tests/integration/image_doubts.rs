@@ -140,6 +140,10 @@ async fn an_answer_of_another_shape_is_no_proof_that_an_image_is_gone() {
         json!({ "RequestId": "R", "Images": { "Image": [] } }),
         json!({ "RequestId": "R", "TotalCount": 1, "Images": { "Image": [] } }),
         json!({ "TotalCount": 0, "Images": { "Image": [] } }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": { "Image": { "Image": { "Image": [] } } } }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": { "Image": [[{ "ImageId": id }]] } }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": [[]] }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": "" }),
     ] {
         let fault = json!([{ "action": "DescribeImages", "do": "json", "body": body, "times": 99 }]);
         world.faults(fault).await;

@@ -56,13 +56,13 @@ pub(crate) trait Reading: Send {
     /// Reads a text that is a JSON object; what was read before is forgotten.
     fn read(&mut self, text: &str) -> Result<Envelope, serde_json::Error>;
 
-    /// What the success that was read lacks to be an answer of its action, e.g. "a RequestId". `request_id` is out of the
-    /// answer or its headers, and never empty.
-    fn lacks(&self, request_id: Option<&str>) -> Option<&'static str>;
+    /// What the success that was read from `text` lacks to be an answer of its action, e.g. "a RequestId". `request_id` is
+    /// out of the answer or its headers, and never empty.
+    fn lacks(&self, request_id: Option<&str>, text: &str) -> Option<&'static str>;
 }
 
 /// What a response lacks, in the words of [`Reading::lacks`].
-pub(crate) type Lacks<R> = fn(&R, Option<&str>) -> Option<&'static str>;
+pub(crate) type Lacks<R> = fn(&R, Option<&str>, &str) -> Option<&'static str>;
 
 /// The response of one kind of action.
 pub(crate) struct Expected<R, L = Lacks<R>> {
@@ -70,7 +70,7 @@ pub(crate) struct Expected<R, L = Lacks<R>> {
     lacks: L,
 }
 
-impl<R: Record, L: Fn(&R, Option<&str>) -> Option<&'static str>> Expected<R, L> {
+impl<R: Record, L: Fn(&R, Option<&str>, &str) -> Option<&'static str>> Expected<R, L> {
     pub(crate) fn new(lacks: L) -> Expected<R, L> {
         Expected { response: R::default(), lacks }
     }
@@ -79,11 +79,13 @@ impl<R: Record, L: Fn(&R, Option<&str>) -> Option<&'static str>> Expected<R, L> 
 impl<R: Record> Expected<R> {
     /// Takes every success for an answer of its action: what is missing is found out later.
     pub(crate) fn anything() -> Expected<R> {
-        Expected::new(|_, _| None)
+        Expected::new(|_, _, _| None)
     }
 }
 
-impl<R: Record + Send, L: Fn(&R, Option<&str>) -> Option<&'static str> + Send> Reading for Expected<R, L> {
+impl<R: Record + Send, L: Fn(&R, Option<&str>, &str) -> Option<&'static str> + Send> Reading
+    for Expected<R, L>
+{
     fn read(&mut self, text: &str) -> Result<Envelope, serde_json::Error> {
         self.response = R::default();
         let (envelope, response) = lenient::from_str(text)?;
@@ -91,8 +93,8 @@ impl<R: Record + Send, L: Fn(&R, Option<&str>) -> Option<&'static str> + Send> R
         Ok(envelope)
     }
 
-    fn lacks(&self, request_id: Option<&str>) -> Option<&'static str> {
-        (self.lacks)(&self.response, request_id)
+    fn lacks(&self, request_id: Option<&str>, text: &str) -> Option<&'static str> {
+        (self.lacks)(&self.response, request_id, text)
     }
 }
 
@@ -145,7 +147,7 @@ impl Exchange<'_> {
         if !(200..300).contains(&self.response.status) {
             return self.foreign(text, "no answer of this API", request_id);
         }
-        match reading.lacks(request_id.as_deref()) {
+        match reading.lacks(request_id.as_deref(), text) {
             None => Outcome { result: Ok(()), request_id, denial: None },
             Some(lack) => {
                 self.unexpected(&format!("an answer without {lack}: {}", self.excerpt(text)), request_id)

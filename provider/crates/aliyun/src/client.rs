@@ -341,8 +341,8 @@ impl Client {
             secret: None,
             deadline,
         };
-        let mut expected = Expected::new(|response: &A::Response, request_id: Option<&str>| {
-            request.lacks(response, request_id)
+        let mut expected = Expected::new(|response: &A::Response, request_id: Option<&str>, text: &str| {
+            request.lacks(response, request_id, text)
         });
         // Boxed, so that what waits between its calls does not hold the room that one takes.
         match Box::pin(shared.caller.call(&service, &shared.keys, &call, &mut expected)).await {

@@ -99,6 +99,21 @@ pub(crate) fn from_str<R: Record>(text: &str) -> Result<R, serde_json::Error> {
     record.ok_or_else(|| serde_json::Error::custom("no object"))
 }
 
+/// Whether an object says in so many words that a list is empty (`{"Images":{"Image":[]}}`), or leaves out the list or its
+/// wrapper. Whatever else no entry was found in can be a list in a shape that nobody knows.
+pub(crate) fn is_empty_list(text: &str, wrapper: &str, list: &str) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_str(text) else { return false };
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(entries) => entries.is_empty(),
+        _ => false,
+    };
+    object.get(wrapper).is_none_or(|wrapper| match wrapper {
+        Value::Object(inside) => inside.iter().all(|(key, value)| key == list && is_empty(value)),
+        other => is_empty(other),
+    })
+}
+
 /// Reads the value under the key that a map has just given.
 pub(crate) fn value<'de, A: MapAccess<'de>>(map: &mut A, field: &mut impl Field) -> Result<(), A::Error> {
     map.next_value_seed(Visit::new(field))

@@ -1,7 +1,7 @@
 //! Changes behind the caller's back, such as somebody else with the same account might make.
 //!
 //! `POST /_emulator/change` takes an object or a list of objects. Each names a `region`, one of `image` (by id or by
-//! name), `instance`, `snapshot` and `tokens`, and what is to be different:
+//! name), `instance`, `snapshot`, `account` and `tokens`, and what is to be different:
 //!
 //! - image: `name`, `description`, `family`, `resource_group`, `boot_mode`, `license_type`, `nvme_support`,
 //!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (whatever the clock says; `null` lets the clock
@@ -10,6 +10,7 @@
 //!   `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
+//! - account: `gone`: nothing is shared with it any more, in no region
 //! - tokens: `"forget"`: the ClientTokens used in the region count as new ones from now on
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,13 +23,14 @@ use crate::state::State;
 use crate::state::image::Image;
 use crate::state::region::Region;
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Change {
     region: String,
     image: Option<String>,
     instance: Option<String>,
     snapshot: Option<String>,
+    account: Option<String>,
     tokens: Option<ClientTokens>,
     name: Option<String>,
     description: Option<String>,
@@ -47,7 +49,7 @@ pub(crate) struct Change {
     gone: bool,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ClientTokens {
     Forget,
@@ -69,6 +71,21 @@ pub(crate) fn apply(
     for change in changes {
         if change.region.is_empty() {
             return Err("a change names no `region`".to_owned());
+        }
+        if let Some(account) = &change.account {
+            if !change.gone
+                || *change
+                    != (Change {
+                        region: change.region.clone(),
+                        account: Some(account.clone()),
+                        gone: true,
+                        ..Change::default()
+                    })
+            {
+                return Err("an account can only be `gone`".to_owned());
+            }
+            changed.close_account(account);
+            continue;
         }
         let region = changed.region(&change.region, now);
         match (&change.image, &change.instance, &change.snapshot, change.tokens) {
@@ -255,6 +272,17 @@ mod tests {
         }
         go(&mut state, json!([{"region": "r", "tokens": "forget"}])).expect("changed");
         assert!(state.client_tokens.keys().eq(["r-2/CreateImage/t"]));
+    }
+
+    #[test]
+    fn an_account_that_is_gone_uses_no_image_any_more() {
+        let mut state = State::default();
+        let shared = |state: &mut State| state.region("r", 0).images[0].shared_with.clone();
+        state.region("r", 0).images[0].shared_with.extend([("1000000000000001".to_owned(), 0)]);
+        refused(json!([{"region": "r", "account": "1000000000000001"}]), "only be `gone`");
+        go(&mut state, json!([{"region": "r", "account": "1000000000000001", "gone": true}]))
+            .expect("changed");
+        assert!(shared(&mut state).is_empty());
     }
 
     #[test]

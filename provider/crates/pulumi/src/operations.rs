@@ -331,7 +331,11 @@ impl<P: Provider> Operations<P> {
         })
     }
 
-    pub(crate) fn diff_config(&self, request: rpc::DiffRequest) -> Result<rpc::DiffResponse, Failure> {
+    pub(crate) fn diff_config(
+        &self,
+        request: rpc::DiffRequest,
+        redactor: &Redactor,
+    ) -> Result<rpc::DiffResponse, Failure> {
         let object = self.config()?;
         let read = |wire: prost_types::Struct| {
             let (settings, _) = split_settings(wire);
@@ -361,7 +365,7 @@ impl<P: Provider> Operations<P> {
                     quote(&old),
                     quote(&new)
                 );
-                self.warn_once(&request.urn, text);
+                self.warn_once(&request.urn, redactor.redact(&text));
             }
         }
         Ok(diff_response(&changes, false))

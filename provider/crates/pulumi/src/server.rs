@@ -175,7 +175,10 @@ impl<P: Provider> ResourceProvider for Server<P> {
         &self,
         request: Request<rpc::DiffRequest>,
     ) -> Result<Response<rpc::DiffResponse>, Status> {
-        self.run(request, |operations, request, _| async move { operations.diff_config(request) }).await
+        self.run(request, |operations, request, redactor| async move {
+            operations.diff_config(request, &redactor)
+        })
+        .await
     }
 
     async fn configure(

@@ -151,11 +151,21 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         let images = self.client.account.images(self.context).await?;
         let Some(owner) = images.iter().find(|image| image.name == name) else { return Ok(()) };
         match self.client.looks.describe(self.context, &owner.id).await? {
-            Some(seen) if seen.image_name.as_deref() == Some(name) => Err(Failure::Refused(format!(
+            Some(seen) => self.refuse_if_named(&seen),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to make another image if this one has the name that the new one is to have. The last call of a create that
+    /// was killed may come to the cloud while the next create looks around.
+    fn refuse_if_named(&self, seen: &Described) -> Result<(), Failure> {
+        let name = self.args.attributes().name;
+        match (&name, &seen.image_name) {
+            (Some(name), Some(other)) if name == other => Err(Failure::Refused(format!(
                 "{NAME_TAKEN}: {}",
-                name_taken(self.context, name, Some(&owner.id))
+                name_taken(self.context, name, seen.image_id.as_deref())
             ))),
-            Some(_) | None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -255,6 +265,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                     return Ok(self.found(id, unfinished, Some(seen)));
                 }
                 Some(seen) => {
+                    self.refuse_if_named(&seen)?;
                     self.warn_of_finished(&id, seen.image_name.as_deref().unwrap_or_default());
                     unseen = None;
                 }
@@ -280,6 +291,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         let Some(owned) = listed else { return Ok(None) };
         let Some(seen) = self.client.looks.describe(self.context, &owned.id).await? else { return Ok(None) };
         if seen.image_name.as_deref() != Some(&unfinished.name) {
+            self.refuse_if_named(&seen)?;
             return Ok(None);
         }
         if let Some(other) = self.memory.other_holder(&owned.id, self.context.urn()) {
@@ -500,6 +512,25 @@ mod tests {
         let expected = [unfinished().token.clone(), Unfinished::token_after(&unfinished().token, "m-old")];
         assert_eq!(tokens(&cloud), expected);
         assert!(context.warnings()[0].contains("m-old (golden-of-before)"), "{:?}", context.warnings());
+    }
+
+    /// The last call of a create that was killed was on its way. The list still shows the unfinished name, or nothing yet.
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_gets_its_name_while_another_create_looks_for_it_has_the_name() {
+        for list_shows_it in [true, false] {
+            let cloud = Cloud::otherwise(move |sent, state| {
+                if sent.index > 0 {
+                    state.images[0].name = "golden".to_owned();
+                }
+                (sent.index == 0 && !list_shows_it).then(|| ok(r#"{"RequestId":"R","TotalCount":0}"#))
+            });
+            cloud.holds("m-left", &unfinished().name);
+            cloud.state().tokens.insert(unfinished().token, "m-left".to_owned());
+            let text = create(&cloud, &within(600)).await.unwrap_err().to_string();
+            assert!(text.contains("pulumi import alicloud:ecs/image:Image web m-left"), "{text}");
+            assert_eq!(cloud.names(), [pair("m-left", "golden")]);
+            assert_eq!(cloud.count("CreateImage"), usize::from(!list_shows_it));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,8 +29,13 @@ pub(crate) trait Action {
     fn params(&self) -> Vec<(String, String)>;
 
     /// What a success lacks to be an answer of this action, in words such as "a RequestId". Whatever lacks something was
-    /// not answered by the cloud, so it proves nothing. `request_id` is never empty.
-    fn lacks(&self, _response: &Self::Response, request_id: Option<&str>) -> Option<&'static str> {
+    /// not answered by the cloud, so it proves nothing. `request_id` is never empty; `text` is the whole answer.
+    fn lacks(
+        &self,
+        _response: &Self::Response,
+        request_id: Option<&str>,
+        _text: &str,
+    ) -> Option<&'static str> {
         request_id.is_none().then_some(REQUEST_ID)
     }
 

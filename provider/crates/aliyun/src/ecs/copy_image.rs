@@ -81,7 +81,12 @@ impl Action for CopyImageRequest {
     }
 
     /// An id counts even if nothing else is there: lost, it would leave a copy behind.
-    fn lacks(&self, response: &CopyImageResponse, _request_id: Option<&str>) -> Option<&'static str> {
+    fn lacks(
+        &self,
+        response: &CopyImageResponse,
+        _request_id: Option<&str>,
+        _text: &str,
+    ) -> Option<&'static str> {
         response.image_id.is_empty().then_some("an ImageId")
     }
 

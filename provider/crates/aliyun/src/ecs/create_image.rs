@@ -121,7 +121,12 @@ impl Action for CreateImageRequest {
     }
 
     /// An id counts even if nothing else is there: lost, it would leave an image behind.
-    fn lacks(&self, response: &CreateImageResponse, _request_id: Option<&str>) -> Option<&'static str> {
+    fn lacks(
+        &self,
+        response: &CreateImageResponse,
+        _request_id: Option<&str>,
+        _text: &str,
+    ) -> Option<&'static str> {
         response.image_id.is_empty().then_some("an ImageId")
     }
 

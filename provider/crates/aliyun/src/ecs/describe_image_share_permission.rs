@@ -1,7 +1,7 @@
 //! `DescribeImageSharePermission`: whom an image is shared with.
 
 use crate::ecs::action::{Action, Params, REQUEST_ID};
-use crate::lenient::record;
+use crate::lenient::{is_empty_list, record};
 
 /// Which image to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,11 +60,13 @@ impl Action for DescribeImageSharePermissionRequest {
         params.0
     }
 
-    /// That there are no accounts is believed only from an answer that counts them.
+    /// That there are no accounts is believed only from an answer that counts them, and that has the shape of this action's
+    /// answers.
     fn lacks(
         &self,
         response: &DescribeImageSharePermissionResponse,
         request_id: Option<&str>,
+        text: &str,
     ) -> Option<&'static str> {
         if !response.accounts.is_empty() {
             return None;
@@ -73,6 +75,9 @@ impl Action for DescribeImageSharePermissionRequest {
         match (request_id, response.total_count) {
             (None, _) => Some(REQUEST_ID),
             (Some(_), None) => Some("a TotalCount"),
+            (Some(_), Some(0)) => {
+                (!is_empty_list(text, "Accounts", "Account")).then_some("a list of accounts")
+            }
             (Some(_), Some(count)) => {
                 let is_missing = count > 0 && first_page && response.share_groups.is_empty();
                 (is_missing || count < 0).then_some("the accounts that its TotalCount counts")
@@ -139,6 +144,17 @@ mod tests {
             describe(Some(2), &counted).await.expect(&counted);
             let groups = counted.replacen('{', r#"{"ShareGroups":{"ShareGroup":[{"Group":"g"}]},"#, 1);
             describe(None, &groups).await.expect(&groups);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_another_shape_does_not_say_that_nobody_has_a_share() {
+        for accounts in
+            ["[[]]", r#""""#, r#"{"Account":{"Account":[]}}"#, r#"{"Account":[[]]}"#, r#"{"Id":[]}"#]
+        {
+            let json = format!(r#"{{"RequestId":"R","TotalCount":0,"Accounts":{accounts}}}"#);
+            let error = describe(None, &json).await.expect_err(&json);
+            assert!(error.to_string().contains("without a list of accounts"), "{error}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::answer::{Exchange, Expected};
 use crate::ecs::action::{Action, Params, REQUEST_ID};
 use crate::ecs::tag::Tag;
 use crate::error::{Class, Error, ErrorKind, Rule};
-use crate::lenient::record;
+use crate::lenient::{is_empty_list, record};
 use crate::transport::HttpResponse;
 
 /// Which images to describe.
@@ -109,15 +109,16 @@ record! {
 
 impl DescribeImagesResponse {
     /// What an answer of this HTTP status with this body comes to, if it was the first page that was asked for. Without
-    /// images it must have a `RequestId`, and a `TotalCount` of 0.
+    /// images it must have a `RequestId`, a `TotalCount` of 0, and under `Images` nothing or an empty list.
     ///
     /// # Errors
     /// If the cloud refuses, or something else than the cloud has answered.
     pub fn of_answer(status: u16, body: impl Into<Bytes>) -> Result<DescribeImagesResponse, Error> {
         let response = HttpResponse { status, body: body.into(), ..HttpResponse::default() };
         let request = DescribeImagesRequest::default();
-        let mut expected =
-            Expected::new(|images: &_, request_id: Option<&str>| request.lacks(images, request_id));
+        let mut expected = Expected::new(|images: &_, request_id: Option<&str>, text: &str| {
+            request.lacks(images, request_id, text)
+        });
         Exchange {
             action: DescribeImagesRequest::NAME,
             rules: DescribeImagesRequest::RULES,
@@ -268,8 +269,14 @@ impl Action for DescribeImagesRequest {
         params.0
     }
 
-    /// Images speak for themselves; that there are none is believed only from an answer that counts them.
-    fn lacks(&self, response: &DescribeImagesResponse, request_id: Option<&str>) -> Option<&'static str> {
+    /// Images speak for themselves; that there are none is believed only from an answer that counts them, and that has the
+    /// shape of this action's answers.
+    fn lacks(
+        &self,
+        response: &DescribeImagesResponse,
+        request_id: Option<&str>,
+        text: &str,
+    ) -> Option<&'static str> {
         if !response.images.is_empty() {
             return None;
         }
@@ -277,7 +284,7 @@ impl Action for DescribeImagesRequest {
         match (request_id, response.total_count) {
             (None, _) => Some(REQUEST_ID),
             (Some(_), None) => Some("a TotalCount"),
-            (Some(_), Some(0)) => None,
+            (Some(_), Some(0)) => (!is_empty_list(text, "Images", "Image")).then_some("a list of images"),
             (Some(_), Some(count)) => {
                 (first_page || count < 0).then_some("the images that its TotalCount counts")
             }
@@ -397,6 +404,37 @@ mod tests {
             let json = json.replace("\"TotalCount\":0", "\"PageNumber\":1");
             let error = DescribeImagesResponse::of_answer(200, json.clone()).expect_err(&json);
             assert!(error.to_string().contains("without a TotalCount"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_no_empty_list() {
+        for images in [
+            "0",
+            "false",
+            "\"\"",
+            "[[]]",
+            "[[[]]]",
+            "[null]",
+            r#"["m-1"]"#,
+            r#"{"Image":""}"#,
+            r#"{"Image":0}"#,
+            r#"{"Image":[[]]}"#,
+            r#"{"Image":[[],[]]}"#,
+            r#"{"Image":[[{"ImageId":"m-1"}]]}"#,
+            r#"{"Image":{"Image":[]}}"#,
+            r#"{"Image":{"Image":{"Image":[]}}}"#,
+            r#"{"Image":{"Image":{"Image":[{"ImageId":"m-1"}]}}}"#,
+            r#"{"Image":{"Code":"x"}}"#,
+            r#"{"Image":[],"Error":"x"}"#,
+            r#"{"Item":[]}"#,
+            r#"{"Item":{"Image":{"ImageId":{}}}}"#,
+        ] {
+            let json = format!(r#"{{"RequestId":"R","TotalCount":0,"Images":{images}}}"#);
+            match DescribeImagesResponse::of_answer(200, json.clone()) {
+                Err(error) => assert!(error.to_string().contains("without a list of images"), "{error}"),
+                Ok(answer) => assert!(!answer.images.is_empty(), "{json}"),
+            }
         }
     }
 }

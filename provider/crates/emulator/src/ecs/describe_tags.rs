@@ -62,7 +62,6 @@ pub(crate) fn describe_tags(context: &mut Context<'_>) -> Result<Value, Failure>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::ecs::tests::Cloud;
 
     const ACTION: &str = "DescribeTags";

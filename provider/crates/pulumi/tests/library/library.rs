@@ -22,7 +22,7 @@ use crate::shelf::ShelfResource;
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Config {
     /// The city.
-    #[schemars(extend("x-variables" = ["LIBRARY_CITY", "TOWN"]), length(min = 2))]
+    #[schemars(extend("x-variables" = ["LIBRARY_CITY", "TOWN"], "x-replace" = true), length(min = 2))]
     pub(crate) city: Option<Input<String>>,
     /// How long printing takes, in milliseconds.
     #[schemars(extend("x-variables" = ["LIBRARY_PRINTING"]))]

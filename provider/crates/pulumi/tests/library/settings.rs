@@ -3,7 +3,7 @@
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, read, wire};
+use crate::world::{Kind, World, read, secret, wire};
 
 async fn configured(settings: Json, variables: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let mut world = World::unconfigured(variables).await;
@@ -64,4 +64,21 @@ async fn check_config_judges_the_variables_and_leaves_the_settings_as_they_are()
         answer.failures.iter().map(|found| format!("{}: {}", found.property, found.reason)).collect();
     assert_eq!(told, ["city: in the variable TOWN: is under water, got \"Atlantis\""]);
     assert_eq!(read(answer.inputs), json!({ "strict": "false" }));
+}
+
+#[tokio::test]
+async fn a_replacement_of_the_provider_is_said_once_and_without_secrets() {
+    let mut world = World::unconfigured(&[]).await;
+    let request = rpc::DiffRequest {
+        old_inputs: wire(&json!({ "city": "Ghent" })),
+        news: wire(&json!({ "city": secret("Lisbon".into()) })),
+        ..rpc::DiffRequest::default()
+    };
+    for _ in 0..2 {
+        let answer = world.plugin.diff_config(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer.replaces, ["city"]);
+    }
+    let told = world.lines(Kind::Warning);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("city changes from \"Ghent\" to \"[secret]\""), "{told:?}");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{
     Failed, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, TIME_LIMIT, World, advance, are_made,
-    from_struct, make_source, settings, text, to_struct, urn_of,
+    control, from_struct, make_source, settings, text, to_struct, urn_of,
 };
 
 /// A cloud with a source, and a plugin that is asked about copies.
@@ -395,31 +395,27 @@ async fn an_answer_that_never_comes_makes_no_second_copy() {
 
 #[tokio::test]
 async fn a_source_that_is_still_being_made_is_waited_for() {
-    let options = Options { image_ready_after: Duration::from_millis(500), ..Options::default() };
-    let mut copies = Copies::with(options).await;
-    let mut there = settings(&copies.world.cloud);
-    there["region"] = SOURCE_REGION.into();
-    let mut plugin = Plugin::configured_with(there).await;
-    // The source is made while the copy is asked for, as if nothing ordered the two.
-    let inputs = json!({ "imageName": "fresh", "snapshotId": "s-system" });
-    let making = plugin.create("fresh", &inputs);
-    let copying = async {
-        let source = loop {
-            let images = copies.there().await;
-            if let Some(image) = images.iter().find(|image| text(&image["name"]).starts_with("fresh")) {
-                break text(&image["id"]);
+    let mut copies = Copies::new().await;
+    let (address, source) = (copies.world.cloud.address(), copies.source.clone());
+    let source_is = async |status: Json| {
+        let change = json!({ "region": SOURCE_REGION, "image": source, "status": status });
+        control(address, "POST", "/_emulator/change", change).await;
+    };
+    source_is("Creating".into()).await;
+    let made = async {
+        let is_refused = |request: &Json| request["code"] == "IncorrectImageStatus";
+        loop {
+            let requests = control(address, "GET", "/_emulator/requests", Json::Null).await;
+            if requests.as_array().unwrap().iter().any(is_refused) {
+                break source_is(Json::Null).await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
-        };
-        let program = json!({ "sourceImageId": source, "sourceRegionId": SOURCE_REGION });
-        copies.world.plugin.up("web", program).await
+        }
     };
-    let (made, (_, state)) = tokio::join!(making, copying);
-    made.unwrap();
+    let program = copies.program();
+    let ((_, state), ()) = tokio::join!(copies.world.plugin.up("web", program), made);
     assert_eq!(state["usable"], true);
-    let requests = copies.world.take_requests().await;
-    let refused = requests.iter().filter(|request| request["code"] == "IncorrectImageStatus").count();
-    assert!(refused > 0, "the copy was asked for too late");
+    assert_eq!(copies.world.images().await.len(), 1);
 }
 
 /// Copies into as many regions at once as a golden image goes to, each by a plugin of its own.

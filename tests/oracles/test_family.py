@@ -285,7 +285,7 @@ def test_accounts_beyond_the_tenth_are_ignored(client, emulator):
     share(client, image_id, ACCOUNTS[:12])
     assert shared_with(client, image_id, PageSize=100) == ACCOUNTS[:10]
     # Not even looked at.
-    share(client, image_id, ACCOUNTS[:10] + ["nobody"])
+    share(client, image_id, [*ACCOUNTS[:10], "nobody"])
     share(client, image_id, ACCOUNTS[10:12])
     unshare(client, image_id, ACCOUNTS[:12])
     assert shared_with(client, image_id) == ACCOUNTS[10:12]
@@ -299,7 +299,9 @@ def test_shares_are_paged_by_ten(client, emulator):
     answer = client("DescribeImageSharePermission", ImageId=image_id)
     assert (answer["TotalCount"], answer["PageNumber"], answer["PageSize"]) == (27, 1, 10)
     assert (answer["ImageId"], answer["RegionId"]) == (image_id, "cn-hangzhou")
-    assert sum((shared_with(client, image_id, PageNumber=page) for page in (1, 2, 3)), []) == everybody
+    pages = [shared_with(client, image_id, PageNumber=page) for page in (1, 2, 3)]
+    assert [len(page) for page in pages] == [10, 10, 7]
+    assert [account for page in pages for account in page] == everybody
     assert shared_with(client, image_id, PageNumber=4) == []
     assert shared_with(client, image_id, PageSize=100) == everybody
     for page in (dict(PageSize=101), dict(PageSize=0), dict(PageNumber=0)):
@@ -651,9 +653,9 @@ def counted(client, **filters):
 
 def test_tags_are_counted(client, emulator):
     one, two = finished(client, emulator), finished(client, emulator)
-    for image_id, tags in ((one, {"a": "1", "b": ""}), (two, {"a": "1", "c": "3"})):
-        tags = [{"Key": key, "Value": value} for key, value in tags.items()]
-        client("TagResources", ResourceType="image", ResourceId=[image_id], Tag=tags)
+    for image_id, pairs in ((one, {"a": "1", "b": ""}), (two, {"a": "1", "c": "3"})):
+        wanted = [{"Key": key, "Value": value} for key, value in pairs.items()]
+        client("TagResources", ResourceType="image", ResourceId=[image_id], Tag=wanted)
     client("TagResources", ResourceType="snapshot", ResourceId=["s-data"], Tag=[{"Key": "a", "Value": "1"}])
     everything = {("a", "1"): 2, ("b", ""): 1, ("c", "3"): 1}
     assert counted(client) == counted(client, ResourceType="image") == everything

@@ -227,6 +227,37 @@ async fn an_import_with_the_source_is_clean() {
     }
 }
 
+/// The cloud does not report any of these, so that nobody else knows on.
+#[tokio::test]
+async fn what_a_copy_is_made_with_is_known_on_when_the_program_ceases_to_name_it() {
+    let mut copies = Copies::new().await;
+    let mut stack = Stack::new("web");
+    let mut named = copies.program();
+    named["encrypted"] = true.into();
+    named["kmsKeyId"] = "k-1".into();
+    stack.up(&mut copies.world.plugin, &named).await.unwrap();
+    let mut silent = copies.program();
+    assert_eq!(stack.up(&mut copies.world.plugin, &silent).await.unwrap(), Plan::Same);
+    // A refresh, and an update that changes something else.
+    for description in [None, Some("changed")] {
+        if let Some(description) = description {
+            silent["description"] = description.into();
+            named["description"] = description.into();
+            stack.up(&mut copies.world.plugin, &silent).await.unwrap();
+        }
+        assert!(stack.refresh(&mut copies.world.plugin).await.unwrap());
+        let kept = stack.kept.clone().unwrap();
+        assert_eq!((&kept.state["encrypted"], &kept.state["kmsKeyId"]), (&json!(true), &json!("k-1")));
+        assert_eq!(kept.inputs.get("encrypted"), None, "nothing is invented");
+        assert_eq!(stack.preview(&mut copies.world.plugin, &silent).await.0, Plan::Same);
+        assert_eq!(stack.preview(&mut copies.world.plugin, &named).await.0, Plan::Same);
+        let mut other = named.clone();
+        other["kmsKeyId"] = "k-2".into();
+        let (plan, _) = stack.preview(&mut copies.world.plugin, &other).await;
+        assert!(matches!(&plan, Plan::Replace(diff) if diff.replaces == ["kmsKeyId"]), "{plan:?}");
+    }
+}
+
 /// The resource as the official provider leaves it in a state.
 fn official(copies: &Copies, id: &str) -> (Json, Json) {
     let inputs = json!({

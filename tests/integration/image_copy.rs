@@ -8,8 +8,8 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, TIME_LIMIT, World, advance, are_made,
-    control, from_struct, make_source, settings, text, to_struct, urn_of,
+    Failed, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, TIME_LIMIT, World, advance, are_made, control,
+    from_struct, make_source, settings, text, to_struct, urn_of,
 };
 
 /// A cloud with a source, and a plugin that is asked about copies.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, Nothing, Options};
+use crate::ecs::images::inputs::{Inputs, Nothing, Options, names_or_none};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +126,11 @@ pub(crate) struct ImageArgs {
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
 
     /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
-    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(skip)]
     pub(crate) filled_in: Option<Vec<String>>,
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, Options};
+use crate::ecs::images::inputs::{Inputs, Options, names_or_none};
 
 /// What a program says of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +91,11 @@ pub(crate) struct ImageCopyArgs {
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
 
     /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
-    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(skip)]
     pub(crate) filled_in: Option<Vec<String>>,
 }

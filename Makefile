@@ -45,6 +45,9 @@ generate: ## Everything that is made from something else: protocol code, schema.
 generated-current: ## Fails if `make generate` changes a file
 	@sdk/generate --check
 
+docs: ## The documentation as a static site in target/docs
+	@docs/build
+
 install: ## The plugin for your own use, and the packages that the examples need
 	@sdk/install
 
@@ -55,4 +58,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current docs install clean ci

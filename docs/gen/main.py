@@ -1,0 +1,319 @@
+"""Writes the documentation as a static site: main.py FOLDER. No server is needed to read it."""
+
+import json
+import re
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import languages
+import prose
+import reference
+import yaml
+from languages import LANGUAGES, property_names
+from prose import DeadLink, Prose, front_matter, slug
+from pygments.formatters import HtmlFormatter
+
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent
+ROOT = DOCS.parent
+
+# The pages besides the reference, in the order of the navigation.
+TOP = {"_index.md": "index.html", "installation-configuration.md": "installation-configuration.html"}
+GUIDES = (
+    "getting-started",
+    "golden-image-pipelines",
+    "moving-from-the-published-provider",
+    "from-terraform",
+    "from-ros",
+    "private-clouds",
+    "crashes-and-recovery",
+    "troubleshooting",
+)
+
+
+@dataclass
+class Page:
+    address: str
+    title: str
+    description: str
+    template: str
+    content: dict = field(default_factory=dict)
+    # Of the headings of second level: text and anchor.
+    contents: list = field(default_factory=list)
+    chooser: bool = False
+    search: list = field(default_factory=list)
+
+
+class Site:
+    def __init__(self, docs=DOCS, root=ROOT):
+        self.docs = Path(docs)
+        self.schema = json.loads((Path(root) / "schema.json").read_text())
+        self.details = yaml.safe_load((self.docs / "reference.yaml").read_text())
+        self.entities = reference.entities(self.schema)
+        # What each page shows of programs: (page, file or nothing, language, text).
+        self.snippets = []
+        self.pages = [*self.written(), *map(self.of_entity, self.entities)]
+
+    # Links
+
+    def resolve(self, page, target):
+        """The address of what a page of docs/ links to: another one, or a token with a property's name."""
+        path, _, anchor = target.partition("#")
+        if path.startswith("alicloud:"):
+            for entity in self.entities:
+                if path in (entity.token, entity.short) or path == "alicloud:provider" and entity.kind == "provider":
+                    return f"{entity.address}#{self.property_anchor(entity, anchor)}" if anchor else entity.address
+            raise DeadLink(f"{page}: {target} is not in the schema")
+        written = {name: address for name, address in TOP.items()}
+        written |= {f"guides/{guide}.md": f"guides/{guide}.html" for guide in GUIDES}
+        wanted = re.sub(r"^(\.\./|\./)+", "", path)
+        if page.startswith("guides/") and not path.startswith("../"):
+            wanted = f"guides/{wanted}"
+        if wanted not in written:
+            raise DeadLink(f"{page}: {target} is no page of docs/")
+        return written[wanted] + (f"#{anchor}" if anchor else "")
+
+    def property_anchor(self, entity, name):
+        declared = self.declared(entity)
+        for section, properties in (("inputs", inputs_of(entity, declared)), ("outputs", outputs_of(entity, declared))):
+            if name in properties:
+                return f"{section}-{name.lower()}"
+        return name
+
+    def declared(self, entity):
+        if entity.kind == "provider":
+            return self.schema["provider"]
+        return self.schema[f"{entity.kind}s"][entity.token]
+
+    # Pages
+
+    def prose(self, address):
+        return Prose(address, self.resolve, lambda *snippet: self.snippets.append(snippet))
+
+    def written(self):
+        sources = [*TOP.items(), *((f"guides/{guide}.md", f"guides/{guide}.html") for guide in GUIDES)]
+        for source, address in sources:
+            head, text = front_matter((self.docs / source).read_text())
+            writer = self.prose(address)
+            body = writer.page(text)
+            yield Page(
+                address,
+                head["title"],
+                head["meta_desc"],
+                "guide.html",
+                {"body": body},
+                [(text, anchor) for level, text, anchor in writer.headings if level == 2],
+                writer.language_choices,
+                [(head["title"], "", head["meta_desc"])]
+                + [(text, anchor, head["title"]) for _, text, anchor in writer.headings]
+                + [(text, anchor, f"{head['title']}: error code") for text, anchor in writer.error_codes],
+            )
+
+    def of_entity(self, entity):
+        writer = self.prose(entity.address)
+        reader = reference.Reader(self.schema, writer)
+        declared = self.declared(entity)
+        details = self.details.get(entity.token, {})
+        description, imports = reference.documentation(declared.get("description", ""))
+        inputs, outputs = inputs_of(entity, declared), outputs_of(entity, declared)
+        required = required_of(entity, declared)
+        content = {
+            "entity": entity,
+            "description": writer.block(description, frozenset(inputs) | frozenset(outputs)),
+            "inputs": reader.properties(inputs, required, "inputs", True, frozenset(outputs)),
+            "examples": self.examples(writer, details),
+            "whole": writer.program({"of": details["whole"]}) if "whole" in details else "",
+            "imports": writer.block(imports, frozenset(inputs)) if imports else "",
+            "timeouts": details.get("timeouts"),
+            "aliases": [alias["type"] for alias in declared.get("aliases", ())],
+            "variables": variables(inputs) if entity.kind == "provider" else {},
+        }
+        if entity.kind == "resource":
+            state = declared["stateInputs"]["properties"]
+            only_outputs = {name: one for name, one in outputs.items() if name not in inputs}
+            content |= {
+                "syntaxes": self.highlighted(reference.creation(entity.name, entity.short, inputs, required)),
+                "outputs": reader.properties(only_outputs, declared["required"], "outputs", False, frozenset(inputs)),
+                "look_up": self.highlighted(reference.look_up(entity.name, entity.short, state)),
+                "state": reader.properties(state, (), "state", True, replace_told=False),
+                "changes": self.changes(inputs, details["recorded"]),
+                "list": self.list_inputs(reader, declared),
+            }
+        elif entity.kind == "function":
+            call = reference.invocation(entity.name, entity.short, inputs, required)
+            results = {name: one for name, one in outputs.items() if name not in inputs}
+            content |= {
+                "syntaxes": self.highlighted(call),
+                "outputs": reader.properties(results, declared["outputs"].get("required", ()), "outputs", False),
+                "echoed": [name for name in outputs if name in inputs],
+            }
+        else:
+            content |= {"syntaxes": self.highlighted(reference.provider_creation(inputs))}
+        content["types"] = reader.nested_types()
+        return Page(
+            entity.address,
+            "Provider settings" if entity.kind == "provider" else entity.name,
+            plain(content["description"]).partition("\n")[0],
+            "reference.html",
+            content,
+            [],
+            True,
+            self.searched(entity, content),
+        )
+
+    def examples(self, writer, details):
+        for example in details.get("examples", ()):
+            yield example["title"], slug(example["title"]), writer.program(example)
+
+    def highlighted(self, syntaxes):
+        for syntax in syntaxes:
+            (language,) = [one for one in LANGUAGES if one.key == syntax.language]
+            syntax.markup = prose.code(syntax.text, language.lexer)
+        return syntaxes
+
+    def changes(self, inputs, recorded):
+        """What another value of each input comes to."""
+        assert set(recorded) <= inputs.keys(), recorded
+        replaces = [name for name, one in inputs.items() if one.get("willReplaceOnChanges")]
+        in_place = [name for name in inputs if name not in replaces and name not in recorded]
+        return [
+            (what, [(languages.shown(property_names(name)), f"inputs-{name.lower()}") for name in names])
+            for what, names in (
+                ("Replaces the resource", replaces),
+                ("Changes in place", in_place),
+                ("Is recorded, and acts at its own time", recorded),
+            )
+            if names
+        ]
+
+    def list_inputs(self, reader, declared):
+        inputs = declared.get("listInputs")
+        if inputs is None:
+            return None
+        return reader.properties(
+            inputs.get("properties", {}), inputs.get("required", ()), "list", True, replace_told=False
+        )
+
+    def searched(self, entity, content):
+        """What the search finds on the page: itself, each property by its names, each nested type."""
+        title = "Provider settings" if entity.kind == "provider" else entity.name
+        found = [(title, "", f"{entity.kind} {entity.short}")]
+        sections = [("input", content["inputs"]), ("output", content.get("outputs", ()))]
+        if entity.kind == "provider":
+            sections = [("setting", content["inputs"])]
+        for one in content["types"]:
+            found.append((one.name, one.anchor, f"{title}: type"))
+            sections.append((f"type {one.name}", one.properties))
+        for what, properties in sections:
+            for one in properties:
+                names = " ".join(dict.fromkeys(property_names(one.name).values()))
+                found.append((one.name, one.anchor, f"{title}: {what} {names}"))
+        return found
+
+    # Files
+
+    def navigation(self):
+        by_address = {page.address: page for page in self.pages}
+        resources = [entity.address for entity in self.entities if entity.kind == "resource"]
+        functions = [entity.address for entity in self.entities if entity.kind == "function"]
+        settings = [entity.address for entity in self.entities if entity.kind == "provider"]
+        sections = (
+            ("Start", [*TOP.values()]),
+            ("Resources", resources),
+            ("Functions", functions),
+            ("Provider", settings),
+            ("Guides", [f"guides/{guide}.html" for guide in GUIDES]),
+        )
+        return [(title, [by_address[address] for address in addresses]) for title, addresses in sections]
+
+    def write(self, folder):
+        folder = Path(folder)
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        navigation = self.navigation()
+        for page in self.pages:
+            depth = page.address.count("/")
+            text = environment.get_template(page.template).render(
+                page=page,
+                navigation=navigation,
+                languages=LANGUAGES,
+                root="../" * depth,
+                schema=self.schema,
+                relative=lambda target, page=page: prose.relative(page.address, target),
+                **page.content,
+            )
+            path = folder / page.address
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for path in (HERE / "static").iterdir():
+            shutil.copy(path, folder / path.name)
+        (folder / "code.css").write_text(code_styles())
+        index = [[title, f"{page.address}{'#' if anchor else ''}{anchor}", more]
+                 for page in self.pages for title, anchor, more in page.search]  # fmt: skip
+        (folder / "search.js").write_text(f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
+
+
+def inputs_of(entity, declared):
+    if entity.kind == "function":
+        return declared["inputs"]["properties"]
+    return declared["inputProperties"]
+
+
+def outputs_of(entity, declared):
+    if entity.kind == "function":
+        return declared["outputs"]["properties"]
+    return declared.get("properties", {})
+
+
+def required_of(entity, declared):
+    if entity.kind == "function":
+        return declared["inputs"].get("required", [])
+    return declared.get("requiredInputs", [])
+
+
+def variables(inputs):
+    """The environment variables that each setting is also read from, by its description."""
+    found = {}
+    for name, one in inputs.items():
+        _, told, after = one.get("description", "").partition("Also read from ")
+        found[name] = re.findall(r"`([A-Z_]+)`", after) if told else []
+    return found
+
+
+def plain(markup):
+    return re.sub(r"<[^>]+>", "", markup).strip()
+
+
+def code_styles():
+    """Colours of code, for light pages and for dark ones."""
+    light = HtmlFormatter(style="default").get_style_defs("pre")
+    dark = HtmlFormatter(style="github-dark").get_style_defs("pre")
+    return f"{rules(light)}\n@media (prefers-color-scheme: dark) {{\n{rules(dark)}\n}}\n"
+
+
+def rules(styles):
+    """Without what is said of the whole block: the page decides that."""
+    return "\n".join(line for line in styles.splitlines() if re.match(r"pre \.\w+ ", line))
+
+
+def main():
+    start = time.monotonic()
+    folder = Path(sys.argv[1])
+    site = Site()
+    site.write(folder)
+    print(f"{len(site.pages)} pages, {len(site.snippets)} blocks of code, {time.monotonic() - start:.1f} s: {folder}")
+
+
+if __name__ == "__main__":
+    main()

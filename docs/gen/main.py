@@ -1,5 +1,6 @@
 """Writes the documentation as a static site: main.py FOLDER. No server is needed to read it."""
 
+import functools
 import json
 import re
 import shutil
@@ -15,7 +16,6 @@ import reference
 import yaml
 from languages import LANGUAGES, property_names
 from prose import DeadLink, Prose, front_matter, slug
-from pygments.formatters import HtmlFormatter
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent
@@ -41,7 +41,7 @@ class Page:
     title: str
     description: str
     template: str
-    content: dict = field(default_factory=dict)
+    content: dict
     # Of the headings of second level: text and anchor.
     contents: list = field(default_factory=list)
     chooser: bool = False
@@ -106,9 +106,8 @@ class Site:
                 head["meta_desc"],
                 "guide.html",
                 {"body": body},
-                [(text, anchor) for level, text, anchor in writer.headings if level == 2],
-                writer.language_choices,
-                [(head["title"], "", head["meta_desc"])]
+                chooser=writer.language_choices,
+                search=[(head["title"], "", head["meta_desc"])]
                 + [(text, anchor, head["title"]) for _, text, anchor in writer.headings]
                 + [(text, anchor, f"{head['title']}: error code") for text, anchor in writer.error_codes],
             )
@@ -125,7 +124,7 @@ class Site:
             "entity": entity,
             "description": writer.block(description, frozenset(inputs) | frozenset(outputs)),
             "inputs": reader.properties(inputs, required, "inputs", True, frozenset(outputs)),
-            "examples": self.examples(writer, details),
+            "examples": list(self.examples(writer, details)),
             "whole": writer.program({"of": details["whole"]}) if "whole" in details else "",
             "imports": writer.block(imports, frozenset(inputs)) if imports else "",
             "timeouts": details.get("timeouts"),
@@ -160,9 +159,8 @@ class Site:
             plain(content["description"]).partition("\n")[0],
             "reference.html",
             content,
-            [],
-            True,
-            self.searched(entity, content),
+            chooser=True,
+            search=self.searched(entity, content),
         )
 
     def examples(self, writer, details):
@@ -243,22 +241,25 @@ class Site:
         )
         navigation = self.navigation()
         for page in self.pages:
-            depth = page.address.count("/")
-            text = environment.get_template(page.template).render(
+            render = functools.partial(
+                environment.get_template(page.template).render,
                 page=page,
                 navigation=navigation,
                 languages=LANGUAGES,
-                root="../" * depth,
+                root="../" * page.address.count("/"),
                 schema=self.schema,
                 relative=lambda target, page=page: prose.relative(page.address, target),
                 **page.content,
             )
+            text = render()
+            if headings := re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor"', text):
+                page.contents = [(plain(heading), anchor) for anchor, heading in headings]
+                text = render()
             path = folder / page.address
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         for path in (HERE / "static").iterdir():
             shutil.copy(path, folder / path.name)
-        (folder / "code.css").write_text(code_styles())
         index = [[title, f"{page.address}{'#' if anchor else ''}{anchor}", more]
                  for page in self.pages for title, anchor, more in page.search]  # fmt: skip
         (folder / "search.js").write_text(f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
@@ -293,18 +294,6 @@ def variables(inputs):
 
 def plain(markup):
     return re.sub(r"<[^>]+>", "", markup).strip()
-
-
-def code_styles():
-    """Colours of code, for light pages and for dark ones."""
-    light = HtmlFormatter(style="default").get_style_defs("pre")
-    dark = HtmlFormatter(style="github-dark").get_style_defs("pre")
-    return f"{rules(light)}\n@media (prefers-color-scheme: dark) {{\n{rules(dark)}\n}}\n"
-
-
-def rules(styles):
-    """Without what is said of the whole block: the page decides that."""
-    return "\n".join(line for line in styles.splitlines() if re.match(r"pre \.\w+ ", line))
 
 
 def main():

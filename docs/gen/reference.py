@@ -46,6 +46,7 @@ class Syntax:
 @dataclass
 class NestedType:
     name: str
+    shown: str
     anchor: str
     description: str
     properties: list
@@ -125,6 +126,7 @@ class Reader:
                 declared = self.schema["types"][token]
                 done[token] = NestedType(
                     name=name,
+                    shown=languages.breakable(name),
                     anchor=f"type-{name.lower()}",
                     description=self.prose.block(declared.get("description", ""), frozenset(declared["properties"])),
                     properties=self.properties(
@@ -290,7 +292,7 @@ def invocation(name, token, inputs, required):
         Syntax(
             "python",
             arguments(f"def {snake}(", [*by_name, "opts: InvokeOptions | None = None"], f"\n) -> {pascal}Result\n\n")
-            + f"def {snake}_output(…) -> Output[{pascal}Result]    # the same arguments, which may be outputs",
+            + f"# The same arguments, which may be outputs.\ndef {snake}_output(…) -> Output[{pascal}Result]",
         ),
         Syntax(
             "go",

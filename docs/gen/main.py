@@ -65,7 +65,7 @@ class Site:
         path, _, anchor = target.partition("#")
         if path.startswith("alicloud:"):
             for entity in self.entities:
-                if path in (entity.token, entity.short) or path == "alicloud:provider" and entity.kind == "provider":
+                if path in (entity.token, entity.short) or (path == "alicloud:provider" and entity.kind == "provider"):
                     return f"{entity.address}#{self.property_anchor(entity, anchor)}" if anchor else entity.address
             raise DeadLink(f"{page}: {target} is not in the schema")
         written = {name: address for name, address in TOP.items()}

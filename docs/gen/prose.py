@@ -46,6 +46,9 @@ def code(text, lexer):
 
 def code_block(text, lexer, caption="", language=""):
     """A program's text with a button that copies it."""
+    if lexer == "sh":
+        # What is copied is to be a command as it stands.
+        text = re.sub(r"^\$ ", "", text, flags=re.M)
     only = f' data-for="{language}"' if language else ""
     label = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return (
@@ -90,7 +93,8 @@ class Prose:
             parts = CHOICE.findall(chooser[1])
             if CHOICE.sub("", chooser[1]).strip() or not parts:
                 raise Unreadable(f"{self.address}: text between the languages of a chooser")
-            return "\n".join(only(language, body) for language, body in parts)
+            shown = "\n".join(only(language, body) for language, body in parts)
+            return f"{shown}\n{apologies({language for language, _ in parts})}\n"
 
         def only(language, body):
             fence = re.fullmatch(r"\s*```(\w+)\n(.*?)```\s*", body, re.S)
@@ -132,13 +136,7 @@ class Prose:
         for snippet in found:
             self.record(self.address, snippet.path, snippet.language.key, snippet.text)
             blocks.append(code_block(snippet.text, snippet.language.lexer, snippet.path, snippet.language.key))
-        missing = [language for language in languages.LANGUAGES if language.key not in {s.language.key for s in found}]
-        for language in missing:
-            blocks.append(
-                f'<p class="no-program" data-for="{language.key}">There is no example in {language.title} yet. '
-                "Choose another language to see this one.</p>\n"
-            )
-        return "".join(blocks)
+        return "".join(blocks) + apologies({snippet.language.key for snippet in found})
 
     def errors(self, rows):
         """A table of error codes, each of which has an address: a list of codes, what they mean and what to do."""
@@ -153,7 +151,7 @@ class Prose:
             shown.append("".join(f"<td>{cell}</td>" for cell in cells))
         head = "<tr><th>Code</th><th>What it means</th><th>What to do</th></tr>"
         body = "\n".join(f"<tr>{row}</tr>" for row in shown)
-        return f"{TABLE}<table class=\"errors\"><thead>{head}</thead>\n<tbody>{body}</tbody></table></div>\n"
+        return f'{TABLE}<table class="errors"><thead>{head}</thead>\n<tbody>{body}</tbody></table></div>\n'
 
     def code_inline(self, tokens, index, options, env):
         text = tokens[index].content
@@ -200,6 +198,16 @@ class Prose:
         if target.startswith("#"):
             return target
         return relative(self.address, self.resolve(self.address, target))
+
+
+def apologies(there):
+    """What readers of the languages in which an example is missing see in its place."""
+    return "".join(
+        f'<p class="no-program" data-for="{language.key}">There is no example in {language.title} yet. '
+        "Choose another language to see this one.</p>\n"
+        for language in languages.LANGUAGES
+        if language.key not in there
+    )
 
 
 def bind(method):

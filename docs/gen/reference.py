@@ -317,4 +317,6 @@ def provider_creation(inputs):
     (typescript,) = [syntax for syntax in syntaxes if syntax.language == "typescript"]
     typescript.text = typescript.text.replace("CustomResourceOptions", "ResourceOptions")
     typescript.parameters[-1].type = "ResourceOptions"
+    for syntax in syntaxes:
+        syntax.parameters[-1].description = "What the engine is to do with the provider."
     return syntaxes

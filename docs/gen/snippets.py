@@ -1,4 +1,4 @@
-"""Parts of the programs in examples/, which the tests run. No page has a program of its own, so that none goes stale."""
+"""Parts of the programs in examples/, which the tests run. No page has a program of its own, so none goes stale."""
 
 import re
 import textwrap
@@ -40,8 +40,8 @@ def programs(name):
 def snippets(name, parts=()):
     """In each language the parts of a program that declare what is called so, or all of it.
 
-    A part is a paragraph, and in YAML an entry of `resources` or `variables`. It is called as its resource, or as the variable
-    that holds it, in the spelling of any language.
+    A part is a paragraph, and in YAML an entry of `resources` or `variables`. It is called as its resource, or as the
+    variable that holds it, in the spelling of any language.
     """
     found = []
     for language, path in programs(name):

@@ -246,7 +246,7 @@ async function run() {
     const open = async (target, options = {}) => {
       const context = await browser.newContext({ viewport: WIDE, reducedMotion: "reduce", ...options });
       contexts.push(context);
-      context.setDefaultTimeout(20_000);
+      context.setDefaultTimeout(60_000);
       context.on("page", (page) => {
         page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error}`));
         page.on("console", (line) => ["error", "warning"].includes(line.type()) && complaints.push(line.text()));

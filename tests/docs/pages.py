@@ -37,7 +37,7 @@ def dead_links(folder):
                 continue
             path, _, anchor = target.partition("#")
             path = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
-            if not (folder / path).is_file() or anchor and urllib.parse.unquote(anchor) not in anchors(trees[path]):
+            if not (folder / path).is_file() or (anchor and urllib.parse.unquote(anchor) not in anchors(trees[path])):
                 found.append((page, target))
     return found
 

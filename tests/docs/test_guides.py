@@ -100,7 +100,10 @@ def test_commands_name_settings_that_there_are(schema, record_property):
 
 def test_commands_name_targets_tokens_and_options_that_there_are(schema):
     makefile = (ROOT / "Makefile").read_text()
-    options = {name.replace("_", "-") for name in re.findall(r"^    pub (\w+):", source("crates/emulator/src/options.rs"), re.M)}
+    options = {
+        name.replace("_", "-")
+        for name in re.findall(r"^    pub (\w+):", source("crates/emulator/src/options.rs"), re.M)
+    }
     assert "image-ready-after" in options
     for page, line in commands():
         program, *words = line.split()

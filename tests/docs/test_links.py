@@ -10,6 +10,7 @@ from project import ROOT
 from prose import DeadLink, Unreadable
 from snippets import MissingSnippet
 
+
 @pytest.fixture
 def docs(tmp_path):
     """A copy of docs/ that a test may spoil."""

@@ -98,7 +98,9 @@ def test_every_property_is_on_its_page_in_every_language(trees, entity, record_p
 def test_what_is_said_of_a_resource_or_function_is_on_its_page(trees, entity):
     tree = trees[entity.address]
     page = in_language(tree, "typescript")
-    description = re.sub(r"\{\{% examples %\}\}.*\{\{% /examples %\}\}", "", declared(entity)["description"], flags=re.S)
+    description = re.sub(
+        r"\{\{% examples %\}\}.*\{\{% /examples %\}\}", "", declared(entity)["description"], flags=re.S
+    )
     for paragraph in re.split(r"\n\s*\n|\n- ", re.sub(r"```.*?```|^##.*$", "", description, flags=re.S | re.M)):
         assert words(paragraph.removeprefix("- ")) in page, paragraph
     assert ("pulumi import" in page) == (entity.kind == "resource")

@@ -123,7 +123,7 @@ class Site:
         content = {
             "entity": entity,
             "description": writer.block(description, frozenset(inputs) | frozenset(outputs)),
-            "inputs": reader.properties(inputs, required, "inputs", True, frozenset(outputs)),
+            "inputs": reader.properties(inputs, required, "inputs", is_input=True, names=frozenset(outputs)),
             "examples": list(self.examples(writer, details)),
             "whole": writer.program({"of": details["whole"]}) if "whole" in details else "",
             "imports": writer.block(imports, frozenset(inputs)) if imports else "",
@@ -136,9 +136,11 @@ class Site:
             only_outputs = {name: one for name, one in outputs.items() if name not in inputs}
             content |= {
                 "syntaxes": self.highlighted(reference.creation(entity.name, entity.short, inputs, required)),
-                "outputs": reader.properties(only_outputs, declared["required"], "outputs", False, frozenset(inputs)),
+                "outputs": reader.properties(
+                    only_outputs, declared["required"], "outputs", is_input=False, names=frozenset(inputs)
+                ),
                 "look_up": self.highlighted(reference.look_up(entity.name, entity.short, state)),
-                "state": reader.properties(state, (), "state", True, replace_told=False),
+                "state": reader.properties(state, (), "state", is_input=True, replace_told=False),
                 "changes": self.changes(inputs, details["recorded"]),
                 "list": self.list_inputs(reader, declared),
             }
@@ -147,7 +149,9 @@ class Site:
             results = {name: one for name, one in outputs.items() if name not in inputs}
             content |= {
                 "syntaxes": self.highlighted(call),
-                "outputs": reader.properties(results, declared["outputs"].get("required", ()), "outputs", False),
+                "outputs": reader.properties(
+                    results, declared["outputs"].get("required", ()), "outputs", is_input=False
+                ),
                 "echoed": [name for name in outputs if name in inputs],
             }
         else:
@@ -193,7 +197,7 @@ class Site:
         if inputs is None:
             return None
         return reader.properties(
-            inputs.get("properties", {}), inputs.get("required", ()), "list", True, replace_told=False
+            inputs.get("properties", {}), inputs.get("required", ()), "list", is_input=True, replace_told=False
         )
 
     def searched(self, entity, content):

@@ -90,7 +90,7 @@ class Reader:
         self.prose = prose
         self.types = {}
 
-    def properties(self, properties, required, section, is_input, names=None, replace_told=True):
+    def properties(self, properties, required, section, *, is_input, names=None, replace_told=True):
         names = frozenset(properties) | (names or frozenset())
         found = []
         for name, declared in properties.items():

@@ -1,5 +1,6 @@
 """Every link leads somewhere, and one that does not is found."""
 
+import itertools
 import re
 import shutil
 
@@ -89,7 +90,7 @@ def test_headings_are_in_order(trees):
     for page, tree in trees.items():
         levels = [int(one.tag[1]) for one in tree.xpath("//article//*[self::h1 or self::h2 or self::h3 or self::h4]")]
         assert levels[0] == 1 and levels.count(1) == 1, page
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), (page, levels)
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), (page, levels)
 
 
 # A folder of somebody's machine, and hosts from which packages come.

@@ -1,9 +1,7 @@
 //! `alicloud:ecs/getImages:getImages`, `alicloud:ecs/getImageFromFamily:getImageFromFamily`, and lists of images.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use aliyun::credential::Fixed;
 use aliyun::ecs::CreateImageRequest;
 use pulumi::pulumirpc::list_response::Response;
 use pulumi::pulumirpc::{InvokeRequest, ListRequest};
@@ -12,12 +10,12 @@ use tokio::time::Instant;
 
 use crate::harness::{REGION, UNKNOWN, World, from_struct, secret, text, to_struct};
 
-const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
-const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
+pub(crate) const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
+pub(crate) const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
 const IMAGE: &str = "alicloud:ecs/image:Image";
 
 /// The result, or the failures as `path: reason`, or the text of the error.
-async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, String> {
+pub(crate) async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, String> {
     let request =
         InvokeRequest { tok: token.to_owned(), args: Some(to_struct(&args)), ..InvokeRequest::default() };
     let answer =
@@ -29,11 +27,11 @@ async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, Stri
     Err(failures.collect::<Vec<_>>().join("\n"))
 }
 
-async fn get_images(world: &mut World, args: Json) -> Json {
+pub(crate) async fn get_images(world: &mut World, args: Json) -> Json {
     invoke(world, GET_IMAGES, args).await.expect("images")
 }
 
-fn names(result: &Json) -> Vec<String> {
+pub(crate) fn names(result: &Json) -> Vec<String> {
     result["images"].as_array().unwrap().iter().map(|image| text(&image["name"])).collect()
 }
 
@@ -55,10 +53,7 @@ async fn list(world: &mut World, request: ListRequest) -> Result<(Vec<(String, S
 
 /// Images that the account has made without Pulumi.
 async fn make(world: &World, images: impl IntoIterator<Item = (String, Option<&str>)>) -> Vec<String> {
-    let key = Arc::new(Fixed::new("emulator", "emulator", None, "the test"));
-    let settings =
-        aliyun::Settings { endpoint: Some(world.cloud.url()), ..aliyun::Settings::new(REGION, key) };
-    let api = aliyun::Client::new(settings).unwrap();
+    let api = world.somebody_else(REGION);
     let mut ids = Vec::new();
     for (name, family) in images {
         let request = CreateImageRequest {

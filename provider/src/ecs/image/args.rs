@@ -240,6 +240,8 @@ impl Inputs for ImageArgs {
         olds: &Self,
         imported: bool,
     ) -> Option<String> {
+        let mut olds = olds.clone();
+        olds.keep_sources(state);
         let source_known = olds.instance_id.is_some() || olds.snapshot_id.is_some();
         if source_known || !imported {
             return None;
@@ -250,6 +252,11 @@ impl Inputs for ImageArgs {
         let snapshot = known(&self.snapshot_id)?;
         let contradicted = state.system_snapshot().is_some_and(|system| system != snapshot);
         (!contradicted).then(|| quote(snapshot))
+    }
+
+    fn keep_sources(&mut self, known: &Self) {
+        self.instance_id = self.instance_id.take().or_else(|| known.instance_id.clone());
+        self.snapshot_id = self.snapshot_id.take().or_else(|| known.snapshot_id.clone());
     }
 
     fn record(&mut self, given: &Self) {

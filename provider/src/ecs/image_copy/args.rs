@@ -193,10 +193,12 @@ impl Inputs for ImageCopyArgs {
     fn source_taken_on_trust(
         &self,
         source: &str,
-        _state: &Self,
+        state: &Self,
         olds: &Self,
         imported: bool,
     ) -> Option<String> {
+        let mut olds = olds.clone();
+        olds.keep_sources(state);
         let unsaid = |old: &Option<Input<String>>| known(old).is_none_or(String::is_empty);
         let text = |value: &Option<Input<String>>| shown(value, |text| quote(text));
         match source {
@@ -206,6 +208,13 @@ impl Inputs for ImageCopyArgs {
             "encrypted" if imported && olds.encrypted.is_none() => shown(&self.encrypted, bool::to_string),
             _ => None,
         }
+    }
+
+    fn keep_sources(&mut self, known: &Self) {
+        self.encrypted = self.encrypted.take().or(known.encrypted.clone());
+        self.kms_key_id = self.kms_key_id.take().or_else(|| known.kms_key_id.clone());
+        self.source_image_id = self.source_image_id.take().or_else(|| known.source_image_id.clone());
+        self.source_region_id = self.source_region_id.take().or_else(|| known.source_region_id.clone());
     }
 
     fn record(&mut self, given: &Self) {

@@ -74,6 +74,10 @@ pub(crate) trait Inputs:
         imported: bool,
     ) -> Option<String>;
 
+    /// Takes over the sources that these inputs do not name: a program that ceases to name one asks for nothing, and the
+    /// image is made of it all the same.
+    fn keep_sources(&mut self, known: &Self);
+
     /// Takes over what no cloud reports.
     fn record(&mut self, given: &Self);
 

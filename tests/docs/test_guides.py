@@ -109,7 +109,7 @@ def test_commands_name_targets_tokens_and_options_that_there_are(schema):
         program, *words = line.split()
         if program == "make":
             assert re.search(rf"^{words[0]}:", makefile, flags=re.M), (page, line)
-        elif program == "pulumi-resource-alicloud":
+        elif program == "target/release/pulumi-resource-alicloud":
             flags = set(re.findall(r"--([\w-]+)", line))
             assert words[0] == "emulator" and flags <= options, (page, line)
         elif program == "pulumi" and words[0] == "import":

@@ -54,6 +54,7 @@ class Site:
         self.schema = json.loads((Path(root) / "schema.json").read_text())
         self.details = yaml.safe_load((self.docs / "reference.yaml").read_text())
         self.entities = reference.entities(self.schema)
+        reference.check_details(self.entities, self.details)
         # What each page shows of programs: (page, file or nothing, language, text).
         self.snippets = []
         self.pages = [*self.written(), *map(self.of_entity, self.entities)]
@@ -116,7 +117,7 @@ class Site:
         writer = self.prose(entity.address)
         reader = reference.Reader(self.schema, writer)
         declared = self.declared(entity)
-        details = self.details.get(entity.token, {})
+        details = self.details[entity.token]
         description, imports = reference.documentation(declared.get("description", ""))
         inputs, outputs = inputs_of(entity, declared), outputs_of(entity, declared)
         required = required_of(entity, declared)
@@ -125,7 +126,7 @@ class Site:
             "description": writer.block(description, frozenset(inputs) | frozenset(outputs)),
             "inputs": reader.properties(inputs, required, "inputs", is_input=True, names=frozenset(outputs)),
             "examples": list(self.examples(writer, details)),
-            "whole": writer.program({"of": details["whole"]}) if "whole" in details else "",
+            "whole": writer.program({"of": details["whole"]}),
             "imports": writer.block(imports, frozenset(inputs)) if imports else "",
             "timeouts": details.get("timeouts"),
             "aliases": [alias["type"] for alias in declared.get("aliases", ())],
@@ -168,7 +169,7 @@ class Site:
         )
 
     def examples(self, writer, details):
-        for example in details.get("examples", ()):
+        for example in details["examples"]:
             yield example["title"], slug(example["title"]), writer.program(example)
 
     def highlighted(self, syntaxes):

@@ -75,6 +75,25 @@ def entities(schema):
     return found
 
 
+class Incomplete(Exception):
+    """docs/reference.yaml does not go with schema.json."""
+
+
+def check_details(entities, details):
+    """Each page has an entry with what its kind of page needs, and no entry is of something that there is not."""
+    needed = {
+        "provider": {"examples", "whole"},
+        "resource": {"timeouts", "recorded", "examples", "whole"},
+        "function": {"timeouts", "examples", "whole"},
+    }
+    tokens = {entity.token for entity in entities}
+    if stale := details.keys() - tokens:
+        raise Incomplete(f"docs/reference.yaml speaks of what schema.json has not: {', '.join(sorted(stale))}")
+    for entity in entities:
+        if missing := needed[entity.kind] - details.get(entity.token, {}).keys():
+            raise Incomplete(f"docs/reference.yaml, {entity.token}: missing: {', '.join(sorted(missing))}")
+
+
 def documentation(text):
     """A description without its examples, and what follows on imports."""
     text = EXAMPLE_HEADING.sub("", EXAMPLES.sub("", text))
@@ -307,7 +326,7 @@ def invocation(name, token, inputs, required):
             f"    public static Output<{pascal}Result> Invoke({pascal}InvokeArgs{optional} args{absent}, "
             "InvokeOptions? options = null)\n}",
         ),
-        Syntax("yaml", f"fn::invoke:\n  function: {token}\n  arguments:\n    # {', '.join(required or inputs)}"),
+        Syntax("yaml", f"fn::invoke:\n  function: {token}\n  arguments: # The inputs."),
     ]
 
 

@@ -9,6 +9,7 @@ import pages
 import pytest
 from project import ROOT
 from prose import DeadLink, Unreadable
+from reference import Incomplete
 from snippets import MissingSnippet
 
 
@@ -66,6 +67,22 @@ def test_a_part_that_no_program_has_is_refused(docs):
 def test_a_shortcode_that_is_not_known_is_refused(docs):
     add(docs, "_index.md", "{{< figure src=x >}}")
     with pytest.raises(Unreadable, match="figure"):
+        main.Site(docs)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("alicloud:ecs/image:Image:", "speaks of what schema.json has not: alicloud:ecs/none:None"),
+        ("  recorded: [deleteAutoSnapshot, detectionStrategy, force]", "alicloud:ecs/image:Image: missing: recorded"),
+    ],
+)
+def test_a_page_without_its_details_is_refused(docs, line, said):
+    details = docs / "reference.yaml"
+    other = line.replace("image:Image", "none:None") if "Image" in line else ""
+    assert line in details.read_text()
+    details.write_text(details.read_text().replace(line, other))
+    with pytest.raises(Incomplete, match=said):
         main.Site(docs)
 
 

@@ -64,6 +64,8 @@ class Site:
     def resolve(self, page, target):
         """The address of what a page of docs/ links to: another one, or a token with a property's name."""
         path, _, anchor = target.partition("#")
+        if page in TOP.values():
+            return self.resolve_as_registry(page, target)
         if path.startswith("alicloud:"):
             for entity in self.entities:
                 if path in (entity.token, entity.short) or (path == "alicloud:provider" and entity.kind == "provider"):
@@ -77,6 +79,17 @@ class Site:
         if wanted not in written:
             raise DeadLink(f"{page}: {target} is no page of docs/")
         return written[wanted] + (f"#{anchor}" if anchor else "")
+
+    def resolve_as_registry(self, page, target):
+        """The registry takes two pages as they are, so that their links are those that hold there."""
+        there = {"installation-configuration/": TOP["installation-configuration.md"], "": TOP["_index.md"]}
+        for entity in self.entities:
+            module = "" if entity.kind == "provider" else f"{entity.short.split(':')[1]}/"
+            there[f"api-docs/{module}{entity.name.lower()}/"] = entity.address
+        base = "./" if page == TOP["_index.md"] else "../"
+        if not target.startswith(base) or target.removeprefix(base) not in there:
+            raise DeadLink(f"{page}: {target} is no page of the registry")
+        return there[target.removeprefix(base)]
 
     def property_anchor(self, entity, name):
         declared = self.declared(entity)
@@ -106,7 +119,7 @@ class Site:
                 head["title"],
                 head["meta_desc"],
                 "guide.html",
-                {"body": body},
+                {"body": body, "guides": source == "_index.md"},
                 chooser=writer.language_choices,
                 search=[(head["title"], "", head["meta_desc"])]
                 + [(text, anchor, head["title"]) for _, text, anchor in writer.headings]

@@ -43,6 +43,15 @@ def test_a_link_to_no_page_is_refused_when_the_site_is_made(docs, link):
 
 
 @pytest.mark.parametrize(
+    "link", ["guides/from-ros.md", "./api-docs/ecs/nosuch/", "../api-docs/ecs/image/", "alicloud:ecs:Image"]
+)
+def test_the_registry_s_pages_link_as_the_registry_does(docs, link):
+    add(docs, "_index.md", f"[a]({link})")
+    with pytest.raises(DeadLink, match=r"no page of the registry"):
+        main.Site(docs)
+
+
+@pytest.mark.parametrize(
     "link",
     [
         "[a](#no-such-heading)",

@@ -43,15 +43,6 @@ for (const button of document.querySelectorAll(".copy")) {
   });
 }
 
-// A link into a part that is folded opens it.
-function unfold() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  for (let one = target; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
-  if (target) target.scrollIntoView();
-}
-addEventListener("hashchange", unfold);
-unfold();
-
 // On a narrow screen the pages are folded.
 const pages = document.querySelector("nav.site details");
 const narrow = matchMedia("(max-width: 56rem)");

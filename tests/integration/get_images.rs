@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aliyun::ecs::CreateImageRequest;
+use emulator::Options;
 use pulumi::pulumirpc::list_response::Response;
 use pulumi::pulumirpc::{InvokeRequest, ListRequest};
 use serde_json::{Value as Json, json};
@@ -259,4 +260,19 @@ async fn the_newest_image_of_a_family_is_found_and_deprecated_ones_are_passed_ov
     assert_eq!(failed, "imageFamily: is required");
     let failed = invoke(&mut world, GET_IMAGE_FROM_FAMILY, json!({ "imageFamily": "" })).await.unwrap_err();
     assert_eq!(failed, "imageFamily: must be 1 to 128 characters long, got 0: \"\"");
+}
+
+#[tokio::test]
+async fn public_images_are_found_by_owner_pattern_and_family() {
+    let options = Options { image_ready_after: Duration::ZERO, public_images: true, ..Options::default() };
+    let mut world = World::with(options).await;
+    let found = get_images(&mut world, json!({ "owners": "system" })).await;
+    assert_eq!(names(&found).len(), 10);
+    let newest = json!({ "owners": "system", "nameRegex": "^aliyun_3_x64", "mostRecent": true });
+    assert_eq!(names(&get_images(&mut world, newest).await), ["aliyun_3_x64_20G_alibase_20240528.vhd"]);
+    let arm = json!({ "owners": "system", "architecture": "arm64", "nameRegex": "^ubuntu_[0-9]+_" });
+    assert_eq!(names(&get_images(&mut world, arm).await), ["ubuntu_22_04_arm64_20G_alibase_20240508.vhd"]);
+    let family = json!({ "imageFamily": "acs:ubuntu_22_04_x64" });
+    let image = invoke(&mut world, GET_IMAGE_FROM_FAMILY, family).await.expect("an image");
+    assert_eq!(image["imageId"], "ubuntu_22_04_x64_20G_alibase_20240322.vhd");
 }

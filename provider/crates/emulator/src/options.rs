@@ -79,7 +79,7 @@ pub struct Options {
     #[arg(long)]
     pub encrypt_by_default: bool,
 
-    /// Ten public images more in every region: Alibaba Cloud Linux, Ubuntu, Debian, CentOS and Windows Server, most in a family
+    /// Stocks every region with ten more public images: Alibaba Cloud Linux, Ubuntu, Debian, CentOS and Windows Server
     #[arg(long)]
     pub public_images: bool,
 }

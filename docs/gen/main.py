@@ -166,7 +166,6 @@ class Site:
                 "outputs": reader.properties(
                     results, declared["outputs"].get("required", ()), "outputs", is_input=False
                 ),
-                "echoed": [name for name in outputs if name in inputs],
             }
         else:
             content |= {"syntaxes": self.highlighted(reference.provider_creation(inputs))}

@@ -29,6 +29,7 @@ def sections(entity):
     if entity.kind == "function":
         inputs, outputs = of["inputs"], of["outputs"]
         yield "inputs", inputs["properties"], inputs.get("required", [])
+        assert inputs["properties"].keys() <= outputs["properties"].keys(), "the page says so"
         others = {name: one for name, one in outputs["properties"].items() if name not in inputs["properties"]}
         yield "outputs", others, outputs.get("required", [])
         return

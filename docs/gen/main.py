@@ -13,6 +13,7 @@ import jinja2
 import languages
 import prose
 import reference
+import signatures
 import yaml
 from languages import LANGUAGES, property_names
 from prose import DeadLink, Prose, front_matter, slug
@@ -149,17 +150,17 @@ class Site:
             state = declared["stateInputs"]["properties"]
             only_outputs = {name: one for name, one in outputs.items() if name not in inputs}
             content |= {
-                "syntaxes": self.highlighted(reference.creation(entity.name, entity.short, inputs, required)),
+                "syntaxes": self.highlighted(signatures.creation(entity.name, entity.short, inputs, required)),
                 "outputs": reader.properties(
                     only_outputs, declared["required"], "outputs", is_input=False, names=frozenset(inputs)
                 ),
-                "look_up": self.highlighted(reference.look_up(entity.name, entity.short, state)),
+                "look_up": self.highlighted(signatures.look_up(entity.name, entity.short, state)),
                 "state": reader.properties(state, (), "state", is_input=True, replace_told=False),
                 "changes": self.changes(inputs, details["recorded"]),
                 "list": self.list_inputs(reader, declared),
             }
         elif entity.kind == "function":
-            call = reference.invocation(entity.name, entity.short, inputs, required)
+            call = signatures.invocation(entity.name, entity.short, inputs, required)
             results = {name: one for name, one in outputs.items() if name not in inputs}
             content |= {
                 "syntaxes": self.highlighted(call),
@@ -168,7 +169,7 @@ class Site:
                 ),
             }
         else:
-            content |= {"syntaxes": self.highlighted(reference.provider_creation(inputs))}
+            content |= {"syntaxes": self.highlighted(signatures.provider_creation(inputs))}
         content["types"] = reader.nested_types()
         return Page(
             entity.address,

@@ -36,6 +36,23 @@ GUIDES = (
 )
 
 
+# Kinds of what the search finds, in the order in which they are shown.
+PAGES, PROPERTIES, HEADINGS, TYPES, CODES = range(5)
+
+
+@dataclass
+class Found:
+    """What the search finds on a page."""
+
+    kind: int
+    title: str
+    anchor: str
+    # What it is and where, for the reader.
+    where: str
+    # What else it is found by.
+    words: str = ""
+
+
 @dataclass
 class Page:
     address: str
@@ -122,9 +139,11 @@ class Site:
                 "guide.html",
                 {"body": body, "guides": source == "_index.md"},
                 chooser=writer.language_choices,
-                search=[(head["title"], "", head["meta_desc"])]
-                + [(text, anchor, head["title"]) for _, text, anchor in writer.headings]
-                + [(text, anchor, f"{head['title']}: error code") for text, anchor in writer.error_codes],
+                search=[
+                    Found(PAGES, head["title"], "", head["meta_desc"]),
+                    *(Found(HEADINGS, text, anchor, head["title"]) for _, text, anchor in writer.headings),
+                    *(Found(CODES, text, anchor, "Error code") for text, anchor in writer.error_codes),
+                ],
             )
 
     def of_entity(self, entity):
@@ -217,17 +236,17 @@ class Site:
     def searched(self, entity, content):
         """What the search finds on the page: itself, each property by its names, each nested type."""
         title = "Provider settings" if entity.kind == "provider" else entity.name
-        found = [(title, "", f"{entity.kind} {entity.short}")]
-        sections = [("input", content["inputs"]), ("output", content.get("outputs", ()))]
+        found = [Found(PAGES, title, "", entity.kind.capitalize(), entity.short)]
+        sections = [(PROPERTIES, "input", content["inputs"]), (PROPERTIES, "output", content.get("outputs", ()))]
         if entity.kind == "provider":
-            sections = [("setting", content["inputs"])]
+            sections = [(PROPERTIES, "setting", content["inputs"])]
         for one in content["types"]:
-            found.append((one.name, one.anchor, f"{title}: type"))
-            sections.append((f"type {one.name}", one.properties))
-        for what, properties in sections:
+            found.append(Found(TYPES, one.name, one.anchor, f"{title}, nested type"))
+            sections.append((TYPES, f"in {one.name}", one.properties))
+        for kind, what, properties in sections:
             for one in properties:
                 names = " ".join(dict.fromkeys(property_names(one.name).values()))
-                found.append((one.name, one.anchor, f"{title}: {what} {names}"))
+                found.append(Found(kind, one.name, one.anchor, f"{title}, {what}", names))
         return found
 
     # Files
@@ -278,8 +297,13 @@ class Site:
             path.write_text(text)
         for path in (HERE / "static").iterdir():
             shutil.copy(path, folder / path.name)
-        index = [[title, f"{page.address}{'#' if anchor else ''}{anchor}", more]
-                 for page in self.pages for title, anchor, more in page.search]  # fmt: skip
+        index = [
+            [one.title, f"{page.address}{'#' if one.anchor else ''}{one.anchor}", one.where, one.words]
+            for kind in (PAGES, PROPERTIES, HEADINGS, TYPES, CODES)
+            for page in self.pages
+            for one in page.search
+            if one.kind == kind
+        ]
         (folder / "search.js").write_text(f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
 
 

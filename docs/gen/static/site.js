@@ -67,7 +67,8 @@ function load() {
   document.head.append(script);
 }
 
-// Every word must be in the title or in what is said of it. A title that begins with the first word comes first.
+// Every word must be in the title or in what is said of it. A title that begins with the first word comes first; otherwise the
+// order is the index's.
 function find(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return [];
@@ -76,7 +77,7 @@ function find(text) {
     return lower === words[0] ? 0 : lower.startsWith(words[0]) ? 1 : lower.includes(words[0]) ? 2 : 3;
   };
   return (window.searched ?? [])
-    .filter(([title, , more]) => words.every((word) => `${title} ${more}`.toLowerCase().includes(word)))
+    .filter(([title, , where, more]) => words.every((word) => `${title} ${where} ${more}`.toLowerCase().includes(word)))
     .sort((one, other) => rank(one) - rank(other))
     .slice(0, 12);
 }
@@ -86,7 +87,7 @@ function show() {
   const found = find(text);
   selected = found.length ? 0 : -1;
   list.replaceChildren(
-    ...found.map(([title, address, more], index) => {
+    ...found.map(([title, address, where], index) => {
       const item = document.createElement("li");
       item.id = `found-${index}`;
       item.role = "option";
@@ -95,7 +96,7 @@ function show() {
       link.tabIndex = -1;
       const what = document.createElement("span");
       link.append(title, " ", what);
-      what.textContent = more;
+      what.textContent = where;
       item.append(link);
       return item;
     }),

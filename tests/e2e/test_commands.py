@@ -129,8 +129,9 @@ def test_what_the_state_forgot_is_imported(stack, source, cloud):
     stack.up()
     assert cloud.changes() == []
     assert ids(stack) == first
-    assert stack.resources()["copy"]["outputs"]["sourceImageId"] == source
     check_settled(stack, cloud)
+    stack.run("refresh", "--yes")
+    assert stack.resources()["copy"]["outputs"]["sourceImageId"] == source
 
     # The source may be told with the import.
     forget("share", "copy")

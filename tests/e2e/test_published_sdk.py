@@ -201,7 +201,10 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
     published.prebuild(stack)
     first = stack.outputs()
     web, disks, copy = first["webId"], first["disksId"], first["copyId"]
-    assert cloud.regions() == {emulator.REGION: [web, disks], SECOND_REGION: [copy]}
+    assert {region: set(ids) for region, ids in cloud.regions().items()} == {
+        emulator.REGION: {web, disks},
+        SECOND_REGION: {copy},
+    }
     calls = without_place(cloud.changes())
     (copying,) = [call for call in calls if call.action == "CopyImage"]
     assert copying.params.pop("ClientToken") and copying.params.pop("DestinationImageName")

@@ -16,6 +16,9 @@ PATIENCE = 120
 # What a user takes to see what happened and to run the command again, in seconds of the
 # cloud's time.
 LATER = 60
+# How long an image or a copy is made for, in seconds of the cloud's time: until the second or third look, or longer than
+# any scene.
+SOON, NOT_SOON = 1, 3600
 STOCK = {"s-system", "s-data", "s-2013"}
 # Where each kind of resource finds the two images that it is made of, and what stands for their ids in its inputs. No
 # program of a scene makes them.
@@ -64,8 +67,8 @@ SHARED = {"imageId": SOURCE, "accountId": "1000000000000001"}
 
 @dataclass(frozen=True)
 class Operation:
-    """What the program says of the resource before and after; `None` stands for none. Before an operation that begins
-    `late`, the wait for the resource has ended in time, and it is still being made."""
+    """What the program says of the resource before and after; `None` stands for none. One that begins `late` finds the
+    resource still being made, as its time has run out."""
 
     before: dict | None
     after: dict | None
@@ -113,18 +116,20 @@ class Scene:
             for source in (SOURCE, ANOTHER):
                 made = self.cloud.call("CreateImage", RegionId=region, ImageName=source, SnapshotId="s-system")
                 self.sources[source] = made["ImageId"]
-            self.cloud.advance(LATER)
+            self.cloud.advance(2 * NOT_SOON)
+        self.proxy.ticks = True
         self.stack.init_quickly(self.proxy)
         self.say(operation.before)
-        self.proxy.ticks = not operation.late
         self.stack.up(fails=operation.late)
-        self.proxy.ticks = True
         self.close()
         shutil.copytree(self.state, self.saved_state)
         shutil.copy(self.clouds, self.saved_clouds)
 
     def open(self):
-        self.cloud = self.proxy.cloud = Emulator("--manual-clock", "--state", self.clouds, "--image-ready-after", "1s")
+        ready_after = NOT_SOON if self.operation.late else SOON
+        self.cloud = self.proxy.cloud = Emulator(
+            "--manual-clock", "--state", self.clouds, "--image-ready-after", f"{ready_after}s"
+        )
 
     def close(self):
         if self.cloud:

@@ -16,7 +16,7 @@ PATIENCE = 120
 # What a user takes to see what happened and to run the command again, in seconds of the
 # cloud's time.
 LATER = 60
-# How long an image or a copy is made for, in seconds of the cloud's time: until the second or third look, or longer than
+# How long an image or a copy is made for, in seconds of the cloud's time: until one of the first looks, or longer than
 # any scene.
 SOON, NOT_SOON = 1, 3600
 STOCK = {"s-system", "s-data", "s-2013"}
@@ -223,8 +223,8 @@ class Scene:
         return images + list(self.shares().values())
 
     def check(self, wanted):
-        """Cloud and state hold what is wanted and nothing else, no preview would change it, and all of it goes. The last two
-        are tried once for all states of the same shape."""
+        """Cloud and state hold what is wanted and nothing else, no preview would change it, and all of it goes. The
+        last two are tried once for all states of the same shape."""
         made = self.made()
         assert made == wanted, f"{made} is not {wanted}"
         assert len(made) == (0 if self.operation.after is None else 1)

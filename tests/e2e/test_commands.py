@@ -81,7 +81,7 @@ def test_targets_and_replacements(stack, source, cloud):
     assert ids(stack) == first
     check_settled(stack, cloud)
 
-    # A share that is made anew is the same one, and does not go with the entry before. With another copy it is one of that.
+    # A share that is made anew is the same, and does not go with the older entry. With another copy it is one of that.
     stack.up("--replace", stack.urn("share"))
     assert ids(stack) == first
     check_settled(stack, cloud)

@@ -56,7 +56,7 @@ CASES = {
     "share: ModifyImageSharePermission": (
         SHARE,
         Instant(BEFORE, "ModifyImageSharePermission", 1),
-        ("ModifyImageSharePermission did not answer", "the 3 s", "the next `pulumi up` makes sure of it"),
+        ("ModifyImageSharePermission: ", *AGAIN, "the next `pulumi up` makes sure of it"),
     ),
 }
 

@@ -3,7 +3,7 @@ LANGUAGE ?= typescript
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-demo: ## One example's whole life against the emulator (LANGUAGE=typescript, python, go or csharp)
+demo: ## One example's whole life against the emulator (LANGUAGE=typescript, python, go, csharp or yaml)
 	@examples/demo $(LANGUAGE)
 
 build: ## The plugin, for development
@@ -15,7 +15,7 @@ test: ## Every test, with all set-up
 oracles: ## The emulator, tested with clients that are not ours
 	@tests/run oracles
 
-e2e: ## The examples with the real CLI, in four languages
+e2e: ## The examples with the real CLI, in four languages and YAML
 	@tests/run e2e
 
 e2e-%: ## The same in one language: e2e-go

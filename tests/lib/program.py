@@ -26,7 +26,6 @@ class Image:
 
     def request(self, name, parent, providers):
         return resource_pb2.RegisterResourceRequest(
-            type=IMAGE,
             name=name,
             parent=parent,
             custom=True,
@@ -34,7 +33,7 @@ class Image:
             object=json_format.ParseDict(self.inputs, struct_pb2.Struct()),
             customTimeouts=resource_pb2.RegisterResourceRequest.CustomTimeouts(**self.timeouts),
             provider=providers[self.provider] if self.provider else "",
-            **self.options,
+            **({"type": IMAGE} | self.options),
         )
 
 

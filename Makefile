@@ -48,11 +48,14 @@ generated-current: ## Fails if `make generate` changes a file
 install: ## The plugin for your own use, and the packages that the examples need
 	@sdk/install
 
+dist: ## What a release consists of, as far as this machine can build it, in dist/ (PARTS="linux-amd64 nodejs sums")
+	@python3 release/parts.py $(PARTS)
+
 clean: ## Removes what was built here
 	cargo clean
-	rm -rf sdk/nodejs/bin sdk/nodejs/node_modules sdk/dotnet/bin sdk/dotnet/obj sdk/python/build
+	rm -rf dist sdk/nodejs/bin sdk/nodejs/node_modules sdk/dotnet/bin sdk/dotnet/obj sdk/python/build
 
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current install dist clean ci

@@ -72,7 +72,7 @@ def test_the_plugin_is_installed_from_a_server(stack, server, archive, cloud):
     path, server.files[path] = archive
     install(stack, server.url)
     assert (server.asked, installed(stack)) == ([path], [parts.VERSION])
-    stack.program.images = image()
+    stack.program.resources = image()
     assert "warning" not in stack.up()
     assert len(cloud.images()) == 1
     stack.preview("--expect-no-changes")
@@ -80,7 +80,7 @@ def test_the_plugin_is_installed_from_a_server(stack, server, archive, cloud):
 
 def test_a_program_names_the_server(stack, server, archive, cloud):
     path, server.files[path] = archive
-    stack.program.images = image(pluginDownloadURL=server.url)
+    stack.program.resources = image(pluginDownloadURL=server.url)
     assert "warning" not in stack.up()
     assert (server.asked, installed(stack)) == ([path], [parts.VERSION])
     assert len(cloud.images()) == 1
@@ -100,7 +100,7 @@ def test_what_keeps_the_plugin_from_being_installed_is_told(by, stack, server, a
     def attempt(url, **options):
         if by == "hand":
             return install(stack, url, **options)
-        stack.program.images = image(pluginDownloadURL=url)
+        stack.program.resources = image(pluginDownloadURL=url)
         return stack.up(**options)
 
     said = attempt(NOWHERE, fails=True)

@@ -6,7 +6,7 @@ import sys
 
 import emulator
 import pytest
-from program import Image
+from program import Resource
 from project import ROOT, plugin_binary
 from stack import Stack
 
@@ -191,10 +191,14 @@ def test_a_yaml_program_names_both_versions(both, published, cloud):
     assert cloud.images() == {}
 
 
+class Instance(Resource):
+    type = INSTANCE
+
+
 @pytest.mark.parametrize("chosen", ("4.0.0", OURS))
 def test_what_only_the_published_plugin_has_is_refused_with_what_to_change(program, chosen):
     """This plugin is on PATH, so it serves every version."""
-    stack = program({"web": Image({"imageId": "m-base"}, options={"type": INSTANCE, "version": chosen})})
+    stack = program({"web": Instance({"imageId": "m-base"}, options={"version": chosen})})
     said = " ".join(stack.up(fails=True).split())
     assert f'unknown resource type "{INSTANCE}"' in said
     if chosen == OURS:

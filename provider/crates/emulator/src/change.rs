@@ -7,7 +7,7 @@
 //!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (whatever the clock says; `null` lets the clock
 //!   decide again), `unreported` (all the members that DescribeImages leaves out, each until ModifyImageAttribute sets it,
 //!   ResourceGroupId until JoinResourceGroup does; those of `--unreported`, and `Features` for that whole object),
-//!   `gone: true`
+//!   `cancellable` (whether CancelCopyImage can end the copy that makes it), `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
 //! - account: `gone`: nothing is shared with it any more, in no region
@@ -45,6 +45,7 @@ pub(crate) struct Change {
     #[serde(deserialize_with = "present")]
     status: Option<Option<String>>,
     unreported: Option<BTreeSet<String>>,
+    cancellable: Option<bool>,
     locked: Option<bool>,
     gone: bool,
 }
@@ -146,6 +147,7 @@ impl Change {
             }
             found.unreported.clone_from(unreported);
         }
+        found.cancellable = self.cancellable.unwrap_or(found.cancellable);
         if self.gone {
             let id = found.id.clone();
             region.remove_image(&id, now, options.names_freed_at(now));
@@ -224,6 +226,9 @@ mod tests {
         });
         check(json!([{"region": "r", "image": "m-system", "status": "UnAvailable"}]), |r| {
             system(r).status(0) == "UnAvailable"
+        });
+        check(json!([{"region": "r", "image": "m-system", "cancellable": false}]), |r| {
+            !system(r).cancellable
         });
         check(json!([{"region": "r", "image": "m-system", "gone": true}]), |r| r.image("m-system").is_none());
         check(json!([{"region": "r", "instance": "i-starting", "status": "Stopping"}]), |r| {

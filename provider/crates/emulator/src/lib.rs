@@ -43,12 +43,23 @@
 //! - A task that was cancelled is Failed at once, with the code `TaskCancelled`. A moment later, which is a quarter of
 //!   `--image-ready-after` and at most 1 s, the image of an import is gone. Tasks can be asked about for ever.
 //! - `Features.NvmeSupport` is no parameter of CreateImage and has no effect there.
+//! - A copy needs another region as its destination. Without DestinationImageName it has no name. One image may be
+//!   copied several times at once, also to one region: `OperationDenied.ImageCopyConflict` comes from a fault only.
+//! - A copy counts among those that run at a time where it comes from and where it goes to. CancelCopyImage makes room at
+//!   once; the image goes as much later as images are usable after they are Available, and is never Available.
+//! - Sharing with who has it already, and taking away from who has it not, is no failure. Every account of 12 to 20 digits
+//!   exists until a change says otherwise.
+//! - DescribeImageFromFamily looks at own, shared, community and public images, of which the latter three have families
+//!   named `acs:<account>:<family>` and `acs:<family>`. Without an image its answer has no `Image`.
+//! - ResourceGroupId of DescribeImages finds the images of that group alone, the default one included.
+//! - KMS keys are all there and good but those named `missing`, `disabled` and `forbidden`. Nothing is encrypted unless
+//!   CopyImage or `--encrypt-by-default` says so.
 //! - In STS every role exists but the one named `missing`, and may be assumed but the one named `forbidden`.
 //!
 //! # Limits
 //! Every action not listed in `ecs.rs` answers `InvalidApi.NotFound`; of OSS, `oss.rs` lists what is served. There are no
-//! quotas but those of exports, no RAM policies, no encryption, no marketplace, and instances can neither be made nor
-//! changed, except through `/_emulator/change`. TLS is not spoken.
+//! quotas but 20 tags, 50 shares, `--copies-at-once` and those of exports, no RAM policies, no share groups but `all`, and
+//! no marketplace. Instances can neither be made nor changed, except through `/_emulator/change`. TLS is not spoken.
 //!
 //! # Control
 //! - `GET /_emulator/requests` lists what was called, without secrets; `DELETE` empties it.

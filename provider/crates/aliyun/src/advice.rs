@@ -102,7 +102,11 @@ pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
 
 fn denied(error: &Error, facts: &Facts<'_>, key: &str) -> String {
     let named = facts.denial.and_then(|denial| denial.action.clone());
-    let action = named.unwrap_or_else(|| format!("{}:{}", facts.product.name(), error.action()));
+    let action = named.unwrap_or_else(|| match error.action() {
+        // RAM knows the look at an object by the right to read it.
+        "HeadObject" => "oss:GetObject".to_owned(),
+        action => format!("{}:{action}", facts.product.name()),
+    });
     let mut advice = format!("Allow {action} for the owner of {key} in RAM");
     if let Some(denial) = facts.denial {
         if let Some(principal) = &denial.principal {

@@ -7,7 +7,7 @@ use aliyun::ecs::Image as Described;
 use pulumi::Input;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::ecs::images::attributes::Attributes;
 
@@ -34,8 +34,8 @@ pub(crate) trait Inputs:
     /// The inputs that say what the image is made of and that the cloud does not report.
     const SOURCES: &'static [&'static str];
 
-    /// Whether the image is a copy, which can be cancelled while it is under way.
-    const IS_COPY: bool = false;
+    /// By what the image is made.
+    const MADE_BY: MadeBy = MadeBy::Creation;
 
     /// The attributes; `unknown` stands for texts that are given and not known yet.
     fn attributes_with(&self, unknown: Option<&str>) -> Attributes;
@@ -83,6 +83,14 @@ pub(crate) trait Inputs:
     /// What the cloud reports beside that.
     fn outputs(seen: &Described) -> Self::Outputs;
 
+    /// Notes the task that has made the image.
+    fn name_task(_outputs: &mut Self::Outputs, _task: &str) {}
+
+    /// What speaks against an image that is imported into a state as one of this resource, after "image m-1".
+    fn doubt(_seen: &Described) -> Option<&'static str> {
+        None
+    }
+
     /// What stands in the state for the inputs of an image that no look has shown.
     fn of_unseen(&self) -> Self;
 
@@ -90,9 +98,16 @@ pub(crate) trait Inputs:
     fn imported(reported: &Self) -> Self;
 }
 
-/// The [`Outputs`](Inputs::Outputs) of a resource whose inputs have all that the cloud reports.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Nothing {}
+/// By what an image is made, which may be cancelled while it is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeBy {
+    /// CreateImage, which nothing ends.
+    Creation,
+    /// A copy, which CancelCopyImage ends.
+    Copy,
+    /// An import: a task, which CancelTask ends.
+    Import,
+}
 
 /// What a program says of an image's deletion. `None` is said by nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

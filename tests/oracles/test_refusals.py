@@ -150,7 +150,7 @@ def test_a_list_of_ids_where_it_is_refused(start, make):
 
 
 def test_an_action_that_is_not_emulated(client):
-    refused(client, 404, "InvalidApi.NotFound", "ExportImage", ImageId="m-1", OSSBucket="b")
+    refused(client, 404, "InvalidApi.NotFound", "DescribeZones")
 
 
 def test_too_many_calls(start, make):

@@ -13,7 +13,7 @@ use crate::sign::{Authorization, V3, v1_signature, v1_string_to_sign, v3_signatu
 use crate::state::State;
 
 /// The most that a caller's clock may be off.
-const SKEW: Millis = 15 * 60_000;
+pub(crate) const SKEW: Millis = 15 * 60_000;
 
 /// The emulator's time, and the time that a caller's clock is expected to show.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +40,9 @@ impl Nonces {
 }
 
 /// What a key id stands for.
-struct Key<'a> {
-    secret: &'a str,
+#[derive(Debug)]
+pub(crate) struct Key<'a> {
+    pub(crate) secret: &'a str,
     session: Option<&'a Session>,
 }
 
@@ -174,7 +175,7 @@ fn mismatch(detail: &str) -> Failure {
 }
 
 /// Compares digests, so that the time taken says nothing about either text.
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     let digest = |text: &str| Sha256::digest(text);
     digest(one) == digest(other)
 }
@@ -192,7 +193,8 @@ fn check_timestamp(text: &str, now: Millis) -> Result<(), Failure> {
     Ok(())
 }
 
-fn find_key<'a>(
+/// The key of that id, if the token is the one that goes with it.
+pub(crate) fn find_key<'a>(
     key_id: &str,
     token: Option<&str>,
     options: &'a Options,

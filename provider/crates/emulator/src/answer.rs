@@ -50,6 +50,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: String,
+    /// What is sent in place of `body`, if it is no text.
+    pub(crate) bytes: Option<Bytes>,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -60,15 +62,22 @@ impl Answer {
             content_type: "application/json;charset=utf-8",
             body: value.to_string(),
             headers: vec![],
+            bytes: None,
         }
     }
 
     pub(crate) fn text(status: u16, body: impl Into<String>) -> Answer {
-        Answer { status, content_type: "text/plain;charset=utf-8", body: body.into(), headers: vec![] }
+        Answer {
+            status,
+            content_type: "text/plain;charset=utf-8",
+            body: body.into(),
+            headers: vec![],
+            bytes: None,
+        }
     }
 
     pub(crate) fn html(status: u16, body: impl Into<String>) -> Answer {
-        Answer { status, content_type: "text/html", body: body.into(), headers: vec![] }
+        Answer { status, content_type: "text/html", body: body.into(), headers: vec![], bytes: None }
     }
 
     /// What only peers on the same machine may use.
@@ -114,9 +123,8 @@ impl Answer {
         let mut answer = match format {
             Format::Json => Answer::json(status, &Value::Object(members)),
             Format::Xml => {
-                let mut body = String::from("<?xml version='1.0' encoding='UTF-8'?>");
-                xml(&mut body, root, &Value::Object(members));
-                Answer { status, content_type: "text/xml;charset=utf-8", body, headers: vec![] }
+                let body = xml_document(root, &Value::Object(members));
+                Answer { status, content_type: "text/xml;charset=utf-8", body, headers: vec![], bytes: None }
             }
         };
         answer.headers.push(("x-acs-request-id", request_id.to_owned()));
@@ -126,7 +134,8 @@ impl Answer {
 
     /// `now` becomes the Date header, since a client may set its clock by it.
     pub(crate) fn into_http(self, now: Millis) -> hyper::Response<http_body_util::Full<Bytes>> {
-        let mut response = hyper::Response::new(http_body_util::Full::new(Bytes::from(self.body)));
+        let body = self.bytes.unwrap_or_else(|| Bytes::from(self.body));
+        let mut response = hyper::Response::new(http_body_util::Full::new(body));
         *response.status_mut() =
             hyper::StatusCode::from_u16(self.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -141,6 +150,12 @@ impl Answer {
         }
         response
     }
+}
+
+pub(crate) fn xml_document(root: &str, content: &Value) -> String {
+    let mut body = String::from("<?xml version='1.0' encoding='UTF-8'?>");
+    xml(&mut body, root, content);
+    body
 }
 
 /// A list becomes a run of elements of its own name: `{"Image":[a,b]}` is `<Image>a</Image><Image>b</Image>`.

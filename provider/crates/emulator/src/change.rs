@@ -1,7 +1,8 @@
 //! Changes behind the caller's back, such as somebody else with the same account might make.
 //!
 //! `POST /_emulator/change` takes an object or a list of objects. Each names a `region`, one of `image` (by id or by
-//! name), `instance`, `snapshot`, `account` and `tokens`, and what is to be different:
+//! name), `instance`, `snapshot`, `task` (by id, or its newest one by the image), `bucket`, `account` and `tokens`, and what
+//! is to be different:
 //!
 //! - image: `name`, `description`, `family`, `resource_group`, `boot_mode`, `license_type`, `nvme_support`,
 //!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (whatever the clock says; `null` lets the clock
@@ -10,6 +11,11 @@
 //!   `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
+//! - task: `code`, with a `message`: it fails now for that reason, and the image that it makes a moment later; `cancellable`;
+//!   `unreported`: `["RelatedItemSet"]`
+//! - bucket: made in the region if it is not there; `forbidden` (the account and ECS have no right to it), `encrypted`, `gone`.
+//!   With an `object`, that one alone: `size` in bytes makes it or changes it, `class` (`Standard`, `IA`, `Archive`,
+//!   `ColdArchive`, `DeepColdArchive`), `gone`
 //! - account: `gone`: nothing is shared with it any more, in no region
 //! - tokens: `"forget"`: the ClientTokens used in the region count as new ones from now on
 
@@ -20,8 +26,10 @@ use serde::{Deserialize, Deserializer};
 use crate::clock::Millis;
 use crate::options::{Options, UNREPORTABLE};
 use crate::state::State;
+use crate::state::bucket::{CLASSES, Object};
 use crate::state::image::Image;
 use crate::state::region::Region;
+use crate::state::task::{Reason, Task};
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -30,6 +38,9 @@ pub(crate) struct Change {
     image: Option<String>,
     instance: Option<String>,
     snapshot: Option<String>,
+    task: Option<String>,
+    bucket: Option<String>,
+    object: Option<String>,
     account: Option<String>,
     tokens: Option<ClientTokens>,
     name: Option<String>,
@@ -46,6 +57,13 @@ pub(crate) struct Change {
     status: Option<Option<String>>,
     unreported: Option<BTreeSet<String>>,
     locked: Option<bool>,
+    code: Option<String>,
+    message: Option<String>,
+    cancellable: Option<bool>,
+    forbidden: Option<bool>,
+    encrypted: Option<bool>,
+    size: Option<u64>,
+    class: Option<String>,
     gone: bool,
 }
 
@@ -87,7 +105,15 @@ pub(crate) fn apply(
             changed.close_account(account);
             continue;
         }
+        if change.bucket.is_some() {
+            change.to_bucket(&mut changed, now)?;
+            continue;
+        }
         let region = changed.region(&change.region, now);
+        if let Some(task) = &change.task {
+            change.to_task(region, task, now)?;
+            continue;
+        }
         match (&change.image, &change.instance, &change.snapshot, change.tokens) {
             (Some(image), None, None, None) => change.to_image(region, image, options, now)?,
             (None, Some(instance), None, None) => change.to_instance(region, instance)?,
@@ -95,7 +121,7 @@ pub(crate) fn apply(
             (None, None, None, Some(ClientTokens::Forget)) => changed.forget_tokens(&change.region),
             _ => {
                 return Err(
-                    "a change must name one of `image`, `instance`, `snapshot` and `tokens`".to_owned()
+                    "a change must name one of `image`, `instance`, `snapshot`, `task`, `bucket` and `tokens`".to_owned()
                 );
             }
         }
@@ -163,6 +189,82 @@ impl Change {
         found.locked = self.locked.unwrap_or(found.locked);
         if self.gone {
             region.instances.retain(|has| has.id != instance);
+        }
+        Ok(())
+    }
+
+    fn to_task(&self, region: &mut Region, task: &str, now: Millis) -> Result<(), String> {
+        let expected = Change {
+            region: self.region.clone(),
+            task: self.task.clone(),
+            code: self.code.clone(),
+            message: self.message.clone(),
+            cancellable: self.cancellable,
+            unreported: self.unreported.clone(),
+            ..Change::default()
+        };
+        if *self != expected {
+            return Err("a task has only `code`, `message`, `cancellable` and `unreported`".to_owned());
+        }
+        let named = |has: &Task| has.id == task || has.resource == task;
+        let found = region.tasks.iter_mut().rev().find(|has| named(has));
+        let found = found.ok_or_else(|| format!("there is no task `{task}` in {}", self.region))?;
+        found.cancellable = self.cancellable.unwrap_or(found.cancellable);
+        if let Some(unreported) = &self.unreported {
+            if unreported.iter().any(|member| member != "RelatedItemSet") {
+                return Err("of a task, only `RelatedItemSet` can be unreported".to_owned());
+            }
+            found.unreported.clone_from(unreported);
+        }
+        let Some(code) = self.code.clone() else { return Ok(()) };
+        if found.is_over(now) {
+            return Err(format!("the task `{}` is {} already", found.id, found.status(now)));
+        }
+        let reason = Reason { code, message: self.message.clone().unwrap_or_default() };
+        let id = found.id.clone();
+        if let Some(image) = region.end_task(&id, reason, now) {
+            image.fail_at(now + image.moment());
+        }
+        Ok(())
+    }
+
+    fn to_bucket(&self, state: &mut State, now: Millis) -> Result<(), String> {
+        let name = self.bucket.as_deref().unwrap_or_default();
+        let expected = Change {
+            region: self.region.clone(),
+            bucket: self.bucket.clone(),
+            object: self.object.clone(),
+            gone: self.gone,
+            ..match self.object {
+                Some(_) => Change { size: self.size, class: self.class.clone(), ..Change::default() },
+                None => Change { forbidden: self.forbidden, encrypted: self.encrypted, ..Change::default() },
+            }
+        };
+        if *self != expected {
+            let why =
+                "a bucket has only `forbidden`, `encrypted` and `gone`, an object `size`, `class` and `gone`";
+            return Err(why.to_owned());
+        }
+        let bucket = state.make_bucket(name, &self.region);
+        let Some(object) = &self.object else {
+            bucket.forbidden = self.forbidden.unwrap_or(bucket.forbidden);
+            bucket.encrypted = self.encrypted.unwrap_or(bucket.encrypted);
+            bucket.gone = self.gone;
+            return Ok(());
+        };
+        if let Some(size) = self.size {
+            bucket.objects.insert(object.clone(), Object::of_size(size, now));
+        }
+        let found = bucket.objects.get_mut(object);
+        let found = found.ok_or_else(|| format!("there is no object `{object}` in {name}"))?;
+        if let Some(class) = &self.class {
+            if !CLASSES.contains(&class.as_str()) {
+                return Err(format!("`{class}` is not one of {}", CLASSES.join(", ")));
+            }
+            found.class.clone_from(class);
+        }
+        if self.gone {
+            bucket.objects.remove(object);
         }
         Ok(())
     }
@@ -283,6 +385,84 @@ mod tests {
         go(&mut state, json!([{"region": "r", "account": "1000000000000001", "gone": true}]))
             .expect("changed");
         assert!(shared(&mut state).is_empty());
+    }
+
+    /// A region `r` with an import of one second that began at 0 and makes `m-1`.
+    fn importing() -> State {
+        let mut state = State::default();
+        let region = state.region("r", 0);
+        region.images.push(Image { id: "m-1".to_owned(), build: 1_000, ..Image::default() });
+        region.tasks.push(Task {
+            id: "t-1".to_owned(),
+            action: "ImportImage".to_owned(),
+            resource: "m-1".to_owned(),
+            build: 750,
+            ..Task::default()
+        });
+        state
+    }
+
+    #[test]
+    fn a_task_that_fails_takes_its_image_along() {
+        for name in ["t-1", "m-1"] {
+            let mut state = importing();
+            let change = json!([{"region": "r", "task": name, "code": "X", "message": "because"}]);
+            go(&mut state, change.clone()).expect("changed");
+            let region = &state.regions["r"];
+            assert_eq!(region.tasks[0].status(0), "Failed");
+            assert_eq!(region.tasks[0].failure.as_ref().map(|reason| reason.code.as_str()), Some("X"));
+            let image = region.image("m-1").expect("there");
+            assert_eq!((image.status(249), image.status(250)), ("Creating", "CreateFailed"));
+            assert!(go(&mut state, change).expect_err("over").contains("is Failed already"));
+        }
+    }
+
+    #[test]
+    fn a_task_may_show_less_and_be_firm() {
+        let mut state = importing();
+        let change =
+            json!([{"region": "r", "task": "t-1", "cancellable": false, "unreported": ["RelatedItemSet"]}]);
+        go(&mut state, change).expect("changed");
+        let task = &state.regions["r"].tasks[0];
+        assert_eq!((task.cancellable, task.unreported.len(), task.status(0)), (false, 1, "Processing"));
+        let mut refused = |change: Value, says: &str| {
+            let error = go(&mut state, json!([change])).expect_err(says);
+            assert!(error.contains(says), "{error}");
+        };
+        refused(json!({"region": "r", "task": "t-2"}), "t-2");
+        refused(json!({"region": "r", "task": "t-1", "gone": true}), "has only");
+        refused(json!({"region": "r", "task": "t-1", "unreported": ["TaskId"]}), "RelatedItemSet");
+    }
+
+    #[test]
+    fn buckets_and_objects_come_change_and_go() {
+        let mut state = State::default();
+        let mut change = |change: Value| go(&mut state, json!([change])).map(|()| state.clone());
+        let object = |more: Value| {
+            let mut change = json!({"region": "r", "bucket": "b-images", "object": "new.raw"});
+            change.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            change
+        };
+        let there =
+            |mut state: State| state.bucket("b-images").and_then(|b| b.objects.get("new.raw").cloned());
+        assert!(change(object(json!({}))).expect_err("none").contains("no object `new.raw`"));
+        let made = there(change(object(json!({"size": 7}))).expect("changed")).expect("there");
+        assert_eq!((made.size, made.is_archived()), (7, false));
+        let archived = there(change(object(json!({"class": "Archive"}))).expect("changed")).expect("there");
+        assert_eq!((archived.size, archived.is_archived()), (7, true));
+        assert!(change(object(json!({"class": "Cellar"}))).expect_err("none").contains("Cellar"));
+        assert!(change(object(json!({"forbidden": true}))).expect_err("wrong").contains("has only"));
+        assert!(there(change(object(json!({"gone": true}))).expect("changed")).is_none());
+        let bucket = json!({"region": "r", "bucket": "b-new", "forbidden": true, "encrypted": true});
+        let made = change(bucket).expect("changed").bucket("b-new").expect("there").clone();
+        assert_eq!((made.region.as_str(), made.forbidden, made.encrypted), ("r", true, true));
+        let gone = json!({"region": "r", "bucket": "b-images", "gone": true});
+        assert!(change(gone).expect("changed").bucket("b-images").is_none());
+        assert!(
+            change(json!({"region": "r", "bucket": "b-new", "size": 7}))
+                .expect_err("wrong")
+                .contains("has only")
+        );
     }
 
     #[test]

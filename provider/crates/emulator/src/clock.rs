@@ -1,6 +1,8 @@
 //! The emulator's time, real or moved by hand, and the three ways the cloud writes it.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// Milliseconds since 1970 on the emulator's clock.
 pub(crate) type Millis = i64;
@@ -92,6 +94,12 @@ pub(crate) fn parse_iso(text: &str) -> Option<Millis> {
         .map(|t| t.as_millisecond())
 }
 
+/// Reads what [`http_date`] writes.
+pub(crate) fn parse_http_date(text: &str) -> Option<Millis> {
+    let time = DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+    TimeZone::UTC.to_timestamp(time).ok().map(Timestamp::as_millisecond)
+}
+
 /// Reads `yyyy-MM-ddTHH:mmZ`, the form that filters take.
 pub(crate) fn parse_minute(text: &str) -> Option<Millis> {
     let minute = text.strip_suffix('Z')?;
@@ -123,6 +131,12 @@ mod tests {
             parse_iso("2026-11-22T01:02:03Z").map(http_date).as_deref(),
             Some("Sun, 22 Nov 2026 01:02:03 GMT")
         );
+        assert_eq!(parse_http_date("Sun, 22 Nov 2026 01:02:03 GMT"), parse_iso("2026-11-22T01:02:03Z"));
+        for wrong in
+            ["", "Mon, 22 Nov 2026 01:02:03 GMT", "Sun, 22 Nov 2026 01:02:03", "2026-11-22T01:02:03Z"]
+        {
+            assert_eq!(parse_http_date(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

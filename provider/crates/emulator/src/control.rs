@@ -53,10 +53,8 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         }
         ("GET", "/state") => ok(world.state.view(now)),
         ("DELETE", "/state") => {
-            // Credentials stay good, so that a client goes on working.
-            world.state.regions.clear();
-            world.state.client_tokens.clear();
-            world.state.closed_accounts.clear();
+            world.state.reset();
+            world.state.settle(now, at_once);
             saved(world)?;
             ok(world.state.view(now))
         }

@@ -6,7 +6,10 @@ mod delete_image;
 mod describe_images;
 mod describe_tags;
 mod disks;
+mod export_image;
+mod files;
 mod image_family;
+mod import_image;
 mod instances;
 mod lookup;
 mod modify_image_attribute;
@@ -29,6 +32,8 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::change("DeleteImage", delete_image::delete_image),
     Action::change("CopyImage", copy_image::copy_image),
     Action::change("CancelCopyImage", copy_image::cancel_copy_image),
+    Action::change("ImportImage", import_image::import_image),
+    Action::change("ExportImage", export_image::export_image),
     Action::change("ModifyImageSharePermission", share_permission::modify_image_share_permission),
     Action::read("DescribeImageSharePermission", share_permission::describe_image_share_permission),
     Action::read("DescribeInstances", instances::describe_instances),
@@ -42,6 +47,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::change("JoinResourceGroup", resource_group::join_resource_group),
     Action::read("DescribeTasks", tasks::describe_tasks),
     Action::read("DescribeTaskAttribute", tasks::describe_task_attribute),
+    Action::change("CancelTask", tasks::cancel_task),
     Action::read("DescribeRegions", region_list::describe_regions),
 ];
 

@@ -14,7 +14,7 @@
 //! | `reset_after` | the call is carried out, then the connection is cut |
 //! | `hang` | no answer; after `ms`, if given, the connection is cut |
 //! | `delay` | the call is carried out `ms` later, even if the caller has gone by then |
-//! | `fail_later` | the call succeeds, and the image it makes ends in CreateFailed |
+//! | `fail_later` | the call succeeds, and the image it makes ends in CreateFailed; its task, if it has one, in Failed |
 //! | `json` | `status` (default 200) and `body`, any JSON (default `{}`); nothing is carried out |
 //! | `stale` | a read is answered from what was there when the fault was posted, statuses included |
 //! | `omit` | DescribeImages leaves out the images named in `images`, by id or name (default all of them) |
@@ -22,7 +22,7 @@
 //! `stale` is for the reads of ECS only, which must be named: `*` is not enough. An `omit` counts in TotalCount what it
 //! leaves out only with `"count_them": true`; the pages close the gap either way.
 //!
-//! `message` replaces the text of a refusal; `retry_after_ms` adds the header `x-acs-retry-after` to it.
+//! `code` and `message` of a `fail_later` are what its task says. `message` replaces the text of a refusal; `retry_after_ms` adds the header `x-acs-retry-after` to it.
 
 use std::collections::BTreeMap;
 
@@ -236,7 +236,7 @@ impl Fault {
         Fault { kind: Kind::Delay, ms: Some(ms), ..self }
     }
 
-    /// `fail_later`: the call succeeds, and the image that it makes ends in CreateFailed.
+    /// `fail_later`: the call succeeds, the image that it makes ends in CreateFailed, and its task, if it has one, in Failed.
     #[must_use]
     pub fn fail_later(self) -> Fault {
         Fault { kind: Kind::FailLater, ..self }
@@ -327,6 +327,11 @@ impl Fault {
     /// For `omit`.
     pub(crate) fn omits(&self, image: &Image) -> bool {
         self.images.is_empty() || self.images.iter().any(|name| *name == image.id || *name == image.name)
+    }
+
+    /// For `fail_later`: the code and the message that it gives.
+    pub(crate) fn reason(&self) -> (Option<&str>, Option<&str>) {
+        (self.code.as_deref(), self.message.as_deref())
     }
 
     /// For the kinds that refuse.

@@ -111,10 +111,11 @@ mod tests {
         ] {
             image.shift_remove(newer).expect("there");
         }
+        image["disks"][0].as_object_mut().expect("an object").shift_remove("import").expect("there");
         let region = file["state"]["regions"]["r"].as_object_mut().expect("an object");
         region.shift_remove("held_names").expect("there");
         region["snapshots"][0].as_object_mut().expect("an object").shift_remove("encrypted").expect("there");
-        for newer in ["copies", "settled_at", "closed_accounts"] {
+        for newer in ["buckets", "copies", "settled_at", "closed_accounts"] {
             file["state"].as_object_mut().expect("an object").shift_remove(newer).expect("there");
         }
         std::fs::write(&path, file.to_string()).expect("written");

@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hyper::header::AUTHORIZATION;
 use serde_json::Value;
 
 use crate::access::{Times, authenticate};
@@ -19,7 +20,7 @@ use crate::params::Params;
 use crate::request::{Call, Request, Service};
 use crate::session::Caller;
 use crate::world::World;
-use crate::{ascm, control, ecs, id, metadata_server, stack, sts};
+use crate::{ascm, control, ecs, id, metadata_server, oss, stack, sts};
 
 /// The world that all connections share.
 pub(crate) type Shared = Arc<Mutex<World>>;
@@ -35,6 +36,15 @@ pub(crate) fn callers_now(world: &Shared) -> Millis {
 
 /// `None` cuts the connection.
 pub(crate) async fn serve(world: &Shared, request: Request) -> Option<Answer> {
+    let is_served = metadata_server::serves(&request.path) || control::serves(&request.path);
+    if !is_served && (oss::serves(&request) || oss::has_bucket(&mut lock(world), &request.path)) {
+        let call = oss::Call::decode(request);
+        let fault = match admit_oss(&mut lock(world), &call) {
+            Ok(fault) => fault,
+            Err(refused) => return Some(refused),
+        };
+        return go_through(world, Admitted::Oss(Box::new(call)), fault).await;
+    }
     match request.path.as_str() {
         "/" | "/asapi/v3" | stack::ASCM_PATH => {
             let call = Call::decode(request);
@@ -74,6 +84,19 @@ fn admit(world: &mut World, call: &Call) -> Result<(Caller, Option<Posted>), Ans
     }
 }
 
+/// The same for a call to OSS.
+fn admit_oss(world: &mut World, call: &oss::Call) -> Result<Option<Posted>, Answer> {
+    let times = Times { now: world.now(), callers_now: world.clock.callers_now() };
+    match oss::authenticate(call, &world.options, &world.state, times) {
+        Ok(()) => Ok(world.faults.take(call.operation, &call.params)),
+        Err(refused) => {
+            let answer = oss::refusal(call, &refused);
+            record_oss(world, call, Some(answer.status), Some(refused.code));
+            Err(answer)
+        }
+    }
+}
+
 /// The action that the call names.
 fn find(call: &Call, flavour: Flavour) -> Result<&'static Action, Failure> {
     let actions = match call.service() {
@@ -95,6 +118,8 @@ fn find(call: &Call, flavour: Flavour) -> Result<&'static Action, Failure> {
 enum Admitted {
     /// A call of the API, and who it comes from.
     Call(Box<Call>, Caller),
+    /// A call to OSS.
+    Oss(Box<oss::Call>),
     /// A request to the metadata server, and the name that faults and the list of requests have for it.
     Plain(String, Box<Request>),
 }
@@ -151,6 +176,7 @@ impl Admitted {
                 let refused = fault.refusal();
                 let answer = match self {
                     Admitted::Call(call, _) => refusal(call, &refused),
+                    Admitted::Oss(call) => oss::refusal(call, &refused),
                     Admitted::Plain(..) => {
                         Answer::text(refused.status, format!("{}: {}", refused.code, refused.message))
                     }
@@ -186,6 +212,10 @@ impl Admitted {
                 Ok(result) => (Answer::success(call.format, &call.action, &id::request(), result), None),
                 Err(refused) => (refusal(call, &refused), Some(refused.code)),
             },
+            Admitted::Oss(call) => match oss::act(world, call) {
+                Ok(answer) => (answer, None),
+                Err(refused) => (oss::refusal(call, &refused), Some(refused.code)),
+            },
             Admitted::Plain(_, request) => (metadata_server::answer(world, request), None),
         };
         match is_cut {
@@ -198,6 +228,7 @@ impl Admitted {
     fn record(&self, world: &mut World, status: Option<u16>, code: Option<Cow<'static, str>>) {
         match self {
             Admitted::Call(call, _) => record_call(world, call, status, code),
+            Admitted::Oss(call) => record_oss(world, call, status, code),
             Admitted::Plain(action, request) => {
                 let entry = Entry {
                     action: action.clone(),
@@ -261,6 +292,21 @@ fn record_call(world: &mut World, call: &Call, status: Option<u16>, code: Option
         signature: call.scheme.text(),
         secret_in_query: call.public("AccessKeySecret").is_some(),
         headers,
+    };
+    world.journal.push(entry);
+}
+
+fn record_oss(world: &mut World, call: &oss::Call, status: Option<u16>, code: Option<Cow<'static, str>>) {
+    let entry = Entry {
+        action: call.operation.to_owned(),
+        params: without_secrets(&call.params),
+        status,
+        code: code.map(Cow::into_owned),
+        at_ms: world.now(),
+        method: call.request.method.clone(),
+        signature: call.request.headers.contains_key(AUTHORIZATION).then_some("oss-v1"),
+        secret_in_query: false,
+        headers: Default::default(),
     };
     world.journal.push(entry);
 }

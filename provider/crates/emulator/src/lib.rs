@@ -64,6 +64,7 @@ mod journal;
 mod metadata;
 mod metadata_server;
 mod options;
+mod oss;
 mod params;
 mod rate;
 mod regions;

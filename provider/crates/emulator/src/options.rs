@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long)]
     pub demand_secret_in_query: bool,
 
-    /// Members of an image made from now on that are not reported until ModifyImageAttribute sets them
+    /// Members of an image made from now on that are not reported until ModifyImageAttribute sets them; of a task, never
     #[arg(long, value_name = "MEMBER[,MEMBER…]", value_delimiter = ',', value_parser = unreported)]
     pub unreported: Vec<String>,
 
@@ -74,6 +74,22 @@ pub struct Options {
     /// How many copies of images run at a time in a region, counted at both ends; further ones are Waiting
     #[arg(long, value_name = "N", default_value = "5")]
     pub copies_at_once: NonZeroU32,
+
+    /// How many exports of images run at a time in a region; no limit if absent
+    #[arg(long, value_name = "N")]
+    pub exports_at_once: Option<NonZeroU32>,
+
+    /// How many images are exported in a region in seven days; no limit if absent
+    #[arg(long, value_name = "N")]
+    pub exports_a_week: Option<NonZeroU32>,
+
+    /// An import that is cancelled leaves its image behind, CreateFailed
+    #[arg(long)]
+    pub cancelled_imports_stay: bool,
+
+    /// An export that is cancelled leaves the object of its first disk behind
+    #[arg(long)]
+    pub cancelled_exports_stay: bool,
 
     /// The account encrypts by default: CopyImage without Encrypted makes an encrypted image, and Encrypted=false is refused
     #[arg(long)]
@@ -101,6 +117,10 @@ impl Default for Options {
             refuse_deprecated_status: false,
             names_freed_after: Duration::ZERO,
             copies_at_once: FIVE,
+            exports_at_once: None,
+            exports_a_week: None,
+            cancelled_imports_stay: false,
+            cancelled_exports_stay: false,
             encrypt_by_default: false,
         }
     }
@@ -178,7 +198,7 @@ impl From<String> for Secret {
     }
 }
 
-/// The members of an image that can go unreported.
+/// The members of an image, and the last one of a task, that can go unreported.
 pub(crate) const UNREPORTABLE: &[&str] = &[
     "LicenseType",
     "Features.NvmeSupport",
@@ -187,6 +207,7 @@ pub(crate) const UNREPORTABLE: &[&str] = &[
     "ImageFamily",
     "Description",
     "ResourceGroupId",
+    "RelatedItemSet",
 ];
 
 fn unreported(text: &str) -> Result<String, String> {

@@ -10,6 +10,35 @@ pub(crate) const MOST_TAGS: usize = 20;
 
 pub(crate) const ARCHITECTURES: &[&str] = &["i386", "x86_64", "arm64"];
 
+pub(crate) const PLATFORMS: &[&str] = &[
+    "Aliyun",
+    "Anolis",
+    "CentOS",
+    "Ubuntu",
+    "CoreOS",
+    "SUSE",
+    "Debian",
+    "OpenSUSE",
+    "FreeBSD",
+    "RedHat",
+    "Kylin",
+    "UOS",
+    "Fedora",
+    "Fedora CoreOS",
+    "CentOS Stream",
+    "AlmaLinux",
+    "Rocky Linux",
+    "Gentoo",
+    "Customized Linux",
+    "Others Linux",
+    "Windows Server 2022",
+    "Windows Server 2019",
+    "Windows Server 2016",
+    "Windows Server 2012",
+    "Windows Server 2008",
+    "Windows Server 2003",
+];
+
 /// The rule that image names and families share.
 pub(crate) fn name(value: &str, code: &'static str) -> Result<(), Failure> {
     let broken =

@@ -1,6 +1,8 @@
 //! All that exists: the regions with what they hold, the ClientTokens that were used, and temporary credentials.
 
+pub(crate) mod bucket;
 pub(crate) mod disk;
+mod exports;
 pub(crate) mod image;
 pub(crate) mod instance;
 mod queue;
@@ -16,8 +18,13 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Millis;
 use crate::id;
+use crate::regions;
 use crate::session::Session;
+use crate::state::bucket::Bucket;
 use crate::state::region::Region;
+
+/// The bucket that every region has. With a region's id behind it, one of that region alone.
+const STOCK_BUCKET: &str = "b-images";
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -29,6 +36,9 @@ pub(crate) struct State {
     /// The accounts that do not exist, though their numbers look like those of accounts.
     #[serde(default)]
     pub(crate) closed_accounts: BTreeSet<String>,
+    /// By name, those that are gone included.
+    #[serde(default)]
+    buckets: BTreeMap<String, Bucket>,
     /// The number of the last copy that was asked for.
     #[serde(default)]
     copies: u64,
@@ -51,14 +61,48 @@ impl State {
         self.regions.entry(name.to_owned()).or_insert_with(|| stock::region(now))
     }
 
-    /// Brings about what the clock alone does: copies leave the queue, and cancelled ones go. Due before and after every
-    /// call. `at_once` is how many copies run at a time in a region.
+    /// The bucket of that name, unless it is gone. Those of the stock are made when they are first named: `b-images`, which
+    /// is one of every region, and `b-images-<region>`.
+    pub(crate) fn bucket(&mut self, name: &str) -> Option<&mut Bucket> {
+        if !self.buckets.contains_key(name) {
+            let rest = name.strip_prefix(STOCK_BUCKET)?;
+            let region = rest.strip_prefix('-').unwrap_or_default();
+            let exists = self.regions.contains_key(region) || regions::all().contains(&region);
+            if !rest.is_empty() && !exists {
+                return None;
+            }
+            self.buckets.insert(name.to_owned(), stock::bucket(region));
+        }
+        self.buckets.get_mut(name).filter(|bucket| !bucket.gone)
+    }
+
+    /// Makes the bucket, unless it is there.
+    pub(crate) fn make_bucket(&mut self, name: &str, region: &str) -> &mut Bucket {
+        if self.bucket(name).is_none() {
+            let bucket = Bucket { region: region.to_owned(), ..Bucket::default() };
+            self.buckets.insert(name.to_owned(), bucket);
+        }
+        self.buckets.entry(name.to_owned()).or_default()
+    }
+
+    /// Goes back to the stock. Credentials stay good, so that a client goes on working.
+    pub(crate) fn reset(&mut self) {
+        self.regions.clear();
+        self.buckets.clear();
+        self.client_tokens.clear();
+        self.closed_accounts.clear();
+    }
+
+    /// Brings about what the clock alone does: copies leave the queue, cancelled ones go, and exports write their objects.
+    /// Due before and after every call. `at_once` is how many copies run at a time in a region.
     pub(crate) fn settle(&mut self, now: Millis, at_once: usize) {
         for region in self.regions.values_mut() {
             region.remove_cancelled(now);
         }
         queue::advance(&mut self.regions, self.settled_at, now, at_once);
         self.settled_at = now;
+        self.bucket(STOCK_BUCKET);
+        exports::write(&mut self.regions, &mut self.buckets, now);
     }
 
     /// A place at the end of the queue of copies.
@@ -98,6 +142,8 @@ impl State {
     pub(crate) fn view(&self, now: Millis) -> Value {
         let regions: Map<String, Value> =
             self.regions.iter().map(|(name, region)| (name.clone(), region.view(now))).collect();
+        let there = self.buckets.iter().filter(|(_, bucket)| !bucket.gone);
+        let buckets: Map<String, Value> = there.map(|(name, bucket)| (name.clone(), bucket.view())).collect();
         let tokens: Vec<Value> = self
             .client_tokens
             .iter()
@@ -106,6 +152,7 @@ impl State {
         json!({
             "now_ms": now,
             "regions": regions,
+            "buckets": buckets,
             "client_tokens": tokens,
             "closed_accounts": self.closed_accounts,
         })
@@ -115,6 +162,33 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check(state: &mut State, name: &str, expect: Option<&str>) {
+        assert_eq!(state.bucket(name).map(|bucket| bucket.region.as_str()), expect, "{name}");
+    }
+
+    #[test]
+    fn buckets_of_the_stock_are_made_once() {
+        let mut state = State::default();
+        state.region("cn-stack-1", 0);
+        check(&mut state, "b-images", Some(""));
+        check(&mut state, "b-images-eu-central-1", Some("eu-central-1"));
+        check(&mut state, "b-images-cn-stack-1", Some("cn-stack-1"));
+        for other in ["b-images-", "b-images-cn-nowhere", "b-imageseu-central-1", "b", ""] {
+            check(&mut state, other, None);
+        }
+        state.bucket("b-images").expect("there").gone = true;
+        check(&mut state, "b-images", None);
+        state.settle(0, 1);
+        check(&mut state, "b-images", None);
+        assert!(state.make_bucket("b-images", "r").objects.is_empty());
+        check(&mut state, "b-images", Some("r"));
+        state.make_bucket("b-images", "other");
+        check(&mut state, "b-images", Some("r"));
+        state.reset();
+        check(&mut state, "b-images", Some(""));
+    }
 
     #[test]
     fn the_view_has_no_secrets() {

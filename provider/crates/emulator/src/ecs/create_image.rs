@@ -12,7 +12,7 @@ use crate::ecs::disks::{check_device, disk_size, name_devices};
 use crate::ecs::lookup::{check_name_is_free, check_resource_group, snapshot_not_found};
 use crate::id;
 use crate::params::Params;
-use crate::rules::{self, ARCHITECTURES};
+use crate::rules::{self, ARCHITECTURES, PLATFORMS};
 use crate::state::disk::{Disk, DiskKind};
 use crate::state::image::Image;
 use crate::state::region::Region;
@@ -23,35 +23,6 @@ const MOST_DISKS: usize = 17;
 
 /// A snapshot made before this instant, the start of 16 July 2013, cannot be used.
 const FIRST_USABLE_SNAPSHOT: Millis = 1_373_932_800_000;
-
-const PLATFORMS: &[&str] = &[
-    "Aliyun",
-    "Anolis",
-    "CentOS",
-    "Ubuntu",
-    "CoreOS",
-    "SUSE",
-    "Debian",
-    "OpenSUSE",
-    "FreeBSD",
-    "RedHat",
-    "Kylin",
-    "UOS",
-    "Fedora",
-    "Fedora CoreOS",
-    "CentOS Stream",
-    "AlmaLinux",
-    "Rocky Linux",
-    "Gentoo",
-    "Customized Linux",
-    "Others Linux",
-    "Windows Server 2022",
-    "Windows Server 2019",
-    "Windows Server 2016",
-    "Windows Server 2012",
-    "Windows Server 2008",
-    "Windows Server 2003",
-];
 
 pub(crate) fn create_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let region_id = context.region_id()?;
@@ -229,6 +200,7 @@ fn from_snapshot(region: &Region, id: &str, now: Millis) -> Result<Source, Failu
         kind: DiskKind::System,
         size: snapshot.size,
         snapshot: id.to_owned(),
+        import: None,
     };
     Ok(Source {
         platform: snapshot.platform.clone(),
@@ -293,6 +265,7 @@ fn from_mappings(region: &Region, mappings: &[BTreeMap<&str, &str>], now: Millis
             kind,
             size,
             snapshot: snapshot.map_or_else(String::new, |s| s.id.clone()),
+            import: None,
         });
     }
     let system = system.ok_or_else(no_system_snapshot)?;
@@ -330,7 +303,7 @@ fn take_snapshots(region: &mut Region, instance_id: &str, now: Millis, build: Mi
             created: now,
             build,
         });
-        disks.push(Disk { device: String::new(), kind: disk.kind, size: disk.size, snapshot });
+        disks.push(Disk { device: String::new(), kind: disk.kind, size: disk.size, snapshot, import: None });
     }
     name_devices(&mut disks, BTreeSet::new());
     disks

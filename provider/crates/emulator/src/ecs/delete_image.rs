@@ -24,6 +24,12 @@ pub(crate) fn delete_image(context: &mut Context<'_>) -> Result<Value, Failure> 
     if is_copy_source || image.is_copying(now) {
         return refused("OperationDenied.ImageCopying", "The image is being copied; cancel the copy first.");
     }
+    if image.is_importing(now) {
+        return refused("ImageIsImporting", "The image is being imported; cancel the task first.");
+    }
+    if region.is_exporting(id, now) {
+        return refused("ImageIsExporting", "The image is being exported; cancel the task first.");
+    }
     if !image.shared_with.is_empty() {
         return refused("ImageUseShared", "The image is shared with other accounts.");
     }

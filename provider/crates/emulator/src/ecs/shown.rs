@@ -118,14 +118,15 @@ fn normalise(members: &mut Map<String, Value>, image: &Image) {
 
 fn disk(image: &Image, disk: &Disk, now: Millis) -> Value {
     let is_building = image.is_being_made(now);
+    let import = disk.import.as_ref();
     json!({
         "Device": disk.device,
         "Type": disk.kind.text(),
         "Size": disk.size.to_string(),
         "SnapshotId": disk.snapshot,
-        "Format": "",
-        "ImportOSSBucket": "",
-        "ImportOSSObject": "",
+        "Format": import.map_or("", |import| &import.format),
+        "ImportOSSBucket": import.map_or("", |import| &import.bucket),
+        "ImportOSSObject": import.map_or("", |import| &import.object),
         "Progress": if is_building { format!("{}%", image.progress(now)) } else { String::new() },
         "RemainTime": if is_building { image.seconds_left(now) } else { 0 },
         "Encrypted": image.encrypted,

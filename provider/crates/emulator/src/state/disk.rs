@@ -10,6 +10,17 @@ pub(crate) struct Disk {
     pub(crate) size: i64,
     /// Empty for a blank disk.
     pub(crate) snapshot: String,
+    #[serde(default)]
+    pub(crate) import: Option<Import>,
+}
+
+/// The object that a disk was imported from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    pub(crate) bucket: String,
+    pub(crate) object: String,
+    /// As it is reported.
+    pub(crate) format: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

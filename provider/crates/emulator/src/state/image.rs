@@ -204,6 +204,17 @@ impl Image {
         self.copied_from.is_some() && self.is_being_made(now)
     }
 
+    pub(crate) fn is_importing(&self, now: Millis) -> bool {
+        let is_imported = self.copied_from.is_none() && self.disks.iter().any(|disk| disk.import.is_some());
+        is_imported && self.is_being_made(now)
+    }
+
+    /// It is CreateFailed at that instant, and not before.
+    pub(crate) fn fail_at(&mut self, at: Millis) {
+        self.fails = true;
+        self.build = (at - self.created - self.waited).max(0);
+    }
+
     /// Whether it is in the queue of copies and may leave it.
     pub(crate) fn waits_its_turn(&self) -> bool {
         self.queued.is_some() && self.cancelled.is_none() && self.is_left_to_the_queue()

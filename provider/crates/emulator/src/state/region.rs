@@ -9,7 +9,7 @@ use crate::clock::Millis;
 use crate::state::image::{Image, Owner};
 use crate::state::instance::Instance;
 use crate::state::snapshot::Snapshot;
-use crate::state::task::Task;
+use crate::state::task::{Reason, Task};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Region {
@@ -52,6 +52,19 @@ impl Region {
                 self.held_names.insert(image.name, freed_at);
             }
         }
+    }
+
+    pub(crate) fn is_exporting(&self, image: &str, now: Millis) -> bool {
+        let is_export = |task: &Task| task.action == "ExportImage" && task.resource == image;
+        self.tasks.iter().any(|task| is_export(task) && !task.is_over(now))
+    }
+
+    /// The task ends now, for that reason. Returns the image that it was making.
+    pub(crate) fn end_task(&mut self, id: &str, reason: Reason, now: Millis) -> Option<&mut Image> {
+        let task = self.tasks.iter_mut().find(|task| task.id == id).filter(|task| !task.is_over(now))?;
+        task.fail(reason, now);
+        let image = (task.action == "ImportImage").then(|| task.resource.clone())?;
+        self.image_mut(&image)
     }
 
     /// The image leaves the queue of copies. Returns whether its copy takes any time.
@@ -132,7 +145,7 @@ impl Region {
             "snapshots": self.snapshots.iter().map(|snapshot| snapshot.view(now)).collect::<Vec<_>>(),
             "instances": self.instances.iter().map(|instance| instance.view(now)).collect::<Vec<_>>(),
             "resource_groups": self.resource_groups,
-            "tasks": self.tasks,
+            "tasks": self.tasks.iter().map(|task| task.view(now)).collect::<Vec<_>>(),
             "held_names": self.held_names,
         })
     }

@@ -1,6 +1,7 @@
 //! What every region starts with.
 
 use crate::clock::{Millis, parse_iso};
+use crate::state::bucket::{Bucket, Object};
 use crate::state::disk::{Disk, DiskKind};
 use crate::state::image::{Image, Owner};
 use crate::state::instance::{Instance, InstanceDisk};
@@ -38,6 +39,17 @@ pub(crate) fn region(now: Millis) -> Region {
     }
 }
 
+/// A bucket as it is when it is first named. `region` is empty for one of every region.
+pub(crate) fn bucket(region: &str) -> Bucket {
+    let object = |size| Object::of_size(size, at("2020-01-03T00:00:00Z"));
+    let objects = [("disk.raw", 4_831_838_208), ("disk.qcow2", 1_288_490_189)];
+    Bucket {
+        region: region.to_owned(),
+        objects: objects.map(|(name, size)| (name.to_owned(), object(size))).into(),
+        ..Bucket::default()
+    }
+}
+
 fn at(text: &str) -> Millis {
     parse_iso(text).unwrap_or(0)
 }
@@ -50,7 +62,13 @@ fn image(id: &str, name: &str, owner: Owner) -> Image {
         owner,
         platform: PLATFORM.to_owned(),
         os_name: OS_NAME.to_owned(),
-        disks: vec![Disk { device: "/dev/xvda".to_owned(), kind, size, snapshot: String::new() }],
+        disks: vec![Disk {
+            device: "/dev/xvda".to_owned(),
+            kind,
+            size,
+            snapshot: String::new(),
+            import: None,
+        }],
         created: at("2020-01-01T00:00:00Z"),
         ..Image::default()
     }

@@ -374,6 +374,7 @@ impl Client {
     async fn call_object(&self, verb: Verb, bucket: &str, key: &str, deadline: Instant) -> Result<(), Error> {
         let (shared, region) = (&*self.shared, &*self.region);
         let endpoint = region.oss.as_ref().map_err(Clone::clone)?;
+        object::check_bucket(verb, bucket)?;
         let call = Call {
             action: verb.name(),
             params: Vec::new(),

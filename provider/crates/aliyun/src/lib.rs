@@ -16,7 +16,7 @@ mod environment;
 mod error;
 mod key;
 mod lenient;
-mod object;
+pub mod object;
 mod percent;
 mod proxy;
 mod retry;

@@ -69,6 +69,24 @@ impl Verb {
     }
 }
 
+/// Whether a name can be a bucket's: 3 to 63 lower-case letters, digits and hyphens, with a hyphen at neither end.
+pub fn is_bucket(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| is_inner(byte) || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Refuses what cannot be a bucket's name: it would become part of a host's.
+pub(crate) fn check_bucket(verb: Verb, name: &str) -> Result<(), Error> {
+    if is_bucket(name) {
+        return Ok(());
+    }
+    let message = format!("{name:?} cannot be the name of a bucket");
+    Err(Error::new(ErrorKind::InvalidRequest, Class::Fatal, verb.name(), message))
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.bucket, self.key)
@@ -250,11 +268,11 @@ mod tests {
     }
 
     async fn exists(reply: Reply) -> Result<bool, Error> {
-        client(&Stub::script(vec![reply])).object_exists("b", "a/k", in_seconds(60)).await
+        client(&Stub::script(vec![reply])).object_exists("b-1", "a/k", in_seconds(60)).await
     }
 
     async fn delete(reply: Reply) -> Result<(), Error> {
-        client(&Stub::script(vec![reply])).delete_object("b", "a/k", in_seconds(60)).await
+        client(&Stub::script(vec![reply])).delete_object("b-1", "a/k", in_seconds(60)).await
     }
 
     fn refusal(code: &str) -> String {
@@ -267,13 +285,26 @@ mod tests {
     async fn an_object_is_looked_at_and_deleted_where_its_bucket_is() {
         let stub = Stub::script(vec![answered(200, ""), answered(204, "")]);
         let client = client(&stub);
-        assert!(client.object_exists("b", "a/k", in_seconds(60)).await.expect("a look"));
-        client.delete_object("b", "a/k", in_seconds(60)).await.expect("deleted");
+        assert!(client.object_exists("b-1", "a/k", in_seconds(60)).await.expect("a look"));
+        client.delete_object("b-1", "a/k", in_seconds(60)).await.expect("deleted");
         let sent = stub.sent();
         let asked: Vec<_> = sent.iter().map(|sent| (sent.method(), sent.host(), sent.path())).collect();
-        let host = "b.oss-cn-test.aliyuncs.com";
+        let host = "b-1.oss-cn-test.aliyuncs.com";
         assert_eq!(asked, [("HEAD", host, "a/k"), ("DELETE", host, "a/k")]);
         assert!(sent[0].header("authorization").is_some_and(|text| text.starts_with("OSS ")));
+    }
+
+    /// Whoever gets the request gets the token.
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_a_bucket_is_sent_nowhere() {
+        let stub = Stub::script(vec![answered(200, "")]);
+        let client = client(&stub);
+        for bucket in ["", "ab", "a.evil.example/", "evil.example#", "B-images", "-b-images", "b_images"] {
+            client.object_exists(bucket, "k", in_seconds(60)).await.expect_err(bucket);
+            client.delete_object(bucket, "k", in_seconds(60)).await.expect_err(bucket);
+        }
+        assert!(stub.sent().is_empty());
+        assert!(is_bucket("b-images") && is_bucket("0ab"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,7 +338,7 @@ mod tests {
     async fn a_clock_that_is_wrong_is_corrected() {
         let late = answered(403, "").with_header("date", "Fri, 01 Jan 2100 00:00:00 GMT");
         let stub = Stub::script(vec![late, answered(200, "")]);
-        assert!(client(&stub).object_exists("b", "k", in_seconds(60)).await.expect("at the second attempt"));
+        assert!(client(&stub).object_exists("b-1", "k", in_seconds(60)).await.expect("at the second attempt"));
         let sent = stub.sent();
         assert!(
             sent[1].header("date").is_some_and(|date| date.contains("2100")),

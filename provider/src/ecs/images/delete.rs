@@ -128,7 +128,7 @@ impl<'a> Deletion<'a> {
                 Ok(()) => is_cancelled = true,
                 // It has ended.
                 Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) if error.code().is_some_and(is_refused_cancellation) => {}
+                Err(error) if tasks::refuses_cancellation(&error) => {}
                 Err(error) => return Err(failure::cloud(error)),
             }
         }
@@ -260,12 +260,6 @@ impl<'a> Deletion<'a> {
         snapshots.retain(|snapshot| !spared.contains(snapshot));
         Ok(without_repeats(snapshots))
     }
-}
-
-/// Whether a code says that this task cannot be cancelled. Older clouds have other names for it.
-fn is_refused_cancellation(code: &str) -> bool {
-    ["InvalidTaskId.TaskActionNotSupport", "TaskActionNotSupport", "CancelTaskFailed", "IncorrectTaskStatus"]
-        .contains(&code)
 }
 
 /// Whether an image that the state calls unfinished may have been finished under another entry, as it bears another name:

@@ -93,6 +93,11 @@ impl Task {
         self.0.related("OSSBucket").find(|bucket| !bucket.is_empty())
     }
 
+    /// The format that it writes, if it names one.
+    pub(crate) fn format(&self) -> Option<&str> {
+        self.0.related("ImageFormat").find(|format| !format.is_empty())
+    }
+
     /// The objects that it is about, each once.
     pub(crate) fn objects(&self) -> Vec<String> {
         let mut objects: Vec<String> = Vec::new();
@@ -176,6 +181,13 @@ pub(crate) fn has_no_tasks(error: &aliyun::Error) -> bool {
     let code = error.code().unwrap_or_default();
     ["InvalidApi.NotFound", "InvalidAction.NotFound", "UnsupportedApi", "InvalidVersion"].contains(&code)
         || code.starts_with("NoSuchAction")
+}
+
+/// Whether the cloud refuses to cancel this task, which then goes on or has ended. Older clouds have other codes for it.
+pub(crate) fn refuses_cancellation(error: &aliyun::Error) -> bool {
+    let codes =
+        ["InvalidTaskId.TaskActionNotSupport", "TaskActionNotSupport", "CancelTaskFailed", "IncorrectTaskStatus"];
+    error.code().is_some_and(|code| codes.contains(&code))
 }
 
 /// The import that makes an image, followed while the image is waited for. The image alone decides when it can be used:

@@ -31,10 +31,10 @@ record! {
 impl Action for ExportImageRequest {
     const NAME: &'static str = "ExportImage";
     const RULES: &'static [Rule] = &[
-        Rule::wait("IncorrectImageStatus"),
-        // Which export it is that is under way the caller finds out.
+        // What is to be waited for, and whether it passes at all, the caller finds out.
+        Rule::conflict("IncorrectImageStatus"),
         Rule::conflict("ImageIsExporting"),
-        Rule::new("ConcurrentQuotaExceed.ExportImage", ErrorKind::Quota, Class::Wait),
+        Rule::new("ConcurrentQuotaExceed.ExportImage", ErrorKind::Quota, Class::Fatal),
         Rule::new("WeeklyQuotaExceed.ExportImage", ErrorKind::Quota, Class::Fatal),
         Rule::new("InvalidOSSBucket.NotFound", ErrorKind::InvalidRequest, Class::Fatal),
         // Here a missing image is a mistake in the request, and says nothing about the export.

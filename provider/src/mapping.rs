@@ -426,7 +426,9 @@ mod tests {
             assert_eq!(features["element"]["fields"]["nvme_support"]["name"], "nvmeSupport");
             let exported = &data["resources"][format!("{provider}_image_export")];
             assert_eq!(exported["tok"], "alicloud:ecs/imageExport:ImageExport");
-            for (name, here) in [("image_id", "imageId"), ("oss_bucket", "ossBucket"), ("oss_prefix", "ossPrefix")] {
+            for (name, here) in
+                [("image_id", "imageId"), ("oss_bucket", "ossBucket"), ("oss_prefix", "ossPrefix")]
+            {
                 assert_eq!(exported["fields"][name]["name"], here);
             }
         }

@@ -11,7 +11,8 @@ pub(crate) use engine::FakeEngine;
 pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT};
 pub(crate) use rules::{Kept, Plan, Stack};
 pub(crate) use wire::{
-    Failed, IMAGE, IMAGE_COPY, SIGNATURE, UNKNOWN, from_struct, secret, text, to_struct, urn, urn_of,
+    Failed, IMAGE, IMAGE_COPY, IMAGE_EXPORT, IMAGE_IMPORT, SIGNATURE, UNKNOWN, from_struct, secret, text,
+    to_struct, urn, urn_of,
 };
 pub(crate) use world::{
     LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, settings, start,

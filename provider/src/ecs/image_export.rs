@@ -240,7 +240,8 @@ impl Work<'_> {
             }
             Outcome::Failed(task) => {
                 entry.see(&task);
-                let text = format!("the export of image {image} to {} failed{}", target.place(), self.why(&task));
+                let text =
+                    format!("the export of image {image} to {} failed{}", target.place(), self.why(&task));
                 let written = match task.bucket() {
                     Some(bucket) if bucket == target.bucket => task.objects(),
                     _ => Vec::new(),
@@ -313,7 +314,8 @@ impl Work<'_> {
         let Work { client, context, target, .. } = *self;
         let Some(id) = entry.task_id.clone().filter(|_| !entry.is_complete()) else { return Ok(None) };
         let image = &target.image;
-        let task = tasks::describe(client, context, &id, context.deadline()).await?.map_err(failure::cloud)?;
+        let task =
+            tasks::describe(client, context, &id, context.deadline()).await?.map_err(failure::cloud)?;
         let Some(task) = task else {
             entry.status = None;
             return Ok(Some(format!(
@@ -455,7 +457,9 @@ fn in_state(target: &Target, entry: &ExportEntry, failure: Failure) -> Failure {
     let reason = match failure {
         Failure::Cloud(error) => pulumi::chain(&*error),
         Failure::Cancelled(_) => {
-            format!("interrupted. The export of image {image} is in the state, and the next `pulumi up` goes on from there")
+            format!(
+                "interrupted. The export of image {image} is in the state, and the next `pulumi up` goes on from there"
+            )
         }
         other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
     };

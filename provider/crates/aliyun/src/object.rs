@@ -338,7 +338,9 @@ mod tests {
     async fn a_clock_that_is_wrong_is_corrected() {
         let late = answered(403, "").with_header("date", "Fri, 01 Jan 2100 00:00:00 GMT");
         let stub = Stub::script(vec![late, answered(200, "")]);
-        assert!(client(&stub).object_exists("b-1", "k", in_seconds(60)).await.expect("at the second attempt"));
+        assert!(
+            client(&stub).object_exists("b-1", "k", in_seconds(60)).await.expect("at the second attempt")
+        );
         let sent = stub.sent();
         assert!(
             sent[1].header("date").is_some_and(|date| date.contains("2100")),

@@ -171,7 +171,8 @@ impl Target {
     /// The objects that the export writes, by the rule of the cloud's documentation. `devices` are those of the data disks.
     pub(crate) fn guess<'d>(&self, devices: impl Iterator<Item = &'d str>) -> Vec<String> {
         let object = |disk: &str| format!("{}_{disk}.{}.tar.gz", self.stem(), self.format());
-        let data = devices.map(|device| object(&format!("data_{}", device.rsplit('/').next().unwrap_or(device))));
+        let data =
+            devices.map(|device| object(&format!("data_{}", device.rsplit('/').next().unwrap_or(device))));
         std::iter::once(object("system")).chain(data).collect()
     }
 }

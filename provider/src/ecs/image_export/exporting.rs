@@ -69,7 +69,8 @@ impl Exporting<'_> {
             };
             match found {
                 Found::Ours(task) => {
-                    let text = format!("image {image}: task {} exports it to {} already", task.id(), target.place());
+                    let text =
+                        format!("image {image}: task {} exports it to {} already", task.id(), target.place());
                     if doubt.is_none() {
                         context.info(&format!("{text}, and is waited for"));
                     }
@@ -84,7 +85,9 @@ impl Exporting<'_> {
                 }
                 // A task may show late.
                 Found::Nothing
-                    if doubt.as_ref().is_some_and(|(since, _)| since.elapsed() < client.patience.invisible / 4) =>
+                    if doubt
+                        .as_ref()
+                        .is_some_and(|(since, _)| since.elapsed() < client.patience.invisible / 4) =>
                 {
                     status = Some(format!("image {image}: whether its export has begun does not show yet"));
                 }
@@ -110,7 +113,9 @@ impl Exporting<'_> {
                     }
                     Some("ConcurrentQuotaExceed.ExportImage") => {
                         refusal = Some(error);
-                        format!("image {image}: waits, as the cloud has as many exports under way as it allows")
+                        format!(
+                            "image {image}: waits, as the cloud has as many exports under way as it allows"
+                        )
                     }
                     Some("IncorrectImageStatus") => match self.look_at_image().await? {
                         Some((_, false)) => return Err(self.refused(error)),
@@ -126,7 +131,9 @@ impl Exporting<'_> {
             let status = status.unwrap_or_default();
             match wait.after::<()>(Ok(Look::Going { status: status.clone(), left: None }), 1).await {
                 Ok(_) => {}
-                Err(Ended::Cancelled(failure)) => return Err(in_doubt(failure, doubt.map(|(_, error)| error))),
+                Err(Ended::Cancelled(failure)) => {
+                    return Err(in_doubt(failure, doubt.map(|(_, error)| error)));
+                }
                 Err(Ended::Late | Ended::OutOfPatience | Ended::LookFailed(_)) => {
                     let failure = match refusal {
                         Some(error) => self.refused(error),
@@ -156,14 +163,13 @@ impl Exporting<'_> {
             Err(error) => return Err(failure::cloud(error)),
         };
         let is_first = before.is_none();
-        let before = before
-            .get_or_insert_with(|| listed.iter().filter_map(|task| task.task_id.clone()).collect());
+        let before =
+            before.get_or_insert_with(|| listed.iter().filter_map(|task| task.task_id.clone()).collect());
         let mut others = None;
         for task in &listed {
             let Some(id) = &task.task_id else { continue };
             let is_new = !is_first && in_doubt && !before.contains(id);
-            let has_ended =
-                matches!(Stage::of(task.task_status.as_deref()), Stage::Finished | Stage::Failed);
+            let has_ended = matches!(Stage::of(task.task_status.as_deref()), Stage::Finished | Stage::Failed);
             if has_ended && !is_new {
                 continue;
             }

@@ -45,7 +45,9 @@ pub(crate) fn advice(code: &str, target: &Target, role: Option<&str>, region: &s
         "InvalidOSSBucket.EncryptUnsupported" => format!(
             "ossBucket: the bucket {bucket} is encrypted, and the cloud exports to none of those. Give a bucket that is not"
         ),
-        "InvalidOSSPrefix.Malformed" => "ossPrefix: give 1 to 30 letters and digits, or leave it out".to_owned(),
+        "InvalidOSSPrefix.Malformed" => {
+            "ossPrefix: give 1 to 30 letters and digits, or leave it out".to_owned()
+        }
         "InvalidOSSObject.NeedRestore" => format!(
             "ossBucket: in {bucket} there is an object of the same name in archive storage. Restore or delete it, or give \
              another ossPrefix"
@@ -97,7 +99,9 @@ pub(crate) fn advice(code: &str, target: &Target, role: Option<&str>, region: &s
             "The region {region} exports no images. Copy the image to another one with alicloud:ecs/imageCopy:ImageCopy, and \
              export the copy there"
         ),
-        "UserNotInTheWhiteList" => "The account may not export images. Apply to the cloud's support for it".to_owned(),
+        "UserNotInTheWhiteList" => {
+            "The account may not export images. Apply to the cloud's support for it".to_owned()
+        }
         _ => return None,
     })
 }

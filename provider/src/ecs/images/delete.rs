@@ -473,7 +473,10 @@ mod tests {
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(seconds);
-        (cloud, Deletion { made_by: MadeBy::Copy, making: Making::UnderWay, snapshots: None, ..deletion(&[]) })
+        (
+            cloud,
+            Deletion { made_by: MadeBy::Copy, making: Making::UnderWay, snapshots: None, ..deletion(&[]) },
+        )
     }
 
     #[tokio::test(start_paused = true)]

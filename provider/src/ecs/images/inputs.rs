@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use aliyun::ecs::Image as Described;
 use pulumi::Input;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::ecs::images::attributes::Attributes;
 

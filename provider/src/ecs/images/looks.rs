@@ -111,7 +111,8 @@ impl Looks {
     /// How many calls it takes to look at everything that is waited for.
     pub(crate) fn calls(&self) -> usize {
         let images = self.0.waiting.load(Ordering::Relaxed);
-        let calls = if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) };
+        let calls =
+            if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) };
         calls + self.0.beside.load(Ordering::Relaxed)
     }
 

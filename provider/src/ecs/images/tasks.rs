@@ -185,8 +185,12 @@ pub(crate) fn has_no_tasks(error: &aliyun::Error) -> bool {
 
 /// Whether the cloud refuses to cancel this task, which then goes on or has ended. Older clouds have other codes for it.
 pub(crate) fn refuses_cancellation(error: &aliyun::Error) -> bool {
-    let codes =
-        ["InvalidTaskId.TaskActionNotSupport", "TaskActionNotSupport", "CancelTaskFailed", "IncorrectTaskStatus"];
+    let codes = [
+        "InvalidTaskId.TaskActionNotSupport",
+        "TaskActionNotSupport",
+        "CancelTaskFailed",
+        "IncorrectTaskStatus",
+    ];
     error.code().is_some_and(|code| codes.contains(&code))
 }
 
@@ -228,7 +232,10 @@ impl Import {
                 tracing::debug!(image, "the import cannot be looked at: {error}");
                 let passes = matches!(
                     error.kind(),
-                    ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::Transport | ErrorKind::TimedOut
+                    ErrorKind::Throttled
+                        | ErrorKind::Unavailable
+                        | ErrorKind::Transport
+                        | ErrorKind::TimedOut
                 );
                 self.last = None;
                 self.fruitless = if passes { self.fruitless + 1 } else { FRUITLESS };

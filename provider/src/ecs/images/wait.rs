@@ -123,7 +123,9 @@ pub(crate) async fn wait_until_usable(
                 Look::Going { status: status(image), left: time_left(percent, wait.elapsed()) }
             }
             None => match task.and_then(Task::progress) {
-                Some(progress) => Look::Going { status: format!("image {id}: import {progress}"), left: None },
+                Some(progress) => {
+                    Look::Going { status: format!("image {id}: import {progress}"), left: None }
+                }
                 None => Look::Nothing,
             },
         };
@@ -419,7 +421,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20_300)).await;
             context.cancel();
         };
-        let (waited, ()) = tokio::join!(wait_until_usable(&cloud.client, &context, "m-1", None, None), interrupted);
+        let (waited, ()) =
+            tokio::join!(wait_until_usable(&cloud.client, &context, "m-1", None, None), interrupted);
         let Err(Unusable::Stopped { failure: Failure::Cancelled(_), seen }) = waited else { panic!() };
         assert_eq!(seen.unwrap().status.as_deref(), Some("Creating"));
         assert_eq!(began.elapsed(), Duration::from_millis(20_300));

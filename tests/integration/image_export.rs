@@ -28,12 +28,15 @@ impl Exports {
     }
 
     async fn with(options: Options) -> Exports {
+        let stands_still = options.manual_clock;
         let mut world = World::with(options).await;
         let address = world.cloud.address();
         let made = world.plugin.up("image", json!({ "imageName": "golden", "instanceId": "i-running" }));
         let ticks = async {
             loop {
-                advance(address, 70).await;
+                if stands_still {
+                    advance(address, 70).await;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

@@ -131,7 +131,7 @@ async fn every_mistake_is_reported_with_its_path_and_nothing_is_made() {
     });
     let failures = world.plugin.check("web", program).await.unwrap_err();
     let starts = [
-        "diskDeviceMappings[0].diskImageSize: must be a whole number of 1 to 2048",
+        "diskDeviceMappings[0].diskImageSize: must be a whole number from 1 to 2048",
         "osType: must be one of",
         "diskDeviceMappings[0].ossBucket: is required of the first disk",
         "diskDeviceMappings[0].ossObject: is required of the first disk",

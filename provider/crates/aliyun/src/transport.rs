@@ -161,6 +161,8 @@ impl Http {
         let method = match request.method {
             "GET" => reqwest::Method::GET,
             "PUT" => reqwest::Method::PUT,
+            "HEAD" => reqwest::Method::HEAD,
+            "DELETE" => reqwest::Method::DELETE,
             _ => reqwest::Method::POST,
         };
         let mut headers = HeaderMap::with_capacity(request.headers.len());

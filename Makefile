@@ -10,7 +10,7 @@ build: ## The plugin, for development
 	cargo build --workspace
 
 test: ## Every test, with all set-up
-	@tests/run cargo oracles wire e2e
+	@tests/run cargo oracles wire docs e2e
 
 oracles: ## The emulator, tested with clients that are not ours
 	@tests/run oracles
@@ -45,6 +45,12 @@ generate: ## Everything that is made from something else: protocol code, schema.
 generated-current: ## Fails if `make generate` changes a file
 	@sdk/generate --check
 
+docs: ## The documentation as a static site: target/docs/index.html
+	@docs/build
+
+docs-test: ## Its links, its examples, what it says of properties, and how Chromium shows it
+	@tests/run docs
+
 install: ## The plugin for your own use, and the packages that the examples need
 	@sdk/install
 
@@ -55,4 +61,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current docs docs-test install clean ci

@@ -9,8 +9,9 @@ mod key_source;
 mod mapping;
 mod package;
 
+use aliyun::Environment;
 use pulumi::pulumirpc::resource_provider_server::ResourceProvider;
-use pulumi::{BoxError, Engine, Failure, Server};
+use pulumi::{BoxError, Collector, Engine, Failure, Server};
 
 use crate::package::Alicloud;
 
@@ -19,7 +20,14 @@ use crate::package::Alicloud;
 /// # Errors
 /// If no port can be had, or serving fails.
 pub async fn serve(engine: Option<&str>, shutdown: impl Future<Output = ()>) -> Result<(), BoxError> {
-    pulumi::serve(Alicloud::new(), engine, shutdown).await
+    pulumi::serve(Alicloud::new(), engine, collector(Environment::from_process()), shutdown).await
+}
+
+/// The collector of spans that the engine names, if the user asks for traces.
+fn collector(environment: Environment) -> Option<Collector> {
+    let address = environment.variable("PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT")?.to_owned();
+    let now = move || u64::try_from(environment.now().as_nanosecond()).unwrap_or_default();
+    Some(Collector { address, service: "pulumi-resource-alicloud", now: Box::new(now) })
 }
 
 /// The provider's service without a process or a connection. Must be called on a runtime.

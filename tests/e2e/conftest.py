@@ -112,7 +112,7 @@ def program(cloud, binary, tmp_path, request):
         if isinstance(program, dict):
             stack = hosted_stack(binary, tmp_path)
             request.addfinalizer(stack.program.stop)
-            stack.program.images = program
+            stack.program.resources = program
             start = stack.init_quickly
         else:
             language = language or request.getfixturevalue("python")

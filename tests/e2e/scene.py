@@ -1,19 +1,29 @@
-"""One operation on one image, again and again from the same beginning, and what happens in the middle of it."""
+"""One operation on one image, copy or share, again and again from the same beginning, and what happens in the middle of
+it."""
 
+import json
 import queue
+import re
 import shutil
 import time
 from dataclasses import dataclass, field
 
-from emulator import Emulator
-from program import Image
-from stack import images_of
+from emulator import REGION, Emulator
+from program import Copy, Image, Share
+from stack import resources_of
 
 PATIENCE = 120
 # What a user takes to see what happened and to run the command again, in seconds of the
 # cloud's time.
 LATER = 60
+# How long an image or a copy is made for, in seconds of the cloud's time: until one of the first looks, or longer than
+# any scene.
+SOON, NOT_SOON = 1, 3600
 STOCK = {"s-system", "s-data", "s-2013"}
+# Where each kind of resource finds the two images that it is made of, and what stands for their ids in its inputs. No
+# program of a scene makes them.
+SOURCES = {Copy: "cn-beijing", Share: REGION}
+SOURCE, ANOTHER = "m-source", "m-another"
 
 GOLDEN = {
     "imageName": "golden",
@@ -34,16 +44,38 @@ CHANGED = GOLDEN | {
 }
 AUTONAMED = {"snapshotId": "s-system", "description": "a golden image"}
 OF_AN_INSTANCE = {"instanceId": "i-running", "description": "a golden image", "deleteAutoSnapshot": True}
+COPIED = {
+    "sourceImageId": SOURCE,
+    "sourceRegionId": SOURCES[Copy],
+    "imageName": "golden",
+    "description": "a golden copy",
+    "tags": {"kept": "1", "changed": "1", "removed": "1"},
+    "deleteAutoSnapshot": True,
+}
+COPY_CHANGED = COPIED | {
+    "imageName": "golden-2",
+    "description": "another text",
+    "resourceGroupId": "rg-other",
+    "tags": {"kept": "1", "changed": "2", "added": "1"},
+}
+COPY_AUTONAMED = {name: COPIED[name] for name in ("sourceImageId", "sourceRegionId", "deleteAutoSnapshot")}
+# What differs from one run to the next: ids, marks, automatic names and times.
+FRESH = re.compile(r"\b[ms]-[0-9a-z]{20}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bimage-[0-9a-f]{7}\b")
+TIME = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z")
+SHARED = {"imageId": SOURCE, "accountId": "1000000000000001"}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What the program says of the image before and after; `None` stands for no image."""
+    """What the program says of the resource before and after; `None` stands for none. One that begins `late` finds the
+    resource still being made, as its time has run out."""
 
     before: dict | None
     after: dict | None
     command: str = "up"
     timeouts: dict = field(default_factory=dict)
+    kind: type = Image
+    late: bool = False
 
 
 OPERATIONS = {
@@ -54,6 +86,15 @@ OPERATIONS = {
     "replace, create first": Operation(AUTONAMED, OF_AN_INSTANCE),
     "delete": Operation(GOLDEN, None, "destroy"),
     "refresh": Operation(GOLDEN, GOLDEN, "refresh"),
+    "copy: create, named": Operation(None, COPIED, kind=Copy),
+    "copy: create, autonamed": Operation(None, COPY_AUTONAMED, kind=Copy),
+    "copy: update": Operation(COPIED, COPY_CHANGED, kind=Copy),
+    "copy: replace": Operation(COPY_AUTONAMED, COPY_AUTONAMED | {"sourceImageId": ANOTHER}, kind=Copy),
+    "copy: delete": Operation(COPIED, None, "destroy", kind=Copy),
+    "copy: delete under way": Operation(COPIED, None, "destroy", {"create": "1s"}, Copy, late=True),
+    "share: create": Operation(None, SHARED, kind=Share),
+    "share: replace": Operation(SHARED, SHARED | {"accountId": "1000000000000002"}, kind=Share),
+    "share: delete": Operation(SHARED, None, "destroy", kind=Share),
 }
 
 
@@ -65,20 +106,30 @@ class Scene:
         self.state, self.saved_state = stack.home / "state", stack.home / "saved-state"
         self.clouds, self.saved_clouds = stack.home / "cloud.json", stack.home / "saved-cloud.json"
         self.cloud = self.operation = None
+        self.sources = {}
+        self.proved = set()
 
     def prepare(self, operation):
         self.operation = operation
-        self.proxy.ticks = True
         self.open()
+        if region := SOURCES.get(operation.kind):
+            for source in (SOURCE, ANOTHER):
+                made = self.cloud.call("CreateImage", RegionId=region, ImageName=source, SnapshotId="s-system")
+                self.sources[source] = made["ImageId"]
+            self.cloud.advance(2 * NOT_SOON)
+        self.proxy.ticks = True
         self.stack.init_quickly(self.proxy)
         self.say(operation.before)
-        self.stack.up()
+        self.stack.up(fails=operation.late)
         self.close()
         shutil.copytree(self.state, self.saved_state)
         shutil.copy(self.clouds, self.saved_clouds)
 
     def open(self):
-        self.cloud = self.proxy.cloud = Emulator("--manual-clock", "--state", self.clouds, "--image-ready-after", "1s")
+        ready_after = NOT_SOON if self.operation.late else SOON
+        self.cloud = self.proxy.cloud = Emulator(
+            "--manual-clock", "--state", self.clouds, "--image-ready-after", f"{ready_after}s"
+        )
 
     def close(self):
         if self.cloud:
@@ -86,8 +137,13 @@ class Scene:
             self.cloud = None
 
     def say(self, inputs):
-        image = None if inputs is None else Image(inputs, self.operation.timeouts)
-        self.stack.program.images = {"image": image} if image else {}
+        self.stack.program.resources = {}
+        if inputs is not None:
+            inputs = {
+                name: self.sources.get(value, value) if isinstance(value, str) else value
+                for name, value in inputs.items()
+            }
+            self.stack.program.resources["image"] = self.operation.kind(inputs, self.operation.timeouts)
 
     def begin(self):
         """All is as it was before the operation."""
@@ -132,40 +188,67 @@ class Scene:
             assert time.monotonic() < give_up, "the plugin outlives the engine"
             time.sleep(0.01)
 
+    def images(self):
+        """The account's images, by id, without those that were there before."""
+        sources = self.sources.values()
+        return {image: found for image, found in self.cloud.images().items() if image not in sources}
+
+    def shares(self):
+        """The account's shares, by the ids that they have in a state."""
+        names = {image: source for source, image in self.sources.items()}
+        return {
+            f"{image}:{account}": (names.get(image, image), account)
+            for image, found in self.cloud.images().items()
+            for account in found["shared_with"]
+        }
+
     def unknown(self):
         """The images that the state does not hold."""
-        held = {found.get("id") for found in images_of(self.stack.deployment())}
-        return [image for image in self.cloud.images().values() if image["id"] not in held]
+        held = {found.get("id") for found in resources_of(self.stack.deployment())}
+        return [image for image in self.images().values() if image["id"] not in held]
 
     def made(self):
-        """The account's images as far as they are the same each time they are made."""
+        """The account's images and shares as far as they are the same each time they are made."""
         plain = ("description", "family", "license_type", "resource_group", "tags", "status", "usable")
         autonamed = self.operation.after is not None and "imageName" not in self.operation.after
-        return [
+        images = [
             {
                 **{key: image[key] for key in plain},
                 "name": image["name"][: len("image-")] if autonamed else image["name"],
                 "disks": [(disk["device"], disk["size"]) for disk in image["disks"]],
+                "copied_from": image["copied_from"],
             }
-            for image in self.cloud.images().values()
+            for image in self.images().values()
         ]
+        return images + list(self.shares().values())
 
     def check(self, wanted):
-        """Cloud and state hold what is wanted and nothing else, no preview would change it, and all of it goes."""
+        """Cloud and state hold what is wanted and nothing else, no preview would change it, and all of it goes. The
+        last two are tried once for all states of the same shape."""
         made = self.made()
         assert made == wanted, f"{made} is not {wanted}"
         assert len(made) == (0 if self.operation.after is None else 1)
-        images = self.cloud.images()
-        used = {disk["snapshot"] for image in images.values() for disk in image["disks"]}
+        used = {disk["snapshot"] for image in self.images().values() for disk in image["disks"]}
         assert self.cloud.snapshots().keys() - STOCK == used - STOCK, "snapshots of no image"
         deployment = self.stack.deployment()
-        assert [found["id"] for found in images_of(deployment)] == list(images)
+        assert [found["id"] for found in resources_of(deployment)] == [*self.images(), *self.shares()]
         assert not deployment.get("pending_operations")
         if self.operation.after is None:
             assert not deployment.get("resources")
             return
+        shape = shape_of(deployment["resources"])
+        if shape in self.proved:
+            return
         self.stack.preview("--expect-no-changes")
         self.stack.run("destroy", "--yes")
-        assert self.cloud.images() == {}
+        assert self.made() == []
         assert self.cloud.snapshots().keys() <= STOCK
-        assert images_of(self.stack.deployment()) == []
+        assert resources_of(self.stack.deployment()) == []
+        self.proved.add(shape)
+
+
+def shape_of(resources):
+    """Two states of the same shape differ in nothing but what each run makes anew."""
+    numbers = {}
+    text = TIME.sub("", json.dumps(resources, sort_keys=True))
+    return FRESH.sub(lambda found: f"<{numbers.setdefault(found[0], len(numbers))}>", text)

@@ -40,8 +40,21 @@ WAITS = {
     "delete: DeleteSnapshot": ("delete", Instant(BEFORE, "DeleteSnapshot", 1)),
     "refresh: the preview's look": ("refresh", Instant(BEFORE, "DescribeImages", 1)),
     "refresh: the look": ("refresh", Instant(BEFORE, "DescribeImages", 2)),
+    "copy: CopyImage carried out": ("copy: create, named", Instant(UNANSWERED, "CopyImage", 1)),
+    "copy: until usable, between looks": ("copy: create, named", Instant(ANSWERED, "DescribeImages", 2)),
+    "copy: CancelCopyImage": ("copy: delete under way", Instant(BEFORE, "CancelCopyImage", 1)),
+    "share: carried out": ("share: create", Instant(UNANSWERED, "ModifyImageSharePermission", 1)),
+    "share: the look": ("share: create", Instant(BEFORE, "DescribeImageSharePermission", 1)),
 }
-METHODS = {"create, named": "Create", "update": "Update", "delete": "Delete", "refresh": "Read"}
+METHODS = {
+    "create, named": "Create",
+    "update": "Update",
+    "delete": "Delete",
+    "refresh": "Read",
+    "copy: create, named": "Create",
+    "copy: delete under way": "Delete",
+    "share: create": "Create",
+}
 # What the cloud has to ignore for a look to show that there is something to wait for.
 IGNORED = {"update": "ModifyImageAttribute", "delete": "DeleteImage"}
 

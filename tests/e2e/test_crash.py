@@ -12,8 +12,7 @@ import subprocess
 import pytest
 from proxy import ANSWERED, UNANSWERED, instants
 from scene import OPERATIONS, STOCK
-from stack import diagnostics, images_of
-from test_lifecycle import IMAGE
+from stack import diagnostics, resources_of
 
 # Of a create: it gives the image its own name.
 LAST_CALL = [("ModifyImageAttribute", UNANSWERED), ("ModifyImageAttribute", ANSWERED)]
@@ -66,14 +65,15 @@ def repair_finished(scene, image):
     is named and not touched, and the user decides."""
     given = "imageName" in scene.operation.after
     said = " ".join(diagnostics(scene.run(fails=given)).split())
-    assert f"pulumi import {IMAGE} image {image['id']}" in said, said
+    type_ = scene.operation.kind.type
+    assert f"pulumi import {type_} image {image['id']}" in said, said
     assert scene.cloud.images()[image["id"]] == image
     if given:
-        for found in images_of(scene.stack.deployment()):
+        for found in resources_of(scene.stack.deployment()):
             # What a broken-off replacement has left stands in the way of the import, as the message says.
             assert f"pulumi state delete '{found['urn']}'" in said, said
             scene.stack.run("state", "delete", found["urn"], "--yes")
-        scene.stack.run("import", IMAGE, "image", image["id"], "--yes", "--generate-code=false", "--protect=false")
+        scene.stack.run("import", type_, "image", image["id"], "--yes", "--generate-code=false", "--protect=false")
         scene.run()
         return
     scene.cloud.call("DeleteImage", ImageId=image["id"])

@@ -5,8 +5,11 @@ import json
 
 import emulator
 import pytest
+from emulator import Call
+from program import COPY, IMAGE, SHARE
 from project import ROOT
-from test_lifecycle import IMAGE, wait_until_usable
+from scene import STOCK
+from test_lifecycle import wait_until_usable
 
 OFFICIAL = ROOT / "tests/data/official-state.json"
 # What the data calls things, and what the emulator and these tests call them.
@@ -18,6 +21,7 @@ NAMES = {
     '"rg-1"': '"rg-other"',
 }
 PROVIDER_ID = "61f9e0b6-5840-4ebc-aefb-2d177e7ae6e5"
+DEFAULT = "default_4_0_0"
 SECRET = "4dabf18193072939515e22adb298388d"
 
 # What the authors of these resources have written.
@@ -87,25 +91,32 @@ def taken_over(program, cloud, provider):
         assert official in text, official
         text = text.replace(official, ours)
     resources = json.loads(text)["resources"]
-    parent, used = resources[0]["parent"], resources[0]["provider"]
-    type_, urn = "pulumi:providers:alicloud", used.rsplit("::", 1)[0]
+    urn = resources[0]["provider"].rsplit("::", 1)[0]
     if provider == "default":
-        urn = f"{urn.rsplit('::', 1)[0]}::default_4_0_0"
+        urn = f"{urn.rsplit('::', 1)[0]}::{DEFAULT}"
     for resource in resources:
-        resource["provider"] = f"{urn}::{PROVIDER_ID}"
+        del resource["provider"]
         image = images[resource["outputs"]["imageName"]]
         resource["id"] = resource["outputs"]["id"] = image
         if mappings := resource["outputs"].get("diskDeviceMappings"):
             assert [disk["snapshot"] for disk in cloud.images()[image]["disks"]] == [
                 mapping["snapshotId"] for mapping in mappings
             ]
+    put_into(stack, cloud, urn, resources)
+    return stack
+
+
+def put_into(stack, cloud, urn, resources):
+    """Makes these the stack's resources, by the provider of that URN, which is the program's own or the default one."""
+    parent = "urn:pulumi:test::program::pulumi:pulumi:Stack::program-test"
     settings = {
         "accessKey": emulator.KEY_ID,
         "endpoints": json.dumps([{"ecs": cloud.url}]),
         "region": emulator.REGION,
         "secretKey": {SECRET: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(emulator.KEY_SECRET)},
     }
-    if provider == "default":
+    is_default = urn.endswith(DEFAULT)
+    if is_default:
         settings["version"] = "4.0.0"
     deployment = json.loads(stack.quiet("stack", "export"))
     deployment["deployment"]["resources"] = [
@@ -114,19 +125,18 @@ def taken_over(program, cloud, provider):
             "urn": urn,
             "custom": True,
             "id": PROVIDER_ID,
-            "type": type_,
+            "type": "pulumi:providers:alicloud",
             "inputs": settings,
             "outputs": copy.deepcopy(settings),
         }
-        | ({"parent": parent} if provider == "explicit" else {}),
-        *resources,
+        | ({} if is_default else {"parent": parent}),
+        *({"parent": parent, "provider": f"{urn}::{PROVIDER_ID}", "custom": True} | each for each in resources),
     ]
     file = stack.home / "official.json"
     file.write_text(json.dumps(deployment))
     stack.run("stack", "import", "--file", str(file))
     file.unlink()
     cloud.forget_requests()
-    return stack
 
 
 def make_images(cloud):
@@ -236,6 +246,120 @@ def test_a_stack_of_the_official_provider_is_destroyed_at_once(taken_over, cloud
     assert stack.resources() == {}
     assert cloud.snapshots().keys() >= {"s-system", "s-data"}
     assert not made_along & cloud.snapshots().keys()
+
+
+SOURCE_REGION, ACCOUNT = "cn-beijing", "1000000000000001"
+# No state of these was to be had. What is here follows the official provider's images: a default that is `false` is not
+# among the inputs, and all that its schema has is among the outputs.
+COPY_META = '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":600000000000,"delete":600000000000}}'
+FAMILY_PROGRAM = """
+import pulumi
+import pulumi_alicloud as alicloud
+
+config = pulumi.Config()
+source = config.require("source")
+description = config.get("description") or "a copy"
+copied = alicloud.ecs.ImageCopy(
+    "copied",
+    image_name="copied",
+    description=description,
+    source_image_id=source,
+    source_region_id="cn-beijing",
+    tags={{"team": "web"}},
+    delete_auto_snapshot=True,
+)
+alicloud.ecs.{older}("older", image_name="older", source_image_id=source, source_region_id="cn-beijing")
+alicloud.ecs.ImageSharePermission("shared", image_id=copied.id, account_id="1000000000000001")
+"""
+
+
+def put_family_into(stack, cloud):
+    """The official provider's state of two copies, one of the older type, and of a share; the source."""
+
+    def made(action, region, **params):
+        image = cloud.call(action, RegionId=region, **params)["ImageId"]
+        wait_until_usable(cloud, image)
+        return image
+
+    source = made("CreateImage", SOURCE_REGION, ImageName="source", SnapshotId="s-system")
+    common = {"sourceImageId": source, "sourceRegionId": SOURCE_REGION}
+    to = {"ImageId": source, "DestinationRegionId": emulator.REGION}
+    told = {"description": "a copy", "tags": {"team": "web"}}
+    tagged = {"DestinationDescription": "a copy", "Tag.1.Key": "team", "Tag.1.Value": "web"}
+    copies = {
+        "copied": (COPY, common | told | {"deleteAutoSnapshot": True}, tagged),
+        "older": ("alicloud:ecs/copyImage:CopyImage", common, {}),
+    }
+    resources = []
+    for name, (type_, inputs, params) in copies.items():
+        image = made("CopyImage", SOURCE_REGION, DestinationImageName=name, **to, **params)
+        outputs = {"id": image, "name": name, "force": False, "description": "", "tags": {}, "__meta": COPY_META}
+        resources.append((name, type_, image, inputs | {"imageName": name}, outputs))
+    copied = resources[0][2]
+    cloud.call("ModifyImageSharePermission", ImageId=copied, **{"AddAccount.1": ACCOUNT})
+    share = f"{copied}:{ACCOUNT}"
+    resources.append(("shared", SHARE, share, {"imageId": copied, "accountId": ACCOUNT}, {"id": share}))
+    project = "urn:pulumi:test::program::"
+    put_into(
+        stack,
+        cloud,
+        f"{project}pulumi:providers:alicloud::{DEFAULT}",
+        [
+            {
+                "urn": f"{project}{type_}::{name}",
+                "type": type_,
+                "id": id_,
+                "inputs": {"__defaults": []} | inputs,
+                "outputs": outputs | inputs,
+                # As of a program.
+                **({"dependencies": [f"{project}{COPY}::copied"]} if type_ == SHARE else {}),
+            }
+            for name, type_, id_, inputs, outputs in resources
+        ],
+    )
+    return source
+
+
+@pytest.mark.languages("python")
+def test_copies_and_shares_of_the_official_provider_live_on(program, language, published, cloud):
+    stack = program(FAMILY_PROGRAM.format(older="CopyImage"), language=published)
+    stack.set(source=put_family_into(stack, cloud))
+    ids = {name: resource["id"] for name, resource in stack.resources().items()}
+    stack.preview("--expect-no-changes")
+    stack.run("refresh", "--yes")
+    stack.preview("--expect-no-changes")
+
+    # Our SDK has one name for copies, which is known to be the other's too.
+    stack.move_to(language)
+    file = stack.folder / "__main__.py"
+    file.write_text(FAMILY_PROGRAM.format(older="ImageCopy"))
+    stack.preview("--expect-no-changes")
+    stack.up()
+    assert cloud.changes() == []
+    assert {name: resource["type"] for name, resource in stack.resources().items()} == {
+        "copied": COPY, "older": COPY, "shared": SHARE,
+    }  # fmt: skip
+    stack.set(description="described anew")
+    assert stack.steps() == {"copied": "update"}
+    stack.up()
+    assert cloud.changes() == [
+        Call("ModifyImageAttribute", {"ImageId": ids["copied"], "Description": "described anew"})
+    ]
+    assert {name: resource["id"] for name, resource in stack.resources().items()} == ids
+    stack.run("destroy", "--yes")
+    assert list(cloud.regions()) == [SOURCE_REGION]
+
+
+def test_copies_and_shares_of_the_official_provider_are_destroyed_at_once(program, cloud):
+    """The state does not say which snapshots a copy has, and one author wants them gone with it."""
+    stack = program({})
+    put_family_into(stack, cloud)
+    (older,) = [image for image in cloud.images().values() if image["name"] == "older"]
+    kept = {disk["snapshot"] for disk in older["disks"]}
+    stack.run("destroy", "--yes")
+    assert list(cloud.regions()) == [SOURCE_REGION]
+    assert stack.resources() == {}
+    assert cloud.snapshots().keys() - STOCK == kept
 
 
 # What this provider's state holds beyond the published one's. README.md tells users.

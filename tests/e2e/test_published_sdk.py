@@ -8,9 +8,13 @@ import emulator
 import pytest
 from emulator import Call
 from languages import run
+from program import COPY, IMAGE, SHARE
 from project import ROOT
 from stack import diagnostics
 from test_lifecycle import by_name, is_of_creation, sorted_calls, tag
+
+SECOND_REGION = "cn-beijing"
+ACCOUNT = "1000000000000001"
 
 # The same program in each language, with both the default provider and one of its own.
 PYTHON = """
@@ -64,7 +68,33 @@ disks = alicloud.ecs.Image(
         alicloud.ecs.ImageDiskDeviceMappingArgs(device="/dev/xvdb", disk_type="data", snapshot_id="s-data", size=200),
     ],
 )
+second = alicloud.Provider(
+    "second",
+    region="cn-beijing",
+    access_key="e2e-key",
+    secret_key=config.require_secret("secret"),
+    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
+)
+copy = alicloud.ecs.ImageCopy(
+    "copy",
+    source_image_id=web.id,
+    source_region_id="cn-hangzhou",
+    image_name="copy",
+    description=config.require("description"),
+    encrypted=True,
+    kms_key_id="key",
+    tags={"Team": "web"},
+    force=True,
+    delete_auto_snapshot=True,
+    opts=pulumi.ResourceOptions(provider=second),
+)
+share = alicloud.ecs.ImageSharePermission("share", image_id=disks.id, account_id="1000000000000001")
 existing = alicloud.ecs.Image.get("existing", web.id, opts=pulumi.ResourceOptions(provider=provider))
+# The published plugin refuses to look for images by none of three of its filters.
+every = alicloud.ecs.get_images()
+found = alicloud.ecs.get_images_output(
+    name_regex="^w.b$", owners="self", image_id=web.id, opts=pulumi.InvokeOutputOptions(provider=provider)
+)
 pulumi.export("webId", web.id)
 pulumi.export("disksId", disks.id)
 pulumi.export("name", disks.image_name)
@@ -72,6 +102,11 @@ pulumi.export("sizes", disks.disk_device_mappings.apply(lambda mappings: [mappin
 pulumi.export("nvme", disks.features.nvme_support)
 pulumi.export("description", existing.description)
 pulumi.export("usable", existing.usable)
+pulumi.export("copyId", copy.id)
+pulumi.export("shareId", share.id)
+pulumi.export("system", [image.id for image in every.images if image.image_owner_alias == "system"])
+pulumi.export("foundImages", found.images.apply(lambda images: [[each.id, each.name, each.tags] for each in images]))
+pulumi.export("foundSize", found.images.apply(lambda images: images[0].disk_device_mappings[0].size))
 """
 TYPESCRIPT = """
 import * as pulumi from "@pulumi/pulumi";
@@ -118,7 +153,28 @@ const disks = new alicloud.ecs.Image("disks", {
         { device: "/dev/xvdb", diskType: "data", snapshotId: "s-data", size: 200 },
     ],
 });
+const second = new alicloud.Provider("second", {
+    region: "cn-beijing",
+    accessKey: "e2e-key",
+    secretKey: config.requireSecret("secret"),
+    endpoints: [{ ecs: config.require("endpoint") }],
+});
+const copy = new alicloud.ecs.ImageCopy("copy", {
+    sourceImageId: web.id,
+    sourceRegionId: "cn-hangzhou",
+    imageName: "copy",
+    description: config.require("description"),
+    encrypted: true,
+    kmsKeyId: "key",
+    tags: { Team: "web" },
+    force: true,
+    deleteAutoSnapshot: true,
+}, { provider: second });
+const share = new alicloud.ecs.ImageSharePermission("share", { imageId: disks.id, accountId: "1000000000000001" });
 const existing = alicloud.ecs.Image.get("existing", web.id, undefined, { provider });
+// The published plugin refuses to look for images by none of three of its filters.
+const every = alicloud.ecs.getImagesOutput();
+const found = alicloud.ecs.getImagesOutput({ nameRegex: "^w.b$", owners: "self", imageId: web.id }, { provider });
 export const webId = web.id;
 export const disksId = disks.id;
 export const name = disks.imageName;
@@ -126,6 +182,12 @@ export const sizes = disks.diskDeviceMappings.apply(mappings => mappings.map(map
 export const nvme = disks.features.nvmeSupport;
 export const description = existing.description;
 export const usable = existing.usable;
+export const copyId = copy.id;
+export const shareId = share.id;
+export const system = every.images.apply(images =>
+    images.filter(image => image.imageOwnerAlias === "system").map(image => image.id));
+export const foundImages = found.images.apply(images => images.map(image => [image.id, image.name, image.tags]));
+export const foundSize = found.images[0].diskDeviceMappings[0].size;
 """
 PROGRAMS = {"python": PYTHON, "typescript": TYPESCRIPT}
 
@@ -138,8 +200,27 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
     warned = stack.up()
     published.prebuild(stack)
     first = stack.outputs()
-    web, disks = first["webId"], first["disksId"]
+    web, disks, copy = first["webId"], first["disksId"], first["copyId"]
+    assert {region: set(ids) for region, ids in cloud.regions().items()} == {
+        emulator.REGION: {web, disks},
+        SECOND_REGION: {copy},
+    }
     calls = without_place(cloud.changes())
+    (copying,) = [call for call in calls if call.action == "CopyImage"]
+    assert copying.params.pop("ClientToken") and copying.params.pop("DestinationImageName")
+    assert copying.params == {
+        "ImageId": web,
+        "DestinationRegionId": SECOND_REGION,
+        "DestinationDescription": "by the published SDK",
+        "Encrypted": "true",
+        "KMSKeyId": "key",
+        "Tag.1.Key": "Team",
+        "Tag.1.Value": "web",
+    }
+    sharing = Call("ModifyImageSharePermission", {"ImageId": disks, "AddAccount.1": ACCOUNT})
+    naming = Call("ModifyImageAttribute", {"ImageId": copy, "ImageName": "copy"})
+    for call in (copying, sharing, naming):
+        calls.remove(call)
     assert [call for call in calls if not is_of_creation(call)] == [
         Call("ModifyImageAttribute", {"ImageId": disks, "Features.NvmeSupport": "supported"})
     ]
@@ -166,9 +247,14 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
             "DiskDeviceMapping.2.Size": "200",
         },
     }
-    assert first | {"webId": "", "disksId": "", "name": ""} == {
-        "webId": "",
+    assert first | {"disksId": "", "name": ""} == {
+        "webId": web,
         "disksId": "",
+        "copyId": copy,
+        "shareId": f"{disks}:{ACCOUNT}",
+        "system": ["m-system"],
+        "foundImages": [[web, "web", {"Team": "web"}]],
+        "foundSize": "40",
         "name": "",
         "sizes": [40, 200],
         "nvme": "supported",
@@ -181,11 +267,17 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
 
     # An update in place, of exactly what changed.
     stack.set(description="described anew", team="api")
-    assert stack.steps() == {"web": "update"}
+    assert stack.steps() == {"web": "update", "copy": "update"}
     stack.up()
     assert sorted_calls(without_place(cloud.changes())) == sorted_calls(
-        [Call("ModifyImageAttribute", {"ImageId": web, "Description": "described anew"}), tag(web, Team="api")]
+        [
+            Call("ModifyImageAttribute", {"ImageId": web, "Description": "described anew"}),
+            Call("ModifyImageAttribute", {"ImageId": copy, "Description": "described anew"}),
+            tag(web, Team="api"),
+        ]
     )
+    second = stack.outputs()
+    assert second == first | {"description": "described anew", "foundImages": [[web, "web", {"Team": "api"}]]}
 
     # The same text with our SDK, whose version is another, and back again.
     cloud.forget_requests()
@@ -195,8 +287,8 @@ def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_bac
         sdk.prebuild(stack)
         stack.up()
         assert cloud.changes() == []
-        assert stack.outputs() == first | {"description": "described anew"}
-    assert set(cloud.images()) == {web, disks}
+        assert stack.outputs() == second
+    assert set(cloud.images()) == {web, disks, copy}
 
     stack.run("destroy", "--yes")
     assert cloud.images() == {}
@@ -224,15 +316,26 @@ def without_place(calls):
 
 # What the published SDK calls settings and properties, and how they nest, as the package itself tells.
 NAMES = """
+import inspect
 import json
+import re
 import pulumi_alicloud
 from pulumi import _types
-from pulumi_alicloud.ecs import _inputs, image, outputs
+from pulumi_alicloud.ecs import GetImagesResult, _inputs, get_images, image, image_copy, image_share_permission, outputs
 
 top = vars(pulumi_alicloud._inputs)
 known = {"provider": _types.input_type_types(pulumi_alicloud.ProviderArgs)}
 known["image"] = _types.input_type_types(image.ImageArgs)
 known["state"] = _types.resource_types(image.Image)
+known["copy"] = _types.input_type_types(image_copy.ImageCopyArgs)
+known["copy's state"] = _types.resource_types(image_copy.ImageCopy)
+known["share"] = _types.input_type_types(image_share_permission.ImageSharePermissionArgs)
+known["share's state"] = _types.resource_types(image_share_permission.ImageSharePermission)
+arguments = set(inspect.signature(get_images).parameters) - {"opts"}
+known["arguments"] = {re.sub("_(.)", lambda found: found[1].upper(), name) for name in arguments}
+known["result"] = _types.output_type_types(GetImagesResult)
+known["getImagesImage"] = _types.output_type_types(outputs.GetImagesImageResult)
+known["getImagesImageDiskDeviceMapping"] = _types.output_type_types(outputs.GetImagesImageDiskDeviceMappingResult)
 for name in ("AssumeRole", "AssumeRoleWithOidc", "Features", "FeaturesEcsInstance", "SignVersion"):
     known[f"Provider{name}"] = _types.input_type_types(top[f"Provider{name}Args"])
 for name in ("ImageDiskDeviceMapping", "ImageFeatures"):
@@ -246,11 +349,18 @@ def test_every_setting_and_property_of_the_published_sdk_is_ours_too(published_p
     python = Path(os.environ["PUBLISHED_PYTHON"]) / "python"
     theirs = json.loads(run(python, "-c", NAMES, cwd=ROOT / "tests/e2e"))
     schema = json.loads((ROOT / "schema.json").read_text())
-    image = schema["resources"]["alicloud:ecs/image:Image"]
+    image, copy, share = (schema["resources"][token] for token in (IMAGE, COPY, SHARE))
+    look_up = schema["functions"]["alicloud:ecs/getImages:getImages"]
     ours = {
         "provider": schema["provider"]["inputProperties"],
         "image": image["inputProperties"],
         "state": image["properties"],
+        "copy": copy["inputProperties"],
+        "copy's state": copy["properties"],
+        "share": share["inputProperties"],
+        "share's state": share["properties"],
+        "arguments": look_up["inputs"]["properties"],
+        "result": look_up["outputs"]["properties"],
     } | {token.rsplit(":", 1)[1]: type_["properties"] for token, type_ in schema["types"].items()}
     missing = {where: set(names) - set(ours[where]) for where, names in theirs.items()}
     assert {where: names for where, names in missing.items() if names} == {}

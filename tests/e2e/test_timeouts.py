@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 from late import Late
+from program import Copy, Share
 from proxy import BEFORE, Instant
-from scene import CHANGED, GOLDEN, PATIENCE, Operation
+from scene import CHANGED, COPIED, GOLDEN, PATIENCE, SHARED, Operation
 from stack import diagnostics
 
 SECONDS = 3
@@ -16,6 +17,8 @@ SLACK = 1.0
 NAMED = Operation(None, GOLDEN | {"licenseType": "BYOL"}, timeouts={"create": f"{SECONDS}s"})
 UPDATE = Operation(GOLDEN, CHANGED, timeouts={"update": f"{SECONDS}s"})
 DELETE = Operation(GOLDEN, None, "destroy", timeouts={"delete": f"{SECONDS}s"})
+COPY = Operation(None, COPIED, timeouts={"create": f"{SECONDS}s"}, kind=Copy)
+SHARE = Operation(None, SHARED, timeouts={"create": f"{SECONDS}s"}, kind=Share)
 
 
 def hold(process):
@@ -49,6 +52,12 @@ CASES = {
     "update: TagResources": (UPDATE, Instant(BEFORE, "TagResources", 1), ("TagResources: ", *AGAIN)),
     "delete: never gone": (DELETE, "DeleteImage", ("still there 3 s after", "again", "customTimeouts.delete")),
     "delete: DeleteImage": (DELETE, Instant(BEFORE, "DeleteImage", 1), ("DeleteImage: ", *AGAIN)),
+    "copy: never usable": (COPY, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
+    "share: ModifyImageSharePermission": (
+        SHARE,
+        Instant(BEFORE, "ModifyImageSharePermission", 1),
+        ("ModifyImageSharePermission: ", *AGAIN, "the next `pulumi up` makes sure of it"),
+    ),
 }
 
 

@@ -42,7 +42,7 @@ def region(stack):
 
 
 def say(stack, inputs, name="web", **options):
-    stack.program.images = {} if inputs is None else {name: Image(inputs, options=options)}
+    stack.program.resources = {} if inputs is None else {name: Image(inputs, options=options)}
 
 
 def one_line(printed):
@@ -124,7 +124,7 @@ def test_a_move_to_an_explicit_provider_and_back_replaces_nothing(stack, cloud, 
     }
     if named == "in its settings":
         stack.program.providers["own"]["region"] = HERE
-    stack.program.images["web"] = Image(NAMINGS[naming], provider="own")
+    stack.program.resources["web"] = Image(NAMINGS[naming], provider="own")
     check_same(stack, cloud, image)
     assert "::own::" in stack.resources()["web"]["provider"]
     stack.program.providers.clear()
@@ -428,7 +428,7 @@ def test_an_up_with_a_refresh_after_a_late_create_succeeds_when_the_image_is_usa
     scene.cloud.advance(0.3)
     assert not scene.cloud.images()[image]["usable"]
     scene.say(inputs)
-    scene.stack.program.images["image"] = Image(inputs)
+    scene.stack.program.resources["image"] = Image(inputs)
     scene.proxy.watch()
     command = scene.stack.start("up", "--yes", "--refresh")
     give_up = time.monotonic() + PATIENCE
@@ -455,7 +455,7 @@ def test_a_refresh_after_a_late_create_tells_that_the_image_is_not_usable_yet(sc
     assert f"image {image} is not usable yet: it is Creating" in said
     assert scene.stack.resources()["image"]["id"] == image
     scene.proxy.ticks = True
-    scene.stack.program.images["image"] = Image(NAMINGS[naming])
+    scene.stack.program.resources["image"] = Image(NAMINGS[naming])
     scene.run()
     assert scene.cloud.images().keys() == {image}
     scene.check(scene.made())

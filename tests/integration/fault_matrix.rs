@@ -1,5 +1,5 @@
-//! Each fault at each place where an image's life calls the cloud. What passes changes nothing; what lasts ends in an error
-//! that says so, loses nothing, and the same commands put everything right once it is over.
+//! Each fault at each place where the life of an image, of a copy or of a share calls the cloud. What passes changes nothing;
+//! what lasts ends in an error that says so, loses nothing, and the same commands put everything right once it is over.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Failed, IMAGE, IMAGE_COPY, Plan, Plugin, SOURCE_REGION, Stack, World, advance, make_source, settings,
-    start, text,
+    Failed, IMAGE, IMAGE_COPY, IMAGE_SHARE, Plan, Plugin, SOURCE_REGION, Stack, World, advance, make_source,
+    settings, start, text, urn,
 };
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
@@ -37,13 +37,25 @@ struct Place {
     after: u32,
     /// Whether the image is still being made when the operation looks at it.
     slow: bool,
-    /// Whether the image is a copy.
-    copied: bool,
+    /// The type of the resource.
+    of: &'static str,
 }
 
 impl Place {
     const fn new(what: &'static str, during: During, action: &'static str, after: u32) -> Place {
-        Place { what, during, action, after, slow: false, copied: false }
+        Place { what, during, action, after, slow: false, of: IMAGE }
+    }
+
+    const fn of_a_copy(self) -> Place {
+        Place { of: IMAGE_COPY, ..self }
+    }
+
+    const fn of_a_share(self) -> Place {
+        Place { of: IMAGE_SHARE, ..self }
+    }
+
+    const fn slow(self) -> Place {
+        Place { slow: true, ..self }
     }
 }
 
@@ -51,6 +63,9 @@ impl Place {
 const ACCOUNT: &str = "the account's images";
 /// The last call of a create.
 const OWN_NAME: &str = "the image's own name";
+
+const CHANGE_SHARES: &str = "ModifyImageSharePermission";
+const SEE_SHARES: &str = "DescribeImageSharePermission";
 
 /// A test for each place. Beside its cells, it shows them: a point for each that is as it should be.
 macro_rules! rows {
@@ -68,22 +83,24 @@ rows! {
     create_account: Place::new(ACCOUNT, During::Create, "DescribeImages", 0);
     create_call: Place::new("CreateImage", During::Create, "CreateImage", 0);
     create_first_look: Place::new("first look", During::Create, "DescribeImages", 1);
-    create_look_while_waiting:
-        Place { slow: true, ..Place::new("look while waiting", During::Create, "DescribeImages", 2) };
+    create_look_while_waiting: Place::new("look while waiting", During::Create, "DescribeImages", 2).slow();
     create_attributes:
         Place::new("ModifyImageAttribute after creation", During::Create, "ModifyImageAttribute", 0);
     create_read_back: Place::new("read-back after creation", During::Create, "DescribeImages", 2);
     create_own_name: Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 1);
-    copy_call: Place { copied: true, ..Place::new("CopyImage", During::Create, "CopyImage", 0) };
-    copy_first_look: Place { copied: true, ..Place::new("copy's first look", During::Create, "DescribeImages", 1) };
-    copy_look_while_waiting: Place {
-        copied: true,
-        slow: true,
-        ..Place::new("copy's look while waiting", During::Create, "DescribeImages", 2)
-    };
-    copy_own_name: Place { copied: true, ..Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 0) };
-    copy_delete_call:
-        Place { copied: true, ..Place::new("copy's DeleteImage", During::Delete, "DeleteImage", 0) };
+    copy_call: Place::new("CopyImage", During::Create, "CopyImage", 0).of_a_copy();
+    copy_first_look: Place::new("copy's first look", During::Create, "DescribeImages", 1).of_a_copy();
+    copy_look_while_waiting:
+        Place::new("copy's look while waiting", During::Create, "DescribeImages", 2).of_a_copy().slow();
+    copy_own_name: Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 0).of_a_copy();
+    copy_delete_call: Place::new("copy's DeleteImage", During::Delete, "DeleteImage", 0).of_a_copy();
+    share_call: Place::new("share", During::Create, CHANGE_SHARES, 0).of_a_share();
+    share_look: Place::new("share's look", During::Create, SEE_SHARES, 0).of_a_share();
+    share_exchange_ends: Place::new("end of the old share", During::Update, CHANGE_SHARES, 0).of_a_share();
+    share_exchange_begins: Place::new("share anew", During::Update, CHANGE_SHARES, 1).of_a_share();
+    share_refresh_look: Place::new("share's refresh", During::Refresh, SEE_SHARES, 0).of_a_share();
+    share_delete_call: Place::new("end of the share", During::Delete, CHANGE_SHARES, 0).of_a_share();
+    share_delete_look: Place::new("look until the share is gone", During::Delete, SEE_SHARES, 0).of_a_share();
     update_attributes: Place::new("ModifyImageAttribute", During::Update, "ModifyImageAttribute", 0);
     update_resource_group: Place::new("JoinResourceGroup", During::Update, "JoinResourceGroup", 0);
     update_tags_removed: Place::new("UntagResources", During::Update, "UntagResources", 0);
@@ -171,6 +188,9 @@ fn second_program() -> Json {
         "tags": { "new": "1", "kept": "2" }, "deleteAutoSnapshot": true, "resourceGroupId": "rg-other" })
 }
 
+/// The accounts that an image is shared with, one after the other.
+const ACCOUNTS: [&str; 2] = ["1111222233334400", "1111222233334401"];
+
 /// Each fault at this place, all at a time: they wait more than they work.
 async fn check_row(place: Place) {
     let mut cells = JoinSet::new();
@@ -206,7 +226,7 @@ macro_rules! ensure {
 
 struct Cell {
     world: World,
-    /// What the image is copied from, if it is a copy.
+    /// The image that is there before: what is copied, or what is shared.
     source: Option<String>,
     stack: Stack,
     place: Place,
@@ -224,24 +244,30 @@ async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
     let plugin = Plugin::configured_with(keyed(&cloud, fault.keys).await).await;
     let mut cell =
         Cell { world: World { cloud, plugin }, source: None, stack: Stack::new("web"), place, fault };
-    if place.copied {
-        cell.world.plugin.resource_type = IMAGE_COPY;
-        cell.source = Some(make_source(&cell.world.cloud, place.slow).await);
-    }
-    let snapshots = cell.snapshots().await;
+    cell.source = match place.of {
+        IMAGE_COPY => Some(make_source(&cell.world.cloud, place.slow).await),
+        IMAGE_SHARE => {
+            let program = json!({ "imageName": "shared", "snapshotId": "s-system" });
+            Some(text(&cell.world.plugin.up("shared", program).await.1["id"]))
+        }
+        _ => None,
+    };
+    cell.world.plugin.resource_type = place.of;
+    let (images, snapshots) = (cell.world.images().await.len(), cell.snapshots().await);
     let (first, second) = (cell.program(first_program()), cell.program(second_program()));
 
     cell.step(During::Create, &first).await?;
-    cell.check_image(&first).await?;
+    cell.check(&first).await?;
     cell.step(During::Update, &second).await?;
-    cell.check_image(&second).await?;
+    cell.check(&second).await?;
     cell.step(During::Refresh, &Json::Null).await?;
-    cell.check_image(&second).await?;
+    cell.check(&second).await?;
     let (plan, _) = cell.stack.preview(&mut cell.world.plugin, &second).await;
     ensure!(plan == Plan::Same, "the last preview is {plan:?}");
     cell.step(During::Delete, &Json::Null).await?;
-    ensure!(cell.world.images().await.is_empty(), "an image is left");
+    ensure!(cell.world.images().await.len() == images, "an image is left, or the shared one is gone");
     ensure!(cell.snapshots().await == snapshots, "the image's snapshots are left");
+    ensure!(cell.accounts().await.is_empty(), "a share is left: {:?}", cell.accounts().await);
     Ok(())
 }
 
@@ -318,14 +344,22 @@ impl Cell {
         self.run(during, program).await.map_err(|failed| format!("not repaired: {}", failed.message))
     }
 
-    /// The same program, of a copy if the image is one.
+    /// The same program, of the resource of this row.
     fn program(&self, mut program: Json) -> Json {
-        if let (Some(source), Some(inputs)) = (&self.source, program.as_object_mut()) {
-            inputs.retain(|input, _| !["instanceId", "licenseType"].contains(&input.as_str()));
-            program["sourceImageId"] = source.clone().into();
-            program["sourceRegionId"] = SOURCE_REGION.into();
+        let source = self.source.clone();
+        match (self.place.of, program.as_object_mut()) {
+            (IMAGE_COPY, Some(inputs)) => {
+                inputs.retain(|input, _| !["instanceId", "licenseType"].contains(&input.as_str()));
+                program["sourceImageId"] = source.into();
+                program["sourceRegionId"] = SOURCE_REGION.into();
+                program
+            }
+            (IMAGE_SHARE, _) => {
+                let account = if program["description"] == "first" { ACCOUNTS[0] } else { ACCOUNTS[1] };
+                json!({ "imageId": source, "accountId": account })
+            }
+            _ => program,
         }
-        program
     }
 
     async fn run(&mut self, during: During, program: &Json) -> Result<(), Failed> {
@@ -335,7 +369,7 @@ impl Cell {
     async fn arm(&mut self) {
         if self.fault.keys == Keys::Renewable {
             // The plugin has a key, and the address will answer with another.
-            let read = self.world.plugin.read("other", "m-system", &json!({}), &json!({})).await;
+            let read = self.world.plugin.read(&urn("other"), "m-system", &json!({}), &json!({})).await;
             read.expect("the system's image is read").expect("it is there");
             self.world.control("POST", "/_emulator/metadata", json!({})).await;
             self.world.take_requests().await;
@@ -359,6 +393,9 @@ impl Cell {
             ensure!(message.contains(&permission), "{permission} is not in: {message}");
         }
         ensure!(images.len() <= 1, "there are {} images", images.len());
+        if self.place.of == IMAGE_SHARE {
+            return self.check_no_share_is_lost(failed, existed).await;
+        }
         match (self.place.during, self.place.action) {
             // Nobody knows an id.
             (During::Create, _) if ["CreateImage", "CopyImage", ACCOUNT].contains(&self.place.what) => {
@@ -375,6 +412,24 @@ impl Cell {
         Ok(())
     }
 
+    /// Whatever access there is, the state knows of it.
+    async fn check_no_share_is_lost(&self, failed: &Failed, existed: bool) -> Result<(), String> {
+        let accounts = self.accounts().await;
+        ensure!(accounts.len() <= 1, "it is shared with {accounts:?}");
+        let image = self.source.clone().unwrap_or_default();
+        if let Some(account) = accounts.first() {
+            let id = format!("{image}:{account}");
+            ensure!(self.stack.id() == id, "the state does not hold {id}: {:?}", self.stack.kept);
+        }
+        if let Some((id, _)) = &failed.partial {
+            ensure!(id.starts_with(&format!("{image}:")), "an id came from nowhere: {failed:?}");
+        }
+        if [During::Refresh, During::Delete].contains(&self.place.during) {
+            ensure!(existed && self.stack.kept.is_some(), "the state is lost");
+        }
+        Ok(())
+    }
+
     /// The refused call was repeated once, after another key had been fetched.
     async fn check_repeated_with_another_key(&self) -> Result<(), String> {
         let requests = self.world.take_requests().await;
@@ -387,6 +442,33 @@ impl Cell {
         let wanted = [self.place.action, "GET /_emulator/credentials", self.place.action];
         ensure!(actions == wanted, "from the refusal on, the calls are {actions:?}");
         Ok(())
+    }
+
+    /// What the program says is so, once.
+    async fn check(&self, program: &Json) -> Result<(), String> {
+        match self.place.of {
+            IMAGE_SHARE => self.check_share(program).await,
+            _ => self.check_image(program).await,
+        }
+    }
+
+    async fn check_share(&self, program: &Json) -> Result<(), String> {
+        let (image, account) = (text(&program["imageId"]), text(&program["accountId"]));
+        let accounts = self.accounts().await;
+        ensure!(accounts == [account.clone()], "it is shared with {accounts:?} and not with {account}");
+        ensure!(self.stack.id() == format!("{image}:{account}"), "the state holds {}", self.stack.id());
+        let state = self.stack.kept.as_ref().map(|kept| kept.state.clone()).unwrap_or_default();
+        for property in ["imageId", "accountId"] {
+            ensure!(state[property] == program[property], "{property} is {} in the state", state[property]);
+        }
+        Ok(())
+    }
+
+    /// The accounts that images of this one are shared with.
+    async fn accounts(&self) -> Vec<String> {
+        let images = self.world.images().await;
+        let shared = images.iter().filter_map(|image| image["shared_with"].as_object());
+        shared.flat_map(|accounts| accounts.keys().cloned()).collect()
     }
 
     async fn check_image(&self, program: &Json) -> Result<(), String> {
@@ -430,7 +512,7 @@ async fn operate(
     match during {
         During::Create | During::Update => stack.up(plugin, program).await.map(drop),
         During::Refresh => {
-            assert!(stack.refresh(plugin).await?, "{IMAGE} was taken for gone");
+            assert!(stack.refresh(plugin).await?, "{} was taken for gone", plugin.resource_type);
             Ok(())
         }
         During::Delete => stack.destroy(plugin).await,

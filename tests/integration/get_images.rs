@@ -1,10 +1,9 @@
 //! `alicloud:ecs/getImages:getImages`, `alicloud:ecs/getImageFromFamily:getImageFromFamily`, and lists of images.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use aliyun::credential::Fixed;
 use aliyun::ecs::CreateImageRequest;
+use emulator::Options;
 use pulumi::pulumirpc::list_response::Response;
 use pulumi::pulumirpc::{InvokeRequest, ListRequest};
 use serde_json::{Value as Json, json};
@@ -12,12 +11,12 @@ use tokio::time::Instant;
 
 use crate::harness::{REGION, UNKNOWN, World, from_struct, secret, text, to_struct};
 
-const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
-const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
+pub(crate) const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
+pub(crate) const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
 const IMAGE: &str = "alicloud:ecs/image:Image";
 
 /// The result, or the failures as `path: reason`, or the text of the error.
-async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, String> {
+pub(crate) async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, String> {
     let request =
         InvokeRequest { tok: token.to_owned(), args: Some(to_struct(&args)), ..InvokeRequest::default() };
     let answer =
@@ -29,11 +28,11 @@ async fn invoke(world: &mut World, token: &str, args: Json) -> Result<Json, Stri
     Err(failures.collect::<Vec<_>>().join("\n"))
 }
 
-async fn get_images(world: &mut World, args: Json) -> Json {
+pub(crate) async fn get_images(world: &mut World, args: Json) -> Json {
     invoke(world, GET_IMAGES, args).await.expect("images")
 }
 
-fn names(result: &Json) -> Vec<String> {
+pub(crate) fn names(result: &Json) -> Vec<String> {
     result["images"].as_array().unwrap().iter().map(|image| text(&image["name"])).collect()
 }
 
@@ -55,10 +54,7 @@ async fn list(world: &mut World, request: ListRequest) -> Result<(Vec<(String, S
 
 /// Images that the account has made without Pulumi.
 async fn make(world: &World, images: impl IntoIterator<Item = (String, Option<&str>)>) -> Vec<String> {
-    let key = Arc::new(Fixed::new("emulator", "emulator", None, "the test"));
-    let settings =
-        aliyun::Settings { endpoint: Some(world.cloud.url()), ..aliyun::Settings::new(REGION, key) };
-    let api = aliyun::Client::new(settings).unwrap();
+    let api = world.somebody_else(REGION);
     let mut ids = Vec::new();
     for (name, family) in images {
         let request = CreateImageRequest {
@@ -264,4 +260,19 @@ async fn the_newest_image_of_a_family_is_found_and_deprecated_ones_are_passed_ov
     assert_eq!(failed, "imageFamily: is required");
     let failed = invoke(&mut world, GET_IMAGE_FROM_FAMILY, json!({ "imageFamily": "" })).await.unwrap_err();
     assert_eq!(failed, "imageFamily: must be 1 to 128 characters long, got 0: \"\"");
+}
+
+#[tokio::test]
+async fn public_images_are_found_by_owner_pattern_and_family() {
+    let options = Options { image_ready_after: Duration::ZERO, public_images: true, ..Options::default() };
+    let mut world = World::with(options).await;
+    let found = get_images(&mut world, json!({ "owners": "system" })).await;
+    assert_eq!(names(&found).len(), 10);
+    let newest = json!({ "owners": "system", "nameRegex": "^aliyun_3_x64", "mostRecent": true });
+    assert_eq!(names(&get_images(&mut world, newest).await), ["aliyun_3_x64_20G_alibase_20240528.vhd"]);
+    let arm = json!({ "owners": "system", "architecture": "arm64", "nameRegex": "^ubuntu_[0-9]+_" });
+    assert_eq!(names(&get_images(&mut world, arm).await), ["ubuntu_22_04_arm64_20G_alibase_20240508.vhd"]);
+    let family = json!({ "imageFamily": "acs:ubuntu_22_04_x64" });
+    let image = invoke(&mut world, GET_IMAGE_FROM_FAMILY, family).await.expect("an image");
+    assert_eq!(image["imageId"], "ubuntu_22_04_x64_20G_alibase_20240322.vhd");
 }

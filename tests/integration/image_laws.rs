@@ -1,56 +1,91 @@
 //! What holds of every program with an image, whatever it says: the laws are tried on programs made at random, each for
 //! some hundreds of them. A program that breaks one is kept in `regressions/`, and tried first from then on.
 
+use std::time::Duration;
+
+use aliyun::ecs::CreateImageRequest;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
-use tokio::runtime::Runtime;
-use tokio::sync::Mutex;
 
-use crate::harness::{Plan, Stack, World, secret, text};
+use crate::harness::{IMAGE_COPY, Kept, Plan, Stack, World, holds, secret, text};
 use crate::image_programs::{
-    Expected, can_be_made, can_boot, drift, edited_program, expected, is_updatable, junk_program,
-    leads_somewhere, not_in_effect, program, tag_texts,
+    COPIES, IMAGES, Kind, Part, SOURCE_IMAGES, can_be_made, can_boot, drift, edited_program, junk_program,
+    program,
 };
+use crate::image_rules::{Expected, expected, is_updatable, leads_somewhere, not_in_effect, tag_texts};
 
-/// How many programs each law is tried on.
+/// How many programs each law is tried on. Of copies fewer, as most of what they can say images can say as well.
 const CASES: u32 = 250;
+const CASES_OF_COPIES: u32 = 100;
 
-/// Tries a law, each time in a cloud in its first state.
-fn holds<S: Strategy>(
-    regressions: &'static str,
-    strategy: S,
-    law: impl AsyncFn(&mut World, S::Value) -> Result<(), TestCaseError>,
-) {
-    let runtime = Runtime::new().unwrap();
-    let world = Mutex::new(runtime.block_on(World::new()));
-    let config = Config {
-        cases: CASES,
-        max_shrink_iters: 300,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
-        ..Config::default()
-    };
-    let started = std::time::Instant::now();
-    let tried = std::cell::Cell::new(0);
-    let outcome = TestRunner::new(config).run(&strategy, |case| {
-        tried.set(tried.get() + 1);
-        runtime.block_on(async {
-            let mut world = world.lock().await;
-            world.control("DELETE", "/_emulator/state", Json::Null).await;
-            law(&mut world, case).await
-        })
-    });
-    if let Err(broken) = outcome {
-        panic!("{broken}");
-    }
-    assert!(tried.get() >= CASES, "only {} programs were tried", tried.get());
-    eprintln!("{} cases in {} s", tried.get(), started.elapsed().as_secs());
+/// A cloud, in its first state before each case, and a plugin that is asked about one type of resource.
+struct Scene {
+    world: World,
+    kind: &'static Kind,
+    /// The ids of [`SOURCE_IMAGES`].
+    sources: Vec<String>,
 }
 
-macro_rules! regressions {
-    ($name:literal) => {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/integration/regressions/", $name, ".txt")
-    };
+impl Scene {
+    async fn new(kind: &'static Kind) -> Scene {
+        let mut world = World::new().await;
+        world.plugin.resource_type = kind.resource_type;
+        Scene { world, kind, sources: Vec::new() }
+    }
+
+    async fn begin(&mut self) {
+        self.world.control("DELETE", "/_emulator/state", Json::Null).await;
+        self.sources.clear();
+        if self.kind.resource_type != IMAGE_COPY {
+            return;
+        }
+        for (region, name) in SOURCE_IMAGES {
+            let request = CreateImageRequest {
+                client_token: Some(name.to_owned()),
+                image_name: Some(name.to_owned()),
+                snapshot_id: Some("s-system".to_owned()),
+                ..CreateImageRequest::default()
+            };
+            let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+            let made = self.world.somebody_else(region).create_image(&request, deadline).await;
+            self.sources.push(made.unwrap().image_id);
+        }
+    }
+
+    /// The program with the ids that the cloud has given its sources.
+    fn settled(&self, mut program: Json) -> Json {
+        for ((_, name), id) in SOURCE_IMAGES.iter().zip(&self.sources) {
+            if program["sourceImageId"] == *name {
+                program["sourceImageId"] = id.as_str().into();
+            }
+        }
+        program
+    }
+
+    /// By what an image is imported with all that can be known of it.
+    fn import_id(&self, id: &str, program: &Json) -> String {
+        match self.kind.resource_type {
+            IMAGE_COPY => {
+                format!("{}/{}/{id}", text(&program["sourceRegionId"]), text(&program["sourceImageId"]))
+            }
+            _ => id.to_owned(),
+        }
+    }
+}
+
+/// Tries a law of one kind, each time in a cloud in its first state.
+fn is_law<S: Strategy>(
+    name: &str,
+    kind: &'static Kind,
+    strategy: S,
+    law: impl AsyncFn(&mut Scene, S::Value) -> Result<(), TestCaseError>,
+) {
+    let count = if kind.resource_type == IMAGE_COPY { CASES_OF_COPIES } else { CASES };
+    holds(name, count, Scene::new(kind), &strategy, async |scene: &mut Scene, case| {
+        scene.begin().await;
+        law(scene, case).await
+    });
 }
 
 /// The one image that should be there.
@@ -67,160 +102,202 @@ async fn run<T: std::fmt::Debug>(
     outcome.await.map_err(|failed| TestCaseError::fail(format!("{what} failed: {}", failed.message)))
 }
 
-#[test]
-fn what_is_up_stays_as_it_is_through_preview_refresh_and_import_and_leaves_nothing_behind() {
-    let strategy = (program(), any::<bool>());
-    holds(regressions!("whole-life"), strategy, async |world, (mut program, hidden)| {
-        let mut stack = Stack::new("web");
-        let plain = program.clone();
-        if hidden && let Some(description) = program.get_mut("description") {
-            *description = secret(description.clone());
-        }
-        let plan = run("up", stack.up(&mut world.plugin, &program)).await?;
-        prop_assert_eq!(plan, Plan::Create);
-        let image = the_image(world).await?;
-        prop_assert_eq!(text(&image["id"]), stack.id());
-        let wrong = not_in_effect(&plain, &image);
-        prop_assert!(wrong.is_empty(), "{:?}", wrong);
-        prop_assert_eq!(stack.preview(&mut world.plugin, &program).await.0, Plan::Same, "after up");
+/// The laws, and what each is tried on: of images and of copies.
+macro_rules! laws {
+    ($($law:ident on $strategy:expr => $of_images:ident $name:literal, $of_copies:ident $copies:literal;)+) => {
+        $(
+            #[test]
+            fn $of_images() {
+                is_law($name, &IMAGES, $strategy(&IMAGES), $law);
+            }
 
-        let before = stack.kept.clone().expect("it was made");
-        prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
-        let after = stack.kept.clone().expect("it is there");
-        prop_assert_eq!(&after.inputs, &before.inputs, "inputs after refresh");
-        prop_assert_eq!(&after.state, &before.state, "state after refresh");
-        prop_assert_eq!(stack.preview(&mut world.plugin, &program).await.0, Plan::Same, "after refresh");
-
-        let (id, nothing) = (stack.id(), json!({}));
-        let read = world.plugin.read("imported", &id, &nothing, &nothing);
-        let (inputs, state) = run("import", read).await?.expect("it is there");
-        let checked = world.plugin.check("imported", inputs.clone()).await;
-        prop_assert_eq!(checked.as_ref(), Ok(&inputs), "the imported program is good");
-        let diff = world.plugin.diff("imported", &state, &inputs, &inputs).await;
-        prop_assert!(diff.detailed.is_empty(), "after import: {:?}", diff);
-
-        run("destroy", stack.destroy(&mut world.plugin)).await?;
-        prop_assert!(world.images().await.is_empty(), "an image is left");
-        let left = world.control("GET", "/_emulator/state", Json::Null).await;
-        let of_instances = left["regions"][crate::harness::REGION]["snapshots"].as_array().cloned();
-        let count =
-            of_instances.into_iter().flatten().filter(|one| !text(&one["instance"]).is_empty()).count();
-        let wanted = plain["deleteAutoSnapshot"] == true;
-        prop_assert!(!wanted || count == 0, "{count} snapshots are left");
-        Ok(())
-    });
+            #[test]
+            fn $of_copies() {
+                is_law($copies, &COPIES, $strategy(&COPIES), $law);
+            }
+        )+
+    };
 }
 
-#[test]
-fn the_plan_for_an_edited_program_is_what_the_rules_say_and_carrying_it_out_makes_it_so() {
-    holds(regressions!("edits"), edited_program(), async |world, (old, new)| {
-        let mut stack = Stack::new("web");
-        run("up", stack.up(&mut world.plugin, &old)).await?;
-        let image = the_image(world).await?;
-        // Where the program gives no name, the one that was made for it is among the inputs.
-        let inputs = stack.kept.clone().expect("it was made").inputs;
-        let expected = expected(&inputs, &new, &image);
-        let (plan, _) = stack.preview(&mut world.plugin, &new).await;
-        prop_assert_eq!(as_expected(&plan), Some(expected));
-        // An image that is not replaced keeps the architecture that it was made for.
-        let bootable = matches!(plan, Plan::Replace(_)) || can_boot(&image["architecture"], &new["bootMode"]);
-        if !can_be_made(&new) || !bootable || matches!(plan, Plan::Refused(_)) {
-            return Ok(());
-        }
-        let id = stack.id();
-        let done = run("the second up", stack.up(&mut world.plugin, &new)).await?;
-        let now = the_image(world).await?;
-        prop_assert_eq!(matches!(done, Plan::Replace(_)), text(&now["id"]) != id, "replaced");
-        prop_assert_eq!(text(&now["id"]), stack.id());
-        let wrong = not_in_effect(&new, &now);
-        prop_assert!(wrong.is_empty(), "{:?}", wrong);
-        prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after the edit");
-        let state = stack.kept.clone().expect("it is up").state;
-        prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
-        let refreshed = stack.kept.clone().expect("it is up").state;
-        prop_assert_eq!(refreshed, state, "what the cloud reports of the edited image");
-        prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after refresh");
-        Ok(())
-    });
+laws! {
+    whole_life on whole_lives =>
+        an_image_that_is_up_stays_as_it_is_through_preview_refresh_and_import_and_leaves_nothing_behind
+            "whole-life",
+        a_copy_that_is_up_stays_as_it_is_through_preview_refresh_and_import_and_leaves_nothing_behind
+            "whole-life-of-a-copy";
+    edit on edited_program =>
+        the_plan_for_an_edited_image_is_what_the_rules_say_and_carrying_it_out_makes_it_so "edits",
+        the_plan_for_an_edited_copy_is_what_the_rules_say_and_carrying_it_out_makes_it_so "edits-of-a-copy";
+    drifts on drifted_programs =>
+        what_others_change_of_an_image_is_seen_by_refresh_shown_by_preview_and_repaired_by_up "drift",
+        what_others_change_of_a_copy_is_seen_by_refresh_shown_by_preview_and_repaired_by_up "drift-of-a-copy";
+    junk on junk_program =>
+        whatever_a_program_says_of_an_image_check_answers_and_what_it_lets_through_goes_on "junk",
+        whatever_a_program_says_of_a_copy_check_answers_and_what_it_lets_through_goes_on "junk-of-a-copy";
 }
 
-#[test]
-fn what_others_change_is_seen_by_refresh_shown_by_preview_and_repaired_by_up() {
+fn whole_lives(kind: &Kind) -> impl Strategy<Value = (Json, bool)> + use<> {
+    (program(kind), any::<bool>())
+}
+
+fn drifted_programs(kind: &Kind) -> impl Strategy<Value = (Json, (Part, Part))> + use<> {
     // Any way to start is known to this architecture alone.
-    let program = program().prop_filter("architecture", |program| {
+    let program = program(kind).prop_filter("architecture", |program| {
         program.get("architecture").is_none_or(|architecture| architecture == "x86_64")
     });
-    holds(regressions!("drift"), (program, drift()), async |world, (program, (drifted, change))| {
-        let mut stack = Stack::new("web");
-        run("up", stack.up(&mut world.plugin, &program)).await?;
-        let inputs = stack.kept.clone().expect("it was made").inputs;
-        world.change(&stack.id(), Json::Object(change)).await;
-        prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
-
-        // What a program does not give is not its business.
-        let mut now = inputs.clone();
-        for (property, value) in drifted {
-            assert!(is_updatable(&property));
-            let given = if property == "imageName" && now.get("name").is_some() { "name" } else { &property };
-            let Some(there) = now.get_mut(given) else { continue };
-            match value {
-                Json::Object(fields) if property == "features" => {
-                    for (feature, value) in fields {
-                        if let Some(there) = there.get_mut(&feature) {
-                            *there = value;
-                        }
-                    }
-                }
-                value if property == "tags" => *there = tag_texts(&value),
-                _ if property == "licenseType" && *there == "Auto" => {}
-                value => *there = value,
-            }
-        }
-        let expected = expected(&now, &program, &the_image(world).await?);
-        let (plan, _) = stack.preview(&mut world.plugin, &program).await;
-        let is_refused = matches!(plan, Plan::Refused(_));
-        prop_assert_eq!(as_expected(&plan), Some(expected));
-        if is_refused {
-            return Ok(());
-        }
-        run("up", stack.up(&mut world.plugin, &program)).await?;
-        let image = the_image(world).await?;
-        let mut wrong = not_in_effect(&program, &image);
-        wrong.retain(|text| !text.contains("should be cleared"));
-        prop_assert!(wrong.is_empty(), "{:?}", wrong);
-        prop_assert_eq!(stack.preview(&mut world.plugin, &program).await.0, Plan::Same, "after the repair");
-        Ok(())
-    });
+    (program, drift())
 }
 
-#[test]
-fn whatever_a_program_says_check_answers_and_what_it_lets_through_goes_on() {
-    holds(regressions!("junk"), junk_program(), async |world, program| {
-        let inputs = match world.plugin.check("web", program.clone()).await {
-            Ok(inputs) => inputs,
-            Err(failures) => {
-                for failure in failures {
-                    let (path, reason) = failure.split_once(": ").unwrap_or_default();
-                    prop_assert!(!reason.is_empty(), "no reason: {}", failure);
-                    // That no source is given is nobody's mistake but the program's.
-                    let is_whole =
-                        path.is_empty() && reason.contains("exactly one of instanceId, snapshotId and");
-                    prop_assert!(is_whole || leads_somewhere(path, &program), "no path: {}", failure);
+async fn whole_life(scene: &mut Scene, (program, hidden): (Json, bool)) -> Result<(), TestCaseError> {
+    let plain = scene.settled(program);
+    let mut program = plain.clone();
+    let mut stack = Stack::new("web");
+    if hidden && let Some(description) = program.get_mut("description") {
+        *description = secret(description.clone());
+    }
+    let plan = run("up", stack.up(&mut scene.world.plugin, &program)).await?;
+    prop_assert_eq!(plan, Plan::Create);
+    let image = the_image(&scene.world).await?;
+    prop_assert_eq!(text(&image["id"]), stack.id());
+    let wrong = not_in_effect(&plain, &image);
+    prop_assert!(wrong.is_empty(), "{:?}", wrong);
+    prop_assert_eq!(stack.preview(&mut scene.world.plugin, &program).await.0, Plan::Same, "after up");
+
+    let before = stack.kept.clone().expect("it was made");
+    prop_assert!(run("refresh", stack.refresh(&mut scene.world.plugin)).await?, "taken for gone");
+    let after = stack.kept.clone().expect("it is there");
+    prop_assert_eq!(&after.inputs, &before.inputs, "inputs after refresh");
+    prop_assert_eq!(&after.state, &before.state, "state after refresh");
+    prop_assert_eq!(stack.preview(&mut scene.world.plugin, &program).await.0, Plan::Same, "after refresh");
+
+    let (id, nothing) = (scene.import_id(&stack.id(), &plain), json!({}));
+    let plugin = &mut scene.world.plugin;
+    let (inputs, state) =
+        run("import", plugin.read("imported", &id, &nothing, &nothing)).await?.expect("it is there");
+    let checked = plugin.check("imported", inputs.clone()).await;
+    prop_assert_eq!(checked.as_ref(), Ok(&inputs), "the imported program is good");
+    let kept = Some(Kept { inputs: inputs.clone(), state, incomplete: false });
+    let imported = Stack { kept, ..Stack::new("imported") };
+    prop_assert_eq!(imported.preview(plugin, &inputs).await.0, Plan::Same, "after import");
+
+    run("destroy", stack.destroy(plugin)).await?;
+    prop_assert!(scene.world.images().await.is_empty(), "an image is left");
+    let left = scene.world.control("GET", "/_emulator/state", Json::Null).await;
+    let snapshots = left["regions"][crate::harness::REGION]["snapshots"].as_array().cloned();
+    let stock = |snapshot: &Json| ["s-system", "s-data", "s-2013"].contains(&text(&snapshot["id"]).as_str());
+    let count = snapshots.into_iter().flatten().filter(|snapshot| !stock(snapshot)).count();
+    let wanted = plain["deleteAutoSnapshot"] == true;
+    prop_assert!(!wanted || count == 0, "{count} snapshots are left");
+    Ok(())
+}
+
+async fn edit(scene: &mut Scene, (old, new): (Json, Json)) -> Result<(), TestCaseError> {
+    let (old, new) = (scene.settled(old), scene.settled(new));
+    let (world, kind) = (&mut scene.world, scene.kind);
+    let mut stack = Stack::new("web");
+    run("up", stack.up(&mut world.plugin, &old)).await?;
+    let image = the_image(world).await?;
+    // Where the program gives no name, the one that was made for it is among the inputs.
+    let inputs = stack.kept.clone().expect("it was made").inputs;
+    let expected = expected(kind.properties, &inputs, &new, &image);
+    let (plan, _) = stack.preview(&mut world.plugin, &new).await;
+    prop_assert_eq!(as_expected(&plan), Some(expected));
+    // An image that is not replaced keeps the architecture that it was made for.
+    let bootable = matches!(plan, Plan::Replace(_)) || can_boot(&image["architecture"], &new["bootMode"]);
+    if !can_be_made(&new) || !bootable || matches!(plan, Plan::Refused(_)) {
+        return Ok(());
+    }
+    let id = stack.id();
+    let done = run("the second up", stack.up(&mut world.plugin, &new)).await?;
+    let now = the_image(world).await?;
+    prop_assert_eq!(matches!(done, Plan::Replace(_)), text(&now["id"]) != id, "replaced");
+    prop_assert_eq!(text(&now["id"]), stack.id());
+    let wrong = not_in_effect(&new, &now);
+    prop_assert!(wrong.is_empty(), "{:?}", wrong);
+    prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after the edit");
+    let state = stack.kept.clone().expect("it is up").state;
+    prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
+    let refreshed = stack.kept.clone().expect("it is up").state;
+    prop_assert_eq!(refreshed, state, "what the cloud reports of the edited image");
+    prop_assert_eq!(stack.preview(&mut world.plugin, &new).await.0, Plan::Same, "after refresh");
+    Ok(())
+}
+
+async fn drifts(
+    scene: &mut Scene,
+    (program, (drifted, change)): (Json, (Part, Part)),
+) -> Result<(), TestCaseError> {
+    let program = scene.settled(program);
+    let (world, kind) = (&mut scene.world, scene.kind);
+    let mut stack = Stack::new("web");
+    run("up", stack.up(&mut world.plugin, &program)).await?;
+    let inputs = stack.kept.clone().expect("it was made").inputs;
+    world.change(&stack.id(), Json::Object(change)).await;
+    prop_assert!(run("refresh", stack.refresh(&mut world.plugin)).await?, "taken for gone");
+
+    // What a program does not give is not its business.
+    let mut now = inputs.clone();
+    for (property, value) in drifted {
+        let given = if property == "imageName" && now.get("name").is_some() { "name" } else { &property };
+        let Some(there) = now.get_mut(given) else { continue };
+        assert!(is_updatable(kind.properties, &property));
+        match value {
+            Json::Object(fields) if property == "features" => {
+                for (feature, value) in fields {
+                    if let Some(there) = there.get_mut(&feature) {
+                        *there = value;
+                    }
                 }
-                return Ok(());
             }
-        };
-        let state = world.plugin.preview_create("web", &inputs).await;
-        prop_assert!(state.get("status").is_some(), "{}", state);
-        let old = json!({ "imageName": "old", "snapshotId": "s-system" });
-        let kept = json!({ "id": "m-1", "imageName": "old" });
-        world.plugin.diff("web", &kept, &old, &inputs).await;
-        world.plugin.diff("web", &kept, &inputs, &old).await;
-        world.plugin.preview_update("web", &kept, &old, &inputs).await;
-        let again = world.plugin.check_against("web", Some(inputs.clone()), program).await;
-        prop_assert!(again.is_ok(), "good once, refused then: {:?}", again);
-        Ok(())
-    });
+            value if property == "tags" => *there = tag_texts(&value),
+            _ if property == "licenseType" && *there == "Auto" => {}
+            value => *there = value,
+        }
+    }
+    let expected = expected(kind.properties, &now, &program, &the_image(world).await?);
+    let (plan, _) = stack.preview(&mut world.plugin, &program).await;
+    let is_refused = matches!(plan, Plan::Refused(_));
+    prop_assert_eq!(as_expected(&plan), Some(expected));
+    if is_refused {
+        return Ok(());
+    }
+    run("up", stack.up(&mut world.plugin, &program)).await?;
+    let image = the_image(world).await?;
+    let mut wrong = not_in_effect(&program, &image);
+    wrong.retain(|text| !text.contains("should be cleared"));
+    prop_assert!(wrong.is_empty(), "{:?}", wrong);
+    prop_assert_eq!(stack.preview(&mut world.plugin, &program).await.0, Plan::Same, "after the repair");
+    Ok(())
+}
+
+async fn junk(scene: &mut Scene, program: Json) -> Result<(), TestCaseError> {
+    let (plugin, kind) = (&mut scene.world.plugin, scene.kind);
+    let inputs = match plugin.check("web", program.clone()).await {
+        Ok(inputs) => inputs,
+        Err(failures) => {
+            for failure in failures {
+                let (path, reason) = failure.split_once(": ").unwrap_or_default();
+                prop_assert!(!reason.is_empty(), "no reason: {}", failure);
+                // That no source is given is nobody's mistake but the program's.
+                let is_whole =
+                    path.is_empty() && reason.contains("exactly one of instanceId, snapshotId and");
+                let leads = leads_somewhere(kind.properties, path, &program);
+                prop_assert!(is_whole || leads, "no path: {}", failure);
+            }
+            return Ok(());
+        }
+    };
+    let state = plugin.preview_create("web", &inputs).await;
+    prop_assert!(state.get("status").is_some(), "{}", state);
+    let mut old = (kind.least)();
+    old["imageName"] = "old".into();
+    let kept = json!({ "id": "m-1", "imageName": "old" });
+    plugin.diff("web", &kept, &old, &inputs).await;
+    plugin.diff("web", &kept, &inputs, &old).await;
+    plugin.preview_update("web", &kept, &old, &inputs).await;
+    let again = plugin.check_against("web", Some(inputs.clone()), program).await;
+    prop_assert!(again.is_ok(), "good once, refused then: {:?}", again);
+    Ok(())
 }
 
 /// A plan as the rules put it. A new image is never one.

@@ -1,5 +1,4 @@
-//! Programs with one image, any that the rules allow, and what the rules say of the change from one to another. Written
-//! from the documented rules and not from the plugin's code, so that the two can disagree.
+//! Programs with one image or one copy, any that the rules allow, those that an author makes of them, and any at all.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -7,49 +6,42 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value as Json, json};
 
-use crate::harness::{SIGNATURE, UNKNOWN, text};
+use crate::harness::{IMAGE, IMAGE_COPY, SIGNATURE, UNKNOWN};
+use crate::image_rules::{NAMES, OF_A_COPY, OF_AN_IMAGE, Properties, tag_texts};
 
 /// A snapshot that a program may name, and that is not there.
-pub(crate) const ABSENT_SNAPSHOT: &str = "s-elsewhere";
-/// What the cloud takes where a program gives no architecture.
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum When {
-    Update,
-    Replace,
-}
-
-/// When a property changes.
-const PROPERTIES: [(&str, When); 18] = [
-    ("architecture", When::Replace),
-    ("bootMode", When::Update),
-    ("deleteAutoSnapshot", When::Update),
-    ("description", When::Update),
-    ("detectionStrategy", When::Update),
-    ("diskDeviceMappings", When::Replace),
-    ("features", When::Update),
-    ("force", When::Update),
-    ("imageFamily", When::Update),
-    ("imageName", When::Update),
-    ("imageVersion", When::Replace),
-    ("instanceId", When::Replace),
-    ("licenseType", When::Update),
-    ("platform", When::Replace),
-    ("resourceGroupId", When::Update),
-    ("snapshotId", When::Replace),
-    ("status", When::Update),
-    ("tags", When::Update),
-];
-
-const SOURCES: [&str; 3] = ["instanceId", "snapshotId", "diskDeviceMappings"];
-const NAMES: [&str; 2] = ["imageName", "name"];
+const ABSENT_SNAPSHOT: &str = "s-elsewhere";
+/// An image that a program may name for a source, and that is not there.
+const ABSENT_IMAGE: &str = "m-elsewhere";
+/// Images that a program may name for a source, each with its region. They stand for ids that only the cloud knows.
+pub(crate) const SOURCE_IMAGES: [(&str, &str); 3] =
+    [("cn-beijing", "m-one"), ("cn-beijing", "m-two"), ("cn-shanghai", "m-three")];
 /// What a program may say of the status.
 const STATUSES: &[&str] = &["Available", "Deprecated"];
 
-/// Whether a change of the property is made to the image that is there.
-pub(crate) fn is_updatable(property: &str) -> bool {
-    PROPERTIES.contains(&(property, When::Update))
+/// A type of resource that is an image.
+pub(crate) struct Kind {
+    pub(crate) resource_type: &'static str,
+    pub(crate) properties: &'static Properties,
+    /// What a program says of one, property by property.
+    parts: fn() -> Vec<BoxedStrategy<Part>>,
+    /// The least that a program says of one.
+    pub(crate) least: fn() -> Json,
 }
+
+pub(crate) static IMAGES: Kind = Kind {
+    resource_type: IMAGE,
+    properties: OF_AN_IMAGE,
+    parts: parts_of_an_image,
+    least: || json!({ "snapshotId": "s-system" }),
+};
+
+pub(crate) static COPIES: Kind = Kind {
+    resource_type: IMAGE_COPY,
+    properties: OF_A_COPY,
+    parts: parts_of_a_copy,
+    least: || json!({ "sourceImageId": "m-one", "sourceRegionId": "cn-beijing" }),
+};
 
 fn texts(options: &'static [&'static str]) -> BoxedStrategy<Json> {
     select(options).prop_map(Json::from).boxed()
@@ -142,8 +134,7 @@ fn mappings() -> BoxedStrategy<Json> {
 }
 
 /// What goes together: one property, or several of which the program must give certain ones.
-type Part = Map<String, Json>;
-const PARTS: usize = 15;
+pub(crate) type Part = Map<String, Json>;
 
 fn part(name: &'static str, value: BoxedStrategy<Json>) -> BoxedStrategy<Part> {
     option::of(value).prop_map(move |value| one(name, value)).boxed()
@@ -190,9 +181,9 @@ fn names() -> BoxedStrategy<Part> {
         .boxed()
 }
 
-fn parts() -> impl Strategy<Value = [Part; PARTS]> {
+fn parts_of_an_image() -> Vec<BoxedStrategy<Part>> {
     const PLATFORMS: &[&str] = &["CentOS", "Ubuntu", "Rocky Linux", "Windows Server 2022", "Others Linux"];
-    [
+    vec![
         source(),
         machine(),
         names(),
@@ -211,17 +202,54 @@ fn parts() -> impl Strategy<Value = [Part; PARTS]> {
     ]
 }
 
+fn parts_of_a_copy() -> Vec<BoxedStrategy<Part>> {
+    vec![
+        source_of_a_copy(),
+        encryption(),
+        names(),
+        part("description", description().prop_map(Json::from).boxed()),
+        part("resourceGroupId", texts(&["rg-default", "rg-other"])),
+        part("status", texts(STATUSES)),
+        part("tags", tags()),
+        part("force", any::<bool>().prop_map(Json::from).boxed()),
+        part("deleteAutoSnapshot", any::<bool>().prop_map(Json::from).boxed()),
+    ]
+}
+
+fn source_of_a_copy() -> BoxedStrategy<Part> {
+    prop_oneof![6 => select(&SOURCE_IMAGES[..]), 1 => Just(("cn-beijing", ABSENT_IMAGE))]
+        .prop_map(|(region, image)| {
+            let mut part = one("sourceImageId", Some(image.into()));
+            part.extend(one("sourceRegionId", Some(region.into())));
+            part
+        })
+        .boxed()
+}
+
+/// Whether a copy is encrypted, and with which key.
+fn encryption() -> BoxedStrategy<Part> {
+    let keyed = option::of(select(&["k-1", "k-2"][..]));
+    option::of((any::<bool>(), keyed))
+        .prop_map(|said| {
+            let (encrypted, key) = said.unzip();
+            let mut part = one("encrypted", encrypted.map(Json::from));
+            part.extend(one("kmsKeyId", key.flatten().filter(|_| encrypted == Some(true)).map(Json::from)));
+            part
+        })
+        .boxed()
+}
+
 fn join(parts: impl IntoIterator<Item = Part>) -> Json {
     Json::Object(parts.into_iter().flatten().collect())
 }
 
 /// A program that the rules allow and the cloud can carry out.
-pub(crate) fn program() -> impl Strategy<Value = Json> {
-    parts().prop_map(join).prop_filter("the snapshot is there", can_be_made)
+pub(crate) fn program(kind: &Kind) -> impl Strategy<Value = Json> + use<> {
+    (kind.parts)().prop_map(join).prop_filter("the source is there", can_be_made)
 }
 
 pub(crate) fn can_be_made(program: &Json) -> bool {
-    program["snapshotId"] != ABSENT_SNAPSHOT
+    program["snapshotId"] != ABSENT_SNAPSHOT && program["sourceImageId"] != ABSENT_IMAGE
 }
 
 /// Whether a machine of an architecture starts this way. No way at all is whichever it is.
@@ -235,9 +263,11 @@ pub(crate) fn can_boot(architecture: &Json, mode: &Json) -> bool {
 }
 
 /// A program that can be carried out, and the same after an author has worked on it.
-pub(crate) fn edited_program() -> impl Strategy<Value = (Json, Json)> {
+pub(crate) fn edited_program(kind: &Kind) -> impl Strategy<Value = (Json, Json)> + use<> {
     let edit = prop_oneof![3 => Just(Edit::Keep), 2 => Just(Edit::Exchange), 1 => Just(Edit::Blend)];
-    (parts(), parts(), vec(edit, PARTS), any::<Index>())
+    let (old, other) = ((kind.parts)(), (kind.parts)());
+    let edits = vec(edit, old.len());
+    (old, other, edits, any::<Index>())
         .prop_map(|(old, other, edits, at)| {
             let new = old.iter().zip(other).zip(edits).map(|((old, other), edit)| match edit {
                 Edit::Keep => old.clone(),
@@ -247,13 +277,13 @@ pub(crate) fn edited_program() -> impl Strategy<Value = (Json, Json)> {
             let (mut old, mut new) = (join(old.clone()), join(new));
             // The cloud keeps a snapshot that the replacement is made from as well, and so the deletion would fail.
             for program in [&mut old, &mut new] {
-                if program.get("instanceId").is_none() {
+                if program.get("snapshotId").or(program.get("diskDeviceMappings")).is_some() {
                     program.as_object_mut().expect("an object").remove("deleteAutoSnapshot");
                 }
             }
             (old, new)
         })
-        .prop_filter("the snapshot is there", |(old, _)| can_be_made(old))
+        .prop_filter("the source is there", |(old, _)| can_be_made(old))
 }
 
 /// What an author does with a part.
@@ -300,13 +330,13 @@ fn blend(old: &Part, other: &Part, at: Index) -> Part {
 }
 
 /// A program in which anything may stand anywhere.
-pub(crate) fn junk_program() -> impl Strategy<Value = Json> {
+pub(crate) fn junk_program(kind: &Kind) -> impl Strategy<Value = Json> + use<> {
     let name = prop_oneof![
-        8 => select(PROPERTIES.map(|(name, _)| name).to_vec()).prop_map(str::to_owned),
+        8 => select(kind.properties.iter().map(|(name, _)| *name).collect::<Vec<_>>()).prop_map(str::to_owned),
         1 => Just("name".to_owned()),
         1 => ".{0,12}",
     ];
-    let base = prop_oneof![3 => program(), 1 => Just(json!({}))];
+    let base = prop_oneof![3 => program(kind), 1 => Just(json!({}))];
     let inner = prop_oneof![1 => ".{0,20}".prop_map(Json::from), 1 => junk()];
     (base, vec((name, junk()), 0..3), vec((inner_key(), inner), 1..4)).prop_map(
         |(mut program, junk, inside)| {
@@ -364,292 +394,6 @@ fn junk() -> impl Strategy<Value = Json> {
             ),
         ]
     })
-}
-
-/// Whether the path of a failure leads to something that the program gives, or to a property that there is.
-pub(crate) fn leads_somewhere(path: &str, program: &Json) -> bool {
-    let given = program.as_object().into_iter().flatten().any(|(name, _)| {
-        path.starts_with(name.as_str()) && !name.is_empty() || path.starts_with(&step(name))
-    });
-    given || PROPERTIES.iter().any(|(name, _)| path == *name) || path == "name"
-}
-
-/// What the rules say of going from one program to another.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Expected {
-    Same,
-    /// Each change with its path, and whether the old image must go first where any of them replaces it.
-    Changes {
-        detailed: Vec<String>,
-        replaces: Vec<String>,
-        delete_first: bool,
-    },
-    Refused(Vec<String>),
-}
-
-/// From inputs that are in effect, or from what a refresh found in their place, to a program. `cloud` is the image as the
-/// cloud has it.
-pub(crate) fn expected(old: &Json, new: &Json, cloud: &Json) -> Expected {
-    let mut changes: Vec<(String, String, When)> = Vec::new();
-    for (property, when) in PROPERTIES {
-        let (before, after) = (value_of(old, property), value_of(new, property));
-        // A name that is left out stays; so does what only the cloud has named so far.
-        let after = if property == "imageName" { after.or(before.clone()) } else { after };
-        let there = reported(cloud, property);
-        if before.is_none() && after.is_some() && after == there {
-            continue;
-        }
-        // Whatever license there is satisfies a program that leaves it to the cloud.
-        if property == "licenseType" && before.is_none() && after == Some("Auto".into()) && there.is_some() {
-            continue;
-        }
-        let written = if property == "imageName" { written_name(old, new) } else { property };
-        let mut found = Vec::new();
-        differences(before.as_ref(), after.as_ref(), there.as_ref(), written.to_owned(), &mut found);
-        changes.extend(found.into_iter().map(|(kind, path)| (kind.to_owned(), path, when)));
-    }
-    // What is left out of what the image was made of asks for nothing.
-    let is_cause = |(kind, path, when): &(String, String, When)| {
-        let is_element = path.ends_with(']');
-        let names_a_source = path.contains('.') && path.ends_with(".snapshotId");
-        *when == When::Replace && (kind != "DELETE" || is_element || names_a_source)
-    };
-    let replaced = changes.iter().any(is_cause);
-    if !replaced {
-        changes.retain(|(.., when)| *when == When::Update);
-    }
-    if old["features"]["imdsSupport"] == "v2" && new["features"]["imdsSupport"] == "v1" && !replaced {
-        return Expected::Refused(vec!["features.imdsSupport".to_owned()]);
-    }
-    if changes.is_empty() {
-        return Expected::Same;
-    }
-    let mut detailed: Vec<String> = changes
-        .iter()
-        .map(|(kind, path, when)| match when {
-            When::Update => format!("{kind} {path}"),
-            When::Replace => format!("{kind}_REPLACE {path}"),
-        })
-        .collect();
-    detailed.sort_unstable();
-    let replacing = changes.iter().filter(|(.., when)| *when == When::Replace);
-    let mut replaces: Vec<String> =
-        replacing.map(|(_, path, _)| path.split(['.', '[']).next().unwrap_or_default().to_owned()).collect();
-    replaces.dedup();
-    let given = NAMES.iter().any(|name| new.get(name).is_some());
-    let delete_first = replaced && given && value_of(old, "imageName") == value_of(new, "imageName");
-    Expected::Changes { detailed, replaces, delete_first }
-}
-
-/// What a program says of a property, whichever way it says it.
-fn value_of(program: &Json, property: &str) -> Option<Json> {
-    match property {
-        "imageName" => program.get("imageName").or_else(|| program.get("name")).cloned(),
-        "tags" => program.get("tags").map(tag_texts),
-        _ => program.get(property).cloned(),
-    }
-}
-
-/// Tags as the cloud has them: text, whatever the program writes.
-pub(crate) fn tag_texts(tags: &Json) -> Json {
-    let text_of = |value: &Json| match value {
-        Json::Number(number) => number.as_f64().map(|number| number.to_string().into()).unwrap_or_default(),
-        Json::Bool(value) => value.to_string().into(),
-        other => other.clone(),
-    };
-    tags.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text_of(value))).collect()
-}
-
-fn is_nothing(value: &Json) -> bool {
-    value.is_null() || *value == json!({}) || *value == json!([])
-}
-
-fn written_name(old: &Json, new: &Json) -> &'static str {
-    let name_in = |program: &Json| NAMES.into_iter().find(|name| program.get(name).is_some());
-    name_in(new).or_else(|| name_in(old)).unwrap_or("imageName")
-}
-
-/// What the cloud calls the properties that it reports as text or as tags.
-const REPORTED: [(&str, &str); 11] = [
-    ("architecture", "architecture"),
-    ("bootMode", "boot_mode"),
-    ("description", "description"),
-    ("imageFamily", "family"),
-    ("imageName", "name"),
-    ("imageVersion", "version"),
-    ("licenseType", "license_type"),
-    ("platform", "platform"),
-    ("resourceGroupId", "resource_group"),
-    ("status", "status"),
-    ("tags", "tags"),
-];
-
-/// What the cloud reports of a property.
-fn reported(cloud: &Json, property: &str) -> Option<Json> {
-    if property == "diskDeviceMappings" {
-        let disks = cloud["disks"].as_array().into_iter().flatten().map(|disk| {
-            json!({ "device": disk["device"], "diskType": disk["kind"], "size": disk["size"], "snapshotId": disk["snapshot"] })
-        });
-        return Some(disks.collect());
-    }
-    if property == "features" {
-        return Some(json!({ "imdsSupport": cloud["imds_support"], "nvmeSupport": cloud["nvme_support"] }));
-    }
-    REPORTED.iter().find(|(name, _)| *name == property).map(|(_, there)| cloud[there].clone())
-}
-
-/// Paths as Pulumi writes them, as deep as both sides have something. What begins to be said and is so in the cloud is none.
-fn differences(
-    old: Option<&Json>,
-    new: Option<&Json>,
-    cloud: Option<&Json>,
-    path: String,
-    found: &mut Vec<(&'static str, String)>,
-) {
-    match (old, new) {
-        (None, None) => {}
-        (None, Some(new)) if is_nothing(new) => {}
-        (Some(old), None) if is_nothing(old) => {}
-        (None, Some(new)) if path.contains(['.', '[']) && cloud == Some(new) => {}
-        (None, Some(_)) => found.push(("ADD", path)),
-        (Some(_), None) => found.push(("DELETE", path)),
-        (Some(Json::Object(old)), Some(Json::Object(new))) => {
-            let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-            for key in keys {
-                let cloud = cloud.and_then(|cloud| cloud.get(key));
-                differences(old.get(key), new.get(key), cloud, format!("{path}{}", step(key)), found);
-            }
-        }
-        (Some(Json::Array(old)), Some(Json::Array(new))) => {
-            let none = Vec::new();
-            let reported = cloud.and_then(Json::as_array).unwrap_or(&none);
-            for index in 0..old.len().max(new.len()) {
-                let cloud = own_element(index, old, new, reported);
-                differences(old.get(index), new.get(index), cloud, format!("{path}[{index}]"), found);
-            }
-        }
-        (Some(old), Some(new)) if old == new => {}
-        (Some(_), Some(_)) => found.push(("UPDATE", path)),
-    }
-}
-
-/// The element of the cloud's list that says nothing else than this one does and did, if the others can do without it.
-fn own_element<'a>(index: usize, old: &[Json], new: &[Json], cloud: &'a [Json]) -> Option<&'a Json> {
-    let fits = |element: usize, there: &Json| {
-        [old.get(element), new.get(element)].into_iter().flatten().all(|said| {
-            let said = said.as_object().into_iter().flatten();
-            said.into_iter().all(|(key, value)| there.get(key).is_none_or(|there| there == value))
-        })
-    };
-    let others: Vec<usize> = (0..new.len()).filter(|element| *element != index).collect();
-    let most = most_served(&others, &vec![true; cloud.len()], cloud, &fits);
-    let candidates = cloud.iter().enumerate().filter(|(_, there)| index < new.len() && fits(index, there));
-    let said = new.get(index).and_then(Json::as_object);
-    let full = |there: &Json| said.is_some_and(|said| said.keys().all(|key| there.get(key).is_some()));
-    let mut free: Vec<&Json> = candidates
-        .filter(|(place, _)| {
-            let left: Vec<bool> = (0..cloud.len()).map(|other| other != *place).collect();
-            most_served(&others, &left, cloud, &fits) == most
-        })
-        .map(|(_, there)| there)
-        .collect();
-    free.sort_by_key(|there| !full(there));
-    free.first().copied()
-}
-
-/// How many of these elements can each have one of the cloud's list that is left: each in turn takes one that is free, or
-/// one whose element finds another.
-fn most_served(
-    elements: &[usize],
-    left: &[bool],
-    cloud: &[Json],
-    fits: &impl Fn(usize, &Json) -> bool,
-) -> usize {
-    let mut taken_by = vec![None; cloud.len()];
-    elements
-        .iter()
-        .filter(|element| takes_one(**element, &mut left.to_vec(), &mut taken_by, cloud, fits))
-        .count()
-}
-
-/// Whether an element gets one of the places that it has not tried yet.
-fn takes_one(
-    element: usize,
-    untried: &mut [bool],
-    taken_by: &mut [Option<usize>],
-    cloud: &[Json],
-    fits: &impl Fn(usize, &Json) -> bool,
-) -> bool {
-    for place in 0..cloud.len() {
-        if !untried[place] || !fits(element, &cloud[place]) {
-            continue;
-        }
-        untried[place] = false;
-        let is_free = match taken_by[place] {
-            Some(other) => takes_one(other, untried, taken_by, cloud, fits),
-            None => true,
-        };
-        if is_free {
-            taken_by[place] = Some(element);
-            return true;
-        }
-    }
-    false
-}
-
-/// Into a map: `.key` where that can be read, else `["the key"]`.
-fn step(key: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
-    if key.chars().all(is_word) && key.starts_with(|c: char| !c.is_ascii_digit()) {
-        return format!(".{key}");
-    }
-    format!("[\"{}\"]", key.replace('"', "\\\""))
-}
-
-/// What of a program is not so in the cloud.
-pub(crate) fn not_in_effect(program: &Json, cloud: &Json) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut compare = |property: &str, there: &Json| {
-        let wanted = value_of(program, property).filter(|wanted| wanted != there);
-        if let Some(wanted) = wanted.filter(|wanted| property != "licenseType" || *wanted != "Auto") {
-            wrong.push(format!("{property} is {there} and not {wanted}"));
-        }
-    };
-    for (property, there) in REPORTED {
-        compare(property, &cloud[there]);
-    }
-    for (feature, there) in [("imdsSupport", "imds_support"), ("nvmeSupport", "nvme_support")] {
-        let wanted = &program["features"][feature];
-        if !wanted.is_null() && *wanted != cloud[there] {
-            wrong.push(format!("features.{feature} is {} and not {wanted}", cloud[there]));
-        }
-    }
-    // What a program says nothing of is not kept from an earlier one, where the cloud can clear it.
-    for (property, there) in [("description", "description"), ("imageFamily", "family"), ("tags", "tags")] {
-        if program.get(property).is_none() && !is_nothing(&cloud[there]) && cloud[there] != "" {
-            wrong.push(format!("{property} is {} and should be cleared", cloud[there]));
-        }
-    }
-    if let Some(disks) = program["diskDeviceMappings"].as_array() {
-        let there = cloud["disks"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if there.len() != disks.len() {
-            wrong.push(format!("there are {} disks and not {}", there.len(), disks.len()));
-        }
-        for (index, (wanted, disk)) in disks.iter().zip(there).enumerate() {
-            for (property, there) in
-                [("device", "device"), ("diskType", "kind"), ("size", "size"), ("snapshotId", "snapshot")]
-            {
-                if !wanted[property].is_null() && wanted[property] != disk[there] {
-                    wrong.push(format!("disk {index} has the {property} {}", disk[there]));
-                }
-            }
-        }
-    }
-    let sources: Vec<&str> = SOURCES.into_iter().filter(|source| program.get(source).is_some()).collect();
-    if sources == ["snapshotId"] && text(&cloud["disks"][0]["snapshot"]) != text(&program["snapshotId"]) {
-        wrong.push(format!("the source is {}", cloud["disks"][0]["snapshot"]));
-    }
-    wrong
 }
 
 /// A change in the cloud that nobody has told the program of, in the emulator's terms, and the same as inputs.

@@ -6,18 +6,17 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, Plan, Plugin, REGION, Stack, TIME_LIMIT, UNKNOWN, World, advance, are_made, ends, secret, text,
-    to_struct,
+    Failed, IMAGE_SHARE, Plan, Plugin, REGION, Stack, TIME_LIMIT, UNKNOWN, World, advance, are_made, ends,
+    secret, text, to_struct, urn_of,
 };
 
-const SHARE: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
-const PARTNER: &str = "1111222233334400";
+pub(crate) const PARTNER: &str = "1111222233334400";
 /// The account that the emulator's images belong to.
 const OWN: &str = "1234567890123456";
 
 /// The URN of a share.
 fn urn(name: &str) -> String {
-    format!("urn:pulumi:test::shop::{SHARE}::{name}")
+    urn_of(IMAGE_SHARE, name)
 }
 
 fn account(index: usize) -> String {
@@ -44,7 +43,7 @@ async fn accounts(world: &World, image: &str) -> Vec<String> {
 }
 
 /// Changes whom an image is shared with behind the plugin's back: through another one.
-async fn behind_the_back(world: &World, image: &str, account: &str, shared: bool) {
+pub(crate) async fn behind_the_back(world: &World, image: &str, account: &str, shared: bool) {
     let mut other = Plugin::configured(&world.cloud).await;
     let (name, inputs) = (urn("behind"), share(image, account));
     if shared {
@@ -440,7 +439,7 @@ async fn the_shares_of_an_image_are_listed_page_by_page() {
     let (mut found, mut token, mut pages) = (Vec::new(), String::new(), 0);
     loop {
         let request = rpc::ListRequest {
-            token: SHARE.to_owned(),
+            token: IMAGE_SHARE.to_owned(),
             query: Some(to_struct(&json!({ "imageId": image }))),
             page_size: 5,
             continuation_token: token.clone(),

@@ -108,7 +108,7 @@ class Emulator:
         return [
             Call(entry["action"], {name: value for name, value in entry["params"].items() if name not in COMMON})
             for entry in self.requests()
-            if not entry["action"].startswith(("Describe", "List", "Get"))
+            if not entry["action"].startswith(("Describe", "List", "Get", "Head"))
         ]
 
     def refusals(self):

@@ -182,8 +182,8 @@ class Stack:
         return json.loads(self.quiet("stack", "output", "--json"))
 
     def resources(self):
-        """What the state holds of images, by the name in the program."""
-        return {resource["urn"].rsplit("::", 1)[1]: resource for resource in images_of(self.deployment())}
+        """What the state holds of images, copies and shares, by the name in the program."""
+        return {resource["urn"].rsplit("::", 1)[1]: resource for resource in resources_of(self.deployment())}
 
     def deployment(self):
         """All that the state holds."""
@@ -236,8 +236,8 @@ def seconds_of(timestamp):
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
 
 
-def images_of(deployment):
-    return [found for found in deployment.get("resources", []) if found["type"] == "alicloud:ecs/image:Image"]
+def resources_of(deployment):
+    return [found for found in deployment.get("resources", []) if found["type"].startswith("alicloud:ecs/")]
 
 
 def diagnostics(printed):

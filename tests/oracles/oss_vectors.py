@@ -50,7 +50,8 @@ CASES = [
 ]
 
 
-def vector(name, method, bucket, key, query, headers, credentials):
+def vector(case):
+    name, method, bucket, key, query, headers, credentials = case
     auth = oss2.StsAuth(*credentials) if len(credentials) == 3 else oss2.Auth(*credentials)
     signer = getattr(auth, "_StsAuth__auth", auth)
     request = Request(method, _UrlMaker(ENDPOINT, False, False)(bucket, key), params=dict(query), headers=headers)
@@ -93,7 +94,7 @@ def document():
             "headers": "all that were sent and could be signed, in lower case",
             "path": "what is asked for if the host names no bucket",
         },
-        "vectors": [vector(*case) for case in CASES],
+        "vectors": [vector(case) for case in CASES],
     }
 
 

@@ -168,6 +168,7 @@ def test_an_image_is_copied(client, emulator):
     there = "eu-central-1"
     copy_id = client("CopyImage", ImageId=image_id, DestinationRegionId=there, DestinationImageName="copy")["ImageId"]
     assert client("DescribeTasks", RegionId=there)["TaskSet"]["Task"] == [], "a copy is no task"
+    emulator.advance(1)
     assert described(client, copy_id, RegionId=there)["Status"] == "Creating"
     emulator.advance(10)
     copy = described(client, copy_id, RegionId=there)

@@ -22,7 +22,7 @@ from program import Image, Program
 from project import plugin_binary
 from proxy import JSON, Proxy
 from serving import body_of, forward, send
-from stack import Stack, images_of
+from stack import Stack, resources_of
 
 AT_A_TIME = 32
 # The share of calls that go wrong.
@@ -147,11 +147,11 @@ def through_the_command(cloud, weather, folder, rounds, images):
 
 def one_round(stack, cloud, numbers):
     options = ("--yes", "--skip-preview", f"--parallel={AT_A_TIME}")
-    stack.program.images = {name: Image(inputs(number, name)) for name, number in numbers.items()}
+    stack.program.resources = {name: Image(inputs(number, name)) for name, number in numbers.items()}
     with Watch(stack) as watch:
         stack.run("up", *options)
         assert sorted(image["name"] for image in cloud.images().values()) == sorted(numbers)
-        assert sorted(found["id"] for found in images_of(stack.deployment())) == sorted(cloud.images())
+        assert sorted(found["id"] for found in resources_of(stack.deployment())) == sorted(cloud.images())
         stack.run("refresh", *options, "--expect-no-changes")
         stack.run("destroy", *options)
     assert_nothing_is_left(cloud)

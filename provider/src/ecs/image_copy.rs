@@ -444,6 +444,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_answer_that_names_the_source_is_no_copy_of_it() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "CopyImage").then(|| ok(r#"{"RequestId":"R","ImageId":"m-source"}"#))
+        });
+        let failed = create(&cloud, &within(Verb::Create, 3_600), golden()).await.unwrap_err();
+        assert_eq!(failed.to_string(), "CopyImage: the answer names the source, m-source, as the copy");
+        assert_eq!(cloud.count("CopyImage"), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_source_that_is_still_being_made_is_waited_for() {
         let cloud = with_source("Creating", 90);
         let (began, context) = (Instant::now(), within(Verb::Create, 3_600));

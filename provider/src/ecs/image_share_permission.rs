@@ -175,7 +175,7 @@ impl Resource<Client> for ImageSharePermission {
             None => (1, page_size(&query)),
         };
         let page = client.shares.page(context, image, number, size).await?;
-        let Page { shares, total } =
+        let Page { shares, total, .. } =
             page.map_err(|error| refused(error, Pair { image, account: "" }, client.api.region(), None))?;
         let read = u64::from(number - 1) * u64::from(size) + shares.len() as u64;
         let is_last = match total {

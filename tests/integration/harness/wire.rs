@@ -12,6 +12,7 @@ pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
 pub(crate) const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
 pub(crate) const IMAGE_EXPORT: &str = "alicloud:ecs/imageExport:ImageExport";
 pub(crate) const IMAGE_IMPORT: &str = "alicloud:ecs/imageImport:ImageImport";
+pub(crate) const IMAGE_SHARE: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";

@@ -1,6 +1,7 @@
 //! The world of a test: the emulator in this process, what it is told and asked beside the plugin, and the plugin.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::{Emulator, Options};
@@ -53,6 +54,14 @@ impl World {
         let resource_type = self.plugin.resource_type;
         self.plugin = Plugin::configured(&self.cloud).await;
         self.plugin.resource_type = resource_type;
+    }
+
+    /// Somebody else with the same account, in a region.
+    pub(crate) fn somebody_else(&self, region: &str) -> aliyun::Client {
+        let key = Arc::new(aliyun::credential::Fixed::new("emulator", "emulator", None, "the test"));
+        let settings =
+            aliyun::Settings { endpoint: Some(self.cloud.url()), ..aliyun::Settings::new(region, key) };
+        aliyun::Client::new(settings).expect("good settings")
     }
 
     pub(crate) async fn control(&self, method: &str, path: &str, body: Json) -> Json {

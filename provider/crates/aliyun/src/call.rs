@@ -10,6 +10,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::advice::{self, Facts};
 use crate::answer::{self, Exchange, Outcome, Reading};
@@ -160,7 +162,17 @@ impl Caller {
         loop {
             history.attempts += 1;
             let sent = AtomicBool::new(false);
-            let attempt = self.attempt(service, keys, call, &history, &sent, reading);
+            let span = tracing::debug_span!(
+                target: "telemetry",
+                "call",
+                action = call.action,
+                region = service.region,
+                attempt = history.attempts,
+                status = Empty,
+                code = Empty,
+                request_id = Empty,
+            );
+            let attempt = self.attempt(service, keys, call, &history, &sent, reading).instrument(span);
             let attempt = timeout_at(call.deadline, attempt).await;
             let Ok(attempt) = attempt else {
                 let sent = sent.load(Ordering::Relaxed);
@@ -319,6 +331,10 @@ impl Caller {
         };
         let status = response.as_ref().ok().map(|response| response.status);
         let error = outcome.result.as_ref().err();
+        let span = Span::current();
+        span.record("status", status);
+        span.record("code", error.and_then(Error::code));
+        span.record("request_id", outcome.request_id.as_deref());
         tracing::debug!(
             action = call.action,
             attempt = history.attempts,

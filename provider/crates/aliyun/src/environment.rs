@@ -136,7 +136,7 @@ impl Environment {
     }
 
     /// The time of the local clock, which can be wrong: see [`Clock`](crate::clock::Clock).
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         (self.now)()
     }
 

@@ -237,6 +237,11 @@ impl Error {
         }))
     }
 
+    /// Several answers of the cloud that do not go together, though each alone is one of the action's.
+    pub fn contradiction(action: &'static str, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::UnexpectedResponse, Class::Fatal, action, message)
+    }
+
     pub(crate) fn settings(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Settings, Class::Fatal, "settings", message)
     }

@@ -8,7 +8,7 @@
 //!   `imds_support`, `tags` (all of them), `used_by` (instances), `status` (whatever the clock says; `null` lets the clock
 //!   decide again), `unreported` (all the members that DescribeImages leaves out, each until ModifyImageAttribute sets it,
 //!   ResourceGroupId until JoinResourceGroup does; those of `--unreported`, and `Features` for that whole object),
-//!   `gone: true`
+//!   `cancellable` (whether CancelCopyImage can end the copy that makes it), `gone: true`
 //! - instance: `status`, `locked`, `gone`
 //! - snapshot: `tags`, `gone`
 //! - task: `code`, with a `message`: it fails now for that reason, and the image that it makes a moment later; `cancellable`;
@@ -172,6 +172,7 @@ impl Change {
             }
             found.unreported.clone_from(unreported);
         }
+        found.cancellable = self.cancellable.unwrap_or(found.cancellable);
         if self.gone {
             let id = found.id.clone();
             region.remove_image(&id, now, options.names_freed_at(now));
@@ -326,6 +327,9 @@ mod tests {
         });
         check(json!([{"region": "r", "image": "m-system", "status": "UnAvailable"}]), |r| {
             system(r).status(0) == "UnAvailable"
+        });
+        check(json!([{"region": "r", "image": "m-system", "cancellable": false}]), |r| {
+            !system(r).cancellable
         });
         check(json!([{"region": "r", "image": "m-system", "gone": true}]), |r| r.image("m-system").is_none());
         check(json!([{"region": "r", "instance": "i-starting", "status": "Stopping"}]), |r| {

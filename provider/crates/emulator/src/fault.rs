@@ -1,7 +1,7 @@
 //! [`Fault`]: one thing that goes wrong on demand, written in JSON or by a builder.
 //!
-//! `POST /_emulator/faults` takes a list of objects: `action` (a name, `*` for any, or `METHOD /path` for a request that is
-//! not RPC), `match` (parameters that must have these values), `after` (how many calls to let through first, default 0),
+//! `POST /_emulator/faults` takes a list of objects: `action` (a name, of OSS too, `*` for any, or `METHOD /path` for a
+//! request that is neither), `match` (parameters that must have these values), `after` (how many calls to let through first, default 0),
 //! `times` (default 1), `do`, and what that needs:
 //!
 //! | `do` | what the caller sees |

@@ -94,6 +94,10 @@ pub struct Options {
     /// The account encrypts by default: CopyImage without Encrypted makes an encrypted image, and Encrypted=false is refused
     #[arg(long)]
     pub encrypt_by_default: bool,
+
+    /// Stocks every region with ten more public images: Alibaba Cloud Linux, Ubuntu, Debian, CentOS and Windows Server
+    #[arg(long)]
+    pub public_images: bool,
 }
 
 const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
@@ -122,6 +126,7 @@ impl Default for Options {
             cancelled_imports_stay: false,
             cancelled_exports_stay: false,
             encrypt_by_default: false,
+            public_images: false,
         }
     }
 }
@@ -285,6 +290,7 @@ mod tests {
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
         check(&["--normalise"], |o| o.normalise);
+        check(&["--public-images"], |o| o.public_images);
         check(&["--refuse-all-status"], |o| o.refuse_all_status && !o.refuse_deprecated_status);
         check(&["--refuse-deprecated-status"], |o| o.refuse_deprecated_status && !o.refuse_all_status);
     }

@@ -21,6 +21,7 @@ use crate::id;
 use crate::regions;
 use crate::session::Session;
 use crate::state::bucket::Bucket;
+use crate::state::image::Image;
 use crate::state::region::Region;
 
 /// The bucket that every region has. With a region's id behind it, one of that region alone.
@@ -45,6 +46,9 @@ pub(crate) struct State {
     /// The instant that the queue of copies has come to.
     #[serde(default)]
     settled_at: Millis,
+    /// Whether regions are stocked with more public images than one. An option decides it at every start.
+    #[serde(skip)]
+    has_public_images: bool,
 }
 
 /// What a ClientToken was used for.
@@ -58,7 +62,24 @@ pub(crate) struct UsedToken {
 impl State {
     /// A region that was never named before gets its stock now.
     pub(crate) fn region(&mut self, name: &str, now: Millis) -> &mut Region {
-        self.regions.entry(name.to_owned()).or_insert_with(|| stock::region(now))
+        let has_public_images = self.has_public_images;
+        self.regions.entry(name.to_owned()).or_insert_with(|| {
+            let mut region = stock::region(now);
+            if has_public_images {
+                region.images.extend(stock::public_images());
+            }
+            region
+        })
+    }
+
+    /// Every region has the public images from now on. One that was named before gets those that it lacks.
+    pub(crate) fn stock_public_images(&mut self) {
+        self.has_public_images = true;
+        for region in self.regions.values_mut() {
+            let lacking = stock::public_images().filter(|image| region.image(&image.id).is_none());
+            let lacking: Vec<Image> = lacking.collect();
+            region.images.extend(lacking);
+        }
     }
 
     /// The bucket of that name, unless it is gone. Those of the stock are made when they are first named: `b-images`, which
@@ -196,5 +217,15 @@ mod tests {
         let session = state.issue("acs:ram::1:role/r", "n", 99);
         let view = state.view(0).to_string();
         assert!(!view.contains(&session.secret) && !view.contains(&session.token));
+    }
+
+    #[test]
+    fn every_region_has_the_public_images_once() {
+        let mut state = State::default();
+        let count = |state: &mut State, region| state.region(region, 0).images.len();
+        assert_eq!(count(&mut state, "before"), 2);
+        state.region("before", 0).images.extend(stock::public_images().take(3));
+        state.stock_public_images();
+        assert_eq!((count(&mut state, "before"), count(&mut state, "after")), (12, 12));
     }
 }

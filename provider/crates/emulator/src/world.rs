@@ -30,10 +30,13 @@ impl World {
             Some(path) => file::load(path)?,
             None => None,
         };
-        let (state, written) = match kept {
+        let (mut state, written) = match kept {
             Some((state, written)) => (state, Some(written)),
             None => (State::default(), None),
         };
+        if options.public_images {
+            state.stock_public_images();
+        }
         let clock = Clock::new(options.manual_clock, written);
         let rate = options.calls_per_second.map(|limit| Rate::new(limit, clock.now()));
         let world = World {

@@ -122,6 +122,49 @@ async fn one_connection_serves_many_requests() {
     }
 }
 
+/// A request to OSS on `b-images`, signed by version 1 at the emulator's own time.
+async fn to_oss(emulator: &Emulator, method: &str, object: &str, body: &str) -> String {
+    let told = raw(emulator, http("GET", "/nothing", "").as_bytes()).await.expect("an answer");
+    let date = told.lines().find_map(|line| line.strip_prefix("date: ")).expect("a date");
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(b"emulator").expect("a key");
+    mac.update(format!("{method}\n\n\n{date}\n/b-images/{object}").as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    format!(
+        "{method} /b-images/{object} HTTP/1.1\r\nHost: 127.0.0.1\r\nDate: {date}\r\nAuthorization: OSS \
+         emulator:{signature}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn one_connection_serves_objects_too() {
+    let emulator = start(options()).await;
+    let mut line = connect(&emulator).await;
+    for (method, object, body, status, says) in [
+        ("HEAD", "disk.raw", "", 200, "\r\ncontent-length: 4831838208\r\n"),
+        ("HEAD", "none", "", 404, "\r\nx-oss-err: "),
+        ("PUT", "new", "bytes", 200, "\r\netag: "),
+        ("GET", "new", "", 200, "\r\n\r\nbytes"),
+        ("DELETE", "new", "", 204, "\r\nx-oss-request-id: "),
+        ("GET", "new", "", 404, "<Code>NoSuchKey</Code>"),
+    ] {
+        let request = to_oss(&emulator, method, object, body).await;
+        line.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = [0; 4_096];
+        let length = timeout(SOON, line.read(&mut answer)).await.expect("soon").expect("read");
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(says),
+            "{method}: {answer}"
+        );
+    }
+    let entries = entries(&emulator, "PutObject").await;
+    assert_eq!(entries[0]["params"], json!({"Bucket": "b-images", "Object": "new"}));
+    // Unsigned, it is denied; where there is no bucket, there is nothing.
+    assert_eq!(exchange(&emulator, "GET", "/b-images/disk.raw", "").await.0, 403);
+    assert_eq!(exchange(&emulator, "GET", "/b-none/disk.raw", "").await.0, 404);
+}
+
 /// What the caller sees of a fault, and what is recorded.
 async fn check_cut(fault: Fault, code: &str, images: usize) {
     let emulator = start(options()).await;

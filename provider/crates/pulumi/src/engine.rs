@@ -27,6 +27,8 @@ const KEPT: usize = 1_000;
 const URN_FIELD: &str = "urn";
 /// What the engine is told at most.
 const LEVEL: Level = Level::DEBUG;
+/// The target of spans that go to a collector, if there is one.
+pub(crate) const SPANS: &str = "telemetry";
 /// The crates whose events are for users; the rest is plumbing.
 const OURS: [&str; 3] = ["aliyun", "pulumi", "provider"];
 
@@ -136,7 +138,7 @@ impl Engine {
         Hiding(Some((self.hidden.clone(), number)))
     }
 
-    fn redact(&self, text: String) -> String {
+    pub(crate) fn redact(&self, text: String) -> String {
         self.hidden.redactors().values().fold(text, |text, redactor| redactor.redact(&text))
     }
 
@@ -164,7 +166,7 @@ impl Engine {
 
     /// The layer that carries `tracing` events to the engine: warnings as status lines, the rest as debug lines.
     pub fn layer(&self) -> EngineLayer {
-        EngineLayer { engine: self.clone() }
+        EngineLayer { engine: self.clone(), spans: false }
     }
 
     fn send(&self, line: Line) {
@@ -337,6 +339,15 @@ mod watched {
 #[derive(Debug)]
 pub struct EngineLayer {
     engine: Engine,
+    /// Whether another layer wants spans for a collector.
+    spans: bool,
+}
+
+impl EngineLayer {
+    /// The same, beside a layer that wants spans for a collector.
+    pub(crate) fn with_spans(self) -> EngineLayer {
+        EngineLayer { spans: true, ..self }
+    }
 }
 
 struct Urn(String);
@@ -344,8 +355,9 @@ struct Urn(String);
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
     // The servers' and clients' own spans, several a call, would cost more than what the call is for.
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: LayerContext<'_, S>) -> bool {
+        let target = metadata.target().split("::").next();
         *metadata.level() <= LEVEL
-            && OURS.iter().any(|ours| metadata.target().split("::").next() == Some(ours))
+            && (OURS.iter().any(|ours| target == Some(ours)) || self.spans && target == Some(SPANS))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

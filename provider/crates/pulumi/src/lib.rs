@@ -25,6 +25,7 @@ mod secrets;
 mod serializer;
 mod server;
 mod settings;
+mod spans;
 mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -51,4 +52,5 @@ pub use resource::{
     Unlisted, Update,
 };
 pub use server::Server;
+pub use spans::Collector;
 pub use wait::{Ended, Look, Pace, Wait};

@@ -14,6 +14,7 @@ use crate::failure::BoxError;
 use crate::generated::pulumirpc::resource_provider_server::ResourceProviderServer;
 use crate::provider::Provider;
 use crate::server::Server;
+use crate::spans::{self, Collector};
 
 /// The largest message taken, as the engine's own limit: bytes.
 const LARGEST_MESSAGE: usize = 400 * 1024 * 1024;
@@ -22,13 +23,14 @@ const LARGEST_MESSAGE: usize = 400 * 1024 * 1024;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Serves `provider` to the engine at `engine_address` (host and port; absent if the engine attaches later) until the
-/// engine goes away or `shutdown` ends. The port, alone on a line, is the one thing that standard output ever carries.
+/// engine goes away or `shutdown` ends. `collector` gets spans, if there is one. The port, alone on a line, is the one thing that standard output ever carries.
 ///
 /// # Errors
 /// If no port can be had, or serving fails.
 pub async fn serve<P: Provider>(
     provider: P,
     engine_address: Option<&str>,
+    collector: Option<Collector>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
     let engine = Engine::new();
@@ -42,7 +44,18 @@ pub async fn serve<P: Provider>(
         engine.attach(address);
     }
     // If a subscriber is set already (tests), events stay there.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(engine.layer()));
+    let spans = match collector.and_then(|collector| spans::collect(collector, engine.clone())) {
+        None => {
+            let _ =
+                tracing::subscriber::set_global_default(tracing_subscriber::registry().with(engine.layer()));
+            None
+        }
+        Some((layer, spans)) => {
+            let registry = tracing_subscriber::registry().with(engine.layer().with_spans()).with(layer);
+            let _ = tracing::subscriber::set_global_default(registry);
+            Some(spans)
+        }
+    };
     let server = Server::new(provider, engine.clone());
 
     let stop = CancellationToken::new();
@@ -57,17 +70,18 @@ pub async fn serve<P: Provider>(
         stop.cancelled(),
     );
     tokio::pin!(serving);
-    tokio::select! {
-        served = &mut serving => served?,
-        () = engine.gone() => {}
+    let served = tokio::select! {
+        served = &mut serving => served.map_err(Into::into),
+        () = engine.gone() => Ok(()),
         () = shutdown => {
             server.cancel_all();
             stop.cancel();
             // Operations end soon after a cancel, each with what it knows.
-            if let Ok(served) = tokio::time::timeout(GRACE, serving).await {
-                served?;
-            }
+            tokio::time::timeout(GRACE, serving).await.map_or(Ok(()), |served| served.map_err(Into::into))
         }
+    };
+    if let Some(spans) = spans {
+        spans.flush().await;
     }
-    Ok(())
+    served
 }

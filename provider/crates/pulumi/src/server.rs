@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
 use crate::engine::Engine;
+use crate::engine::SPANS;
 use crate::failure::Failure;
 use crate::generated::pulumirpc as rpc;
 use crate::generated::pulumirpc::resource_provider_server::ResourceProvider;
@@ -57,14 +58,22 @@ impl<P: Provider> Server<P> {
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        let request = request.into_inner();
+        let (metadata, _, request) = request.into_parts();
         let redactor = request.redactor();
         let span = tracing::info_span!("resource", urn = request.urn());
+        let traced = tracing::debug_span!(
+            target: SPANS,
+            parent: &span,
+            "operation",
+            request = Q::NAME,
+            urn = request.urn(),
+            traceparent = metadata.get("traceparent").and_then(|parent| parent.to_str().ok()),
+        );
         let hiding = self.operations.engine.hide(redactor.clone());
         let operation = operation(Arc::clone(&self.operations), request, redactor.clone());
         let operation = async move {
             let _hiding = hiding;
-            operation.await
+            operation.instrument(traced).await
         };
         let result = match tokio::spawn(operation.instrument(span)).await {
             Ok(result) => result,
@@ -77,6 +86,8 @@ impl<P: Provider> Server<P> {
 
 /// A request that may be about one resource: which, and what of it is secret.
 trait AboutResource {
+    const NAME: &'static str;
+
     fn urn(&self) -> &str;
     fn redactor(&self) -> Redactor;
 }
@@ -84,6 +95,8 @@ trait AboutResource {
 macro_rules! about_resource {
     ($($request:ident($this:ident => $urn:expr): $($properties:ident),+;)+) => {$(
         impl AboutResource for rpc::$request {
+            const NAME: &'static str = stringify!($request);
+
             fn urn(&self) -> &str {
                 let $this = self;
                 $urn

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 use crate::context::Context;
+use crate::engine::SPANS;
 use crate::failure::Failure;
 
 /// Looks are a fifteenth of the time waited apart, so that waiting costs no more than that beyond what it must.
@@ -233,7 +235,9 @@ impl<'a> Wait<'a> {
         let next = self.pace.next(waited, left, calls);
         let next = self.patience.map_or(next, |patience| next.min(self.began + patience));
         let until = next.min(self.context.deadline());
-        let paused = self.context.unless_cancelled(tokio::time::sleep_until(until)).await;
+        let pause = tokio::time::sleep_until(until)
+            .instrument(tracing::debug_span!(target: SPANS, "wait", status = self.shown.as_str()));
+        let paused = self.context.unless_cancelled(pause).await;
         self.paused_until = self.elapsed();
         paused
     }

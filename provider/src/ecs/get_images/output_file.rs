@@ -37,15 +37,36 @@ fn resolve(path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Puts a whole file where another may be, so that nobody ever reads half of one.
+/// Puts a whole file where another may be, so that nobody ever reads half of one. A link is followed, and a file keeps who may
+/// read it; what is neither a file nor a link to one stays as it is.
 fn replace(target: &Path, contents: &[u8]) -> io::Result<()> {
-    if target.is_dir() {
-        return Err(io::Error::other("it is a folder"));
-    }
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", uuid::Uuid::new_v4().simple()));
-    let whole = target.with_file_name(name);
-    let written = std::fs::write(&whole, contents).and_then(|()| std::fs::rename(&whole, target));
+    let is_there = match std::fs::symlink_metadata(target) {
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    // A link that leads nowhere fails here.
+    let target = &if is_there { std::fs::canonicalize(target)? } else { target.to_owned() };
+    let permissions = match is_there {
+        true => {
+            let found = std::fs::metadata(target)?;
+            if !found.is_file() {
+                return Err(io::Error::other(if found.is_dir() {
+                    "it is a folder"
+                } else {
+                    "it is no file"
+                }));
+            }
+            Some(found.permissions())
+        }
+        false => None,
+    };
+    let whole = target.with_file_name(format!(".{}", uuid::Uuid::new_v4().simple()));
+    let written = std::fs::write(&whole, contents)
+        .and_then(|()| {
+            permissions.map_or(Ok(()), |permissions| std::fs::set_permissions(&whole, permissions))
+        })
+        .and_then(|()| std::fs::rename(&whole, target));
     if written.is_err() {
         // The reason is told; that there is nothing to remove is none.
         let _ = std::fs::remove_file(&whole);
@@ -181,6 +202,37 @@ mod tests {
             assert!(failed.contains("a relative path begins in the program's folder"), "{failed}");
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_are_followed_files_stay_as_secret_as_they_are_and_devices_stay_devices() {
+        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
+
+        let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().simple().to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let (file, link) = (folder.join("secret.json"), folder.join("link.json"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&file, &link).unwrap();
+        write(&link.to_string_lossy(), None, &images()).await.unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text(&images()).unwrap());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+
+        let nowhere = folder.join("nowhere.json");
+        symlink(folder.join("none/file.json"), &nowhere).unwrap();
+        let socket = folder.join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&nowhere, &socket] {
+            write(&path.to_string_lossy(), None, &images()).await.unwrap_err();
+        }
+        assert!(std::fs::symlink_metadata(&nowhere).unwrap().is_symlink());
+        assert!(std::fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
+        let long = folder.join("x".repeat(250));
+        write(&long.to_string_lossy(), None, &images()).await.unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 5);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

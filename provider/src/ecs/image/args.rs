@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, Options};
+use crate::ecs::images::inputs::{Inputs, Options, names_or_none};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +126,11 @@ pub(crate) struct ImageArgs {
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
 
     /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
-    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(skip)]
     pub(crate) filled_in: Option<Vec<String>>,
 }
@@ -248,6 +252,8 @@ impl Inputs for ImageArgs {
         olds: &Self,
         imported: bool,
     ) -> Option<String> {
+        let mut olds = olds.clone();
+        olds.keep_sources(state);
         let source_known = olds.instance_id.is_some() || olds.snapshot_id.is_some();
         if source_known || !imported {
             return None;
@@ -258,6 +264,11 @@ impl Inputs for ImageArgs {
         let snapshot = known(&self.snapshot_id)?;
         let contradicted = state.system_snapshot().is_some_and(|system| system != snapshot);
         (!contradicted).then(|| quote(snapshot))
+    }
+
+    fn keep_sources(&mut self, known: &Self) {
+        self.instance_id = self.instance_id.take().or_else(|| known.instance_id.clone());
+        self.snapshot_id = self.snapshot_id.take().or_else(|| known.snapshot_id.clone());
     }
 
     fn record(&mut self, given: &Self) {

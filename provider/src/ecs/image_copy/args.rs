@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, MadeBy, Options};
+use crate::ecs::images::inputs::{Inputs, MadeBy, Options, names_or_none};
 
 /// What a program says of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +91,11 @@ pub(crate) struct ImageCopyArgs {
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
 
     /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
-    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(skip)]
     pub(crate) filled_in: Option<Vec<String>>,
 }
@@ -196,10 +200,12 @@ impl Inputs for ImageCopyArgs {
     fn source_taken_on_trust(
         &self,
         source: &str,
-        _state: &Self,
+        state: &Self,
         olds: &Self,
         imported: bool,
     ) -> Option<String> {
+        let mut olds = olds.clone();
+        olds.keep_sources(state);
         let unsaid = |old: &Option<Input<String>>| known(old).is_none_or(String::is_empty);
         let text = |value: &Option<Input<String>>| shown(value, |text| quote(text));
         match source {
@@ -209,6 +215,13 @@ impl Inputs for ImageCopyArgs {
             "encrypted" if imported && olds.encrypted.is_none() => shown(&self.encrypted, bool::to_string),
             _ => None,
         }
+    }
+
+    fn keep_sources(&mut self, known: &Self) {
+        self.encrypted = self.encrypted.take().or(known.encrypted.clone());
+        self.kms_key_id = self.kms_key_id.take().or_else(|| known.kms_key_id.clone());
+        self.source_image_id = self.source_image_id.take().or_else(|| known.source_image_id.clone());
+        self.source_region_id = self.source_region_id.take().or_else(|| known.source_region_id.clone());
     }
 
     fn record(&mut self, given: &Self) {

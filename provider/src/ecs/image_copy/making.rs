@@ -95,6 +95,10 @@ impl Making for CopyImage {
         let mut wait = Wait::begin(client, context);
         loop {
             let error = match self.source.copy_image(&request, deadline).await {
+                Ok(made) if made.image_id == request.image_id => {
+                    let text = format!("the answer names the source, {}, as the copy", made.image_id);
+                    return Err(aliyun::Error::contradiction(Self::ACTION, text));
+                }
                 Ok(made) => return Ok(made.image_id),
                 Err(error) => error,
             };

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::images::attributes::Attributes;
-use crate::ecs::images::inputs::{Inputs, MadeBy, Options};
+use crate::ecs::images::inputs::{Inputs, MadeBy, Options, names_or_none};
 
 /// What a program says of an import.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,7 +108,11 @@ pub(crate) struct ImageImportArgs {
     pub(crate) tags: Option<Input<BTreeMap<String, Input<String>>>>,
 
     /// The inputs that the program does not give and Check has filled in, as engines keep them between calls.
-    #[serde(rename = "__defaults", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(skip)]
     pub(crate) filled_in: Option<Vec<String>>,
 }
@@ -307,6 +311,9 @@ impl Inputs for ImageImportArgs {
     ) -> Option<String> {
         None
     }
+
+    /// The cloud reports what an image was imported from.
+    fn keep_sources(&mut self, _known: &Self) {}
 
     fn record(&mut self, given: &Self) {
         self.delete_auto_snapshot.clone_from(&given.delete_auto_snapshot);

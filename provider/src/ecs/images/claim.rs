@@ -125,6 +125,14 @@ enum Answer {
     NameTaken(aliyun::Error),
 }
 
+/// What the search for an unfinished name that is taken has come to.
+enum ByName {
+    /// The image that has it.
+    Made(Made),
+    /// The name was free after all, and this is the cloud's answer: a new image, or one that the token has made before.
+    Answered(String),
+}
+
 struct Attempt<'a, A, M> {
     client: &'a Client,
     context: &'a Context,
@@ -231,13 +239,15 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 (Ok(Answer::Id(id)), _) => id,
                 (Ok(Answer::NameTaken(error)), unseen) => {
                     let found = self.find_by_name(unfinished, &token, unseen.clone(), error).await;
-                    return match (found, unseen) {
+                    match (found, unseen) {
                         // The wait that follows says that the time is up, and what to do.
                         (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {
-                            Ok(self.found(id, unfinished, None))
+                            return Ok(self.found(id, unfinished, None));
                         }
-                        (found, _) => found,
-                    };
+                        (Err(failure), _) => return Err(failure),
+                        (Ok(ByName::Made(made)), _) => return Ok(made),
+                        (Ok(ByName::Answered(id)), _) => id,
+                    }
                 }
                 (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {
                     return Ok(self.found(id, unfinished, None));
@@ -334,7 +344,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         token: &str,
         unseen: Option<String>,
         error: aliyun::Error,
-    ) -> Result<Made, Failure> {
+    ) -> Result<ByName, Failure> {
         let kept = |failure| match &unseen {
             Some(id) => self.partial(id, unfinished, failure),
             None => failure,
@@ -344,16 +354,16 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             if let Some(id) = &unseen {
                 let seen = self.client.looks.describe(self.context, id).await.map_err(kept)?;
                 if seen.as_ref().is_some_and(|seen| seen.image_name.as_ref() == Some(&unfinished.name)) {
-                    return Ok(self.found(id.clone(), unfinished, seen));
+                    return Ok(ByName::Made(self.found(id.clone(), unfinished, seen)));
                 }
             }
             let owner = self.client.account.owner_of(self.context, &unfinished.name).await.map_err(kept)?;
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
-                return Ok(made);
+                return Ok(ByName::Made(made));
             }
             if wait.elapsed() >= self.client.patience.invisible {
                 if let Some(id) = unseen {
-                    return Ok(self.found(id, unfinished, None));
+                    return Ok(ByName::Made(self.found(id, unfinished, None)));
                 }
                 return Err(Failure::Refused(format!(
                     "{}\nimage name {}: an unfinished image of this resource has it, but DescribeImages does not show that \
@@ -364,7 +374,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             }
             wait.pause().await.map_err(kept)?;
             if let Answer::Id(id) = self.send(Some(&unfinished.name), token).await.map_err(kept)? {
-                return Ok(self.found(id, unfinished, None));
+                return Ok(ByName::Answered(id));
             }
         }
     }
@@ -554,6 +564,21 @@ mod tests {
         cloud.state().shown_after = Duration::from_secs(40);
         assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-1");
         assert_eq!(cloud.names(), [pair("m-1", "golden")]);
+    }
+
+    /// The name of what was unfinished is not free at once, and the cloud looks at names before it looks at tokens.
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_leads_to_a_finished_image_once_its_name_is_free_makes_way_for_another() {
+        let cloud = Cloud::otherwise(|sent, state| {
+            let first = sent.action() == "CreateImage" && !std::mem::replace(&mut state.was_asked, true);
+            first.then(|| refuse(400, "InvalidImageName.Duplicated"))
+        });
+        cloud.holds("m-old", "golden-of-before");
+        cloud.state().tokens.insert(unfinished().token, "m-old".to_owned());
+        let context = within(600);
+        assert_eq!(create(&cloud, &context).await.unwrap(), "m-1");
+        assert_eq!(cloud.names(), [pair("m-old", "golden-of-before"), pair("m-1", "golden")]);
+        assert!(context.warnings()[0].contains("m-old (golden-of-before)"), "{:?}", context.warnings());
     }
 
     /// A cloud may forget its tokens: then only the name tells.

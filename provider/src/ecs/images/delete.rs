@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::tasks::{self, Action, Stage, Task};
-use crate::ecs::images::wait::{wait_until_ended, wait_until_gone, wait_until_made};
+use crate::ecs::images::wait::{wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made};
 use crate::failure;
 
 /// The code of an image that is being copied, or is the source of a copy under way.
@@ -169,8 +169,7 @@ impl<'a> Deletion<'a> {
         let request = CancelCopyImageRequest { image_id: id.to_owned() };
         let call = client.api.cancel_copy_image(&request, context.deadline());
         let Err(error) = context.unless_cancelled(call).await? else {
-            wait_until_gone(client, context, id).await?;
-            return Ok(true);
+            return wait_until_cancelled(client, context, id).await;
         };
         match error.code() {
             _ if error.is_not_found() => client.prove_absence(id, self.region).map(|()| true),
@@ -398,7 +397,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::ecs::images::test_cloud::{Cloud, State, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, done, within};
 
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
@@ -525,6 +524,16 @@ mod tests {
         assert!((40..=52).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
         assert_eq!(cloud.count("DeleteImage"), 1);
         assert!(context.infos()[0].contains("the cloud cannot cancel the copy"), "{:?}", context.infos());
+        assert!(cloud.names().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_ends_although_it_is_cancelled_is_deleted() {
+        let (cloud, deletion) = copying(3, |_, _| Some(done()));
+        let began = Instant::now();
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert!((3..=6).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        assert_eq!((cloud.count("CancelCopyImage"), cloud.count("DeleteImage")), (1, 1));
         assert!(cloud.names().is_empty());
     }
 

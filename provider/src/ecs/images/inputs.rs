@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use aliyun::ecs::Image as Described;
 use pulumi::Input;
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ecs::images::attributes::Attributes;
 
@@ -74,6 +74,10 @@ pub(crate) trait Inputs:
         imported: bool,
     ) -> Option<String>;
 
+    /// Takes over the sources that these inputs do not name: a program that ceases to name one asks for nothing, and the
+    /// image is made of it all the same.
+    fn keep_sources(&mut self, known: &Self);
+
     /// Takes over what no cloud reports.
     fn record(&mut self, given: &Self);
 
@@ -109,6 +113,23 @@ pub(crate) enum MadeBy {
     Import,
 }
 
+/// Reads a list of names, and what is none as its absence: engines and other providers write it, and no user can mend it.
+pub(crate) fn names_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Found {
+        Names(Vec<String>),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Found::deserialize(deserializer)? {
+        Found::Names(names) => Some(names),
+        Found::Other(IgnoredAny) => None,
+    })
+}
+
 /// What a program says of an image's deletion. `None` is said by nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -125,6 +146,27 @@ impl Options {
         Options {
             force: self.force.or(other.force),
             delete_auto_snapshot: self.delete_auto_snapshot.or(other.delete_auto_snapshot),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ecs::image::args::ImageArgs;
+
+    #[test]
+    fn what_stands_for_the_names_of_filled_in_inputs_may_be_anything() {
+        for (found, names) in [
+            (json!(["imageName"]), Some(vec!["imageName".to_owned()])),
+            (json!({}), None),
+            (json!([1, "a"]), None),
+            (json!("imageName"), None),
+            (json!(null), None),
+        ] {
+            let args: ImageArgs = serde_json::from_value(json!({ "__defaults": found })).unwrap();
+            assert_eq!(args.filled_in, names, "{found}");
         }
     }
 }

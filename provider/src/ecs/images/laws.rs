@@ -1,6 +1,7 @@
 //! What must hold of the inputs of every resource that is an image, for its tests.
 
 use pulumi::model::ObjectType;
+use serde_json::{Value, json};
 
 use crate::ecs::images::attributes::{ATTRIBUTES, Attributes, NAME, TAGS};
 use crate::ecs::images::claim::Making;
@@ -26,6 +27,26 @@ pub(crate) fn check_updates<A: Inputs>() {
         let property = args.properties.get(*name).unwrap_or_else(|| panic!("{name} is no input"));
         assert!(property.unreported, "{name}");
     }
+    for name in A::SOURCES {
+        check_is_kept::<A>(name);
+    }
+}
+
+/// A source that a program ceases to name is known on, and one that it names counts.
+#[track_caller]
+fn check_is_kept<A: Inputs>(source: &str) {
+    let naming = |values: [Value; 2]| {
+        let inputs =
+            values.into_iter().find_map(|value| serde_json::from_value::<A>(json!({ source: value })).ok());
+        inputs.unwrap_or_else(|| panic!("{source} is neither a text nor a boolean"))
+    };
+    let of = |args: &A| serde_json::to_value(args).unwrap()[source].clone();
+    let (before, after) = (naming(["one".into(), true.into()]), naming(["two".into(), false.into()]));
+    assert_ne!(of(&before), of(&after));
+    let (mut silent, mut named) = (A::default(), after.clone());
+    silent.keep_sources(&before);
+    named.keep_sources(&before);
+    assert_eq!((of(&silent), of(&named)), (of(&before), of(&after)), "{source}");
 }
 
 /// Every attribute that is an input is read, is set, and is sent either by the call that makes the image or after it. Returns

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aliyun::ecs::{DescribeImagesRequest, Image, Status};
 use pulumi::value::quote;
-use pulumi::{Context, Failure, Input, ListPage, ListQuery, Listed};
+use pulumi::{Context, Failure, Findings, Input, ListPage, ListQuery, Listed};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -64,6 +64,11 @@ pub(crate) async fn page(
             filters::states(&text).map_err(|reason| Failure::Refused(format!("status: {reason}")))?
         }
     };
+    let mut findings = Findings::default();
+    filters::check_tags(&args.tags, &mut findings);
+    if let Some(mistake) = findings.failures.first() {
+        return Err(Failure::Refused(format!("{}: {}", mistake.path, mistake.text())));
+    }
     let request = DescribeImagesRequest {
         image_owner_alias: Some("self".to_owned()),
         architecture: filters::text(&args.architecture),
@@ -192,6 +197,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_list_without_an_end_ends_in_an_error() {
+        let stub = cloud(5);
+        let end = format!("1-1-{}", u64::MAX);
+        let page = list(&stub, ListQuery { page: Some(end), ..query(json!({})) }, |_| true).await.unwrap();
+        assert_eq!(page.next, None);
+        let last = ListQuery { page: Some("1000-1-0".to_owned()), ..query(json!({})) };
+        let failed = list(&cloud(2_000), last, |_| true).await.unwrap_err().to_string();
+        assert!(failed.contains("there is no last page among the first 1000"), "{failed}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_narrows_a_list_is_sent() {
         let stub = cloud(0);
         let args = json!({ "architecture": "arm64", "imageFamily": "web", "imageName": "golden", "osType": "linux",
@@ -222,6 +238,8 @@ mod tests {
             "status: must be ALL, or one or several of Available, Creating, Waiting, UnAvailable, CreateFailed, Deprecated \
              with commas between them, got \"Ready\""
         );
+        let wrong = list(&stub, query(json!({ "tags": { "": "x" } })), |_| true).await.unwrap_err();
+        assert_eq!(wrong.to_string(), "tags[\"\"]: a tag's key must be 1 to 128 characters long, got 0");
         for token in ["x", "2", "2-100", "0-100-0", "2-0-0", "2-101-100", "2-100-100-1", "2-100--1"] {
             let page = ListQuery { page: Some(token.to_owned()), ..query(json!({})) };
             let wrong = list(&stub, page, |_| true).await.unwrap_err().to_string();

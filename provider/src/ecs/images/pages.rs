@@ -41,15 +41,19 @@ pub(crate) async fn one(
     let Position { page, size, before } = position;
     let query = DescribeImagesRequest { page_number: Some(page), page_size: Some(size), ..query.clone() };
     let call = api.describe_images(&query, context.deadline());
-    let answer = context.unless_cancelled(call).await?.map_err(failed)?;
+    let answer = context.unless_cancelled(call).await?.map_err(&failed)?;
     let found = answer.images.len() as u64;
-    let seen = before + found;
+    let seen = before.saturating_add(found);
     // A page may be shorter than was asked for.
     let is_last = match answer.total_count.and_then(|total| u64::try_from(total).ok()) {
         Some(total) => seen >= total || found == 0,
         None => found < u64::from(size),
     };
-    let next = (!is_last && page < MOST_PAGES).then_some(Position { page: page + 1, size, before: seen });
+    if !is_last && page >= MOST_PAGES {
+        let text = format!("there is no last page among the first {MOST_PAGES}");
+        return Err(failed(aliyun::Error::contradiction("DescribeImages", text)));
+    }
+    let next = (!is_last).then(|| Position { page: page + 1, size, before: seen });
     Ok((answer.images, next))
 }
 

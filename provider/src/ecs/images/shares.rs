@@ -48,6 +48,8 @@ pub(crate) struct Page {
     pub(crate) shares: Vec<Share>,
     /// How many accounts there are on all pages, if the cloud says.
     pub(crate) total: Option<usize>,
+    /// Whether groups of accounts are told as well, which the total may count.
+    has_groups: bool,
 }
 
 /// What all looks of a client share. Clones are one.
@@ -96,7 +98,7 @@ impl Shares {
     pub(crate) async fn all(&self, context: &Context, image: &str) -> Result<Vec<Share>, Failure> {
         let mut all = Vec::new();
         for number in 1..=MOST_PAGES {
-            let Page { shares, total } =
+            let Page { shares, total, .. } =
                 self.page(context, image, number, PAGE).await?.map_err(failure::cloud)?;
             let is_last = is_last(all.len(), shares.len(), total);
             all.extend(shares);
@@ -152,13 +154,16 @@ impl Shares {
 impl Inner {
     async fn answer(&self, image: &str, mut wanted: Vec<Wanted>) {
         let mut count = 0;
+        // How many more there are than any page has told.
+        let mut missing = 0;
         for number in 1..=MOST_PAGES {
             wanted.retain(|wanted| !wanted.answer.is_closed());
             let Some(deadline) = wanted.iter().map(|wanted| wanted.deadline).max() else { return };
             match self.page(image, number, PAGE, deadline).await {
-                Ok(Page { shares, total }) => {
+                Ok(Page { shares, total, has_groups }) => {
                     let is_last = is_last(count, shares.len(), total);
                     count += shares.len();
+                    missing = total.filter(|_| !has_groups).unwrap_or_default().saturating_sub(count);
                     for share in shares {
                         let found = wanted.extract_if(.., |wanted| wanted.account == share.account);
                         reply(found, &Ok(Seen::Shared(share.clone())));
@@ -171,7 +176,15 @@ impl Inner {
                 Err(error) => return reply(wanted, &Err(error)),
             }
         }
-        reply(wanted, &Ok(Seen::NotShared));
+        match missing {
+            0 => reply(wanted, &Ok(Seen::NotShared)),
+            _ => {
+                let text = format!(
+                    "of the accounts that image {image} is shared with the pages leave out {missing}"
+                );
+                reply(wanted, &Err(aliyun::Error::contradiction("DescribeImageSharePermission", text)));
+            }
+        }
     }
 
     async fn page(
@@ -194,6 +207,7 @@ impl Inner {
             })
         });
         Ok(Page {
+            has_groups: !answer.share_groups.is_empty(),
             shares: shares.collect(),
             total: answer.total_count.and_then(|total| usize::try_from(total).ok()),
         })
@@ -273,20 +287,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_may_be_shorter_than_was_asked_for_and_one_that_is_empty_is_the_last() {
-        let cloud = ShareCloud::otherwise(|sent| {
-            let accounts = match sent.param("PageNumber") {
-                "1" => r#"{"AliyunId":1000}"#,
-                "2" => r#"{"AliyunId":"1001"}"#,
-                _ => "",
-            };
-            let answer =
-                format!(r#"{{"RequestId":"R","TotalCount":5,"Accounts":{{"Account":[{accounts}]}}}}"#);
-            Some(Instead::OfTheCall(ok(&answer)))
-        });
-        assert_eq!(are_shared(&look(&cloud, &["1001"]).await), [true]);
-        assert_eq!(look(&cloud, &["1002"]).await, [Ok(Seen::NotShared)]);
-        assert_eq!(cloud.looks(), 2 + 3);
+    async fn a_page_may_be_shorter_than_was_asked_for_and_what_no_page_tells_is_in_doubt() {
+        for (total, groups, expected) in [
+            (2, "", Ok(Seen::NotShared)),
+            (5, r#","ShareGroups":{"ShareGroup":[{"Group":"g"}]}"#, Ok(Seen::NotShared)),
+            (
+                5,
+                "",
+                Err("DescribeImageSharePermission: of the accounts that image m-1 is shared with the pages leave out 3"
+                    .to_owned()),
+            ),
+        ] {
+            let cloud = ShareCloud::otherwise(move |sent| {
+                let accounts = match sent.param("PageNumber") {
+                    "1" => r#"{"AliyunId":1000}"#,
+                    "2" => r#"{"AliyunId":"1001"}"#,
+                    _ => "",
+                };
+                let answer = format!(
+                    r#"{{"RequestId":"R","TotalCount":{total},"Accounts":{{"Account":[{accounts}]}}{groups}}}"#
+                );
+                Some(Instead::OfTheCall(ok(&answer)))
+            });
+            assert_eq!(are_shared(&look(&cloud, &["1001"]).await), [true]);
+            assert_eq!(look(&cloud, &["1002"]).await, [expected]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) queued_for: Duration,
     /// The status that new images end in.
     pub(crate) last_status: &'static str,
+    /// For a test that answers otherwise the first time only.
+    pub(crate) was_asked: bool,
     next: u32,
 }
 
@@ -122,6 +124,7 @@ impl Cloud {
             ready_after: Duration::ZERO,
             queued_for: Duration::ZERO,
             last_status: "Available",
+            was_asked: false,
             next: 1,
         }));
         let shared = Arc::clone(&state);

@@ -175,7 +175,9 @@ impl Verbs<'_> {
                 return Ok(None);
             }
             Some(old) => {
-                let state = self.seen(&seen, &old.args, old.state.kept.once_seen(name));
+                let mut given = old.args.clone();
+                given.keep_sources(&old.state.args);
+                let state = self.seen(&seen, &given, old.state.kept.once_seen(name));
                 let mut now = state.args.attributes();
                 // The name of an image that is not finished is nobody's drift, nor one that the cloud has not forgotten yet.
                 now.name = now.name.filter(|name| !is_unfinished(name));
@@ -229,8 +231,9 @@ impl Verbs<'_> {
     /// # Errors
     /// Plain, if nothing was carried out; otherwise partial.
     pub(crate) async fn update<A: Inputs>(&self, update: Update<A, Entry<A>>) -> Result<Entry<A>, Failure> {
-        let Update { id, old, args, mut changed, unapplied } = update;
+        let Update { id, old, mut args, mut changed, unapplied } = update;
         let mut entry = old.state;
+        args.keep_sources(&entry.args);
         refuse_older_imds(&entry.args.attributes(), &args.attributes())?;
         if !entry.is_settled() {
             // An earlier operation ended before the image did.

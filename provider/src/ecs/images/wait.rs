@@ -310,16 +310,39 @@ pub(crate) async fn wait_until_ended(
     }
 }
 
+/// Waits until a copy that is being cancelled is gone, or turns out to have come to its end before. Whether it is gone.
+pub(crate) async fn wait_until_cancelled(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<bool, Failure> {
+    wait_for_the_end(client, context, id, |seen| {
+        matches!(seen.status.as_deref(), Some("Creating" | "Waiting") | None)
+    })
+    .await
+}
+
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
+    wait_for_the_end(client, context, id, |_| true).await.map(drop)
+}
+
+/// Waits until an image is gone, or is not on its way any more. Whether it is gone.
+async fn wait_for_the_end(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    is_on_its_way: impl Fn(&Described) -> bool,
+) -> Result<bool, Failure> {
     let mut wait = Wait::begin(client, context);
     loop {
         let look = client.looks.describe(context, id).await.map(|seen| match seen {
-            None => Look::Done(()),
+            None => Look::Done(true),
+            Some(seen) if !is_on_its_way(&seen) => Look::Done(false),
             Some(_) => Look::Going { status: format!("image {id}: being deleted"), left: None },
         });
         match wait.after(look).await {
-            Ok(Some(())) => return Ok(()),
+            Ok(Some(is_gone)) => return Ok(is_gone),
             Ok(None) => {}
             Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
             Err(Ended::Late | Ended::OutOfPatience) => {

@@ -47,6 +47,13 @@ record! {
     }
 }
 
+/// How many accounts a page has if the request does not say.
+const DEFAULT_SIZE: u32 = 10;
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl Action for DescribeImageSharePermissionRequest {
     const NAME: &'static str = "DescribeImageSharePermission";
 
@@ -69,9 +76,11 @@ impl Action for DescribeImageSharePermissionRequest {
         text: &str,
     ) -> Option<&'static str> {
         if !response.accounts.is_empty() {
-            return None;
+            let is_known = |account: &ShareAccount| account.aliyun_id.as_deref().is_some_and(is_number);
+            return (!response.accounts.iter().all(is_known)).then_some("the number of each account");
         }
-        let first_page = self.page_number.is_none_or(|page| page <= 1);
+        let before = i64::from(self.page_number.unwrap_or(1).saturating_sub(1))
+            .saturating_mul(self.page_size.unwrap_or(DEFAULT_SIZE).into());
         match (request_id, response.total_count) {
             (None, _) => Some(REQUEST_ID),
             (Some(_), None) => Some("a TotalCount"),
@@ -79,7 +88,7 @@ impl Action for DescribeImageSharePermissionRequest {
                 (!is_empty_list(text, "Accounts", "Account")).then_some("a list of accounts")
             }
             (Some(_), Some(count)) => {
-                let is_missing = count > 0 && first_page && response.share_groups.is_empty();
+                let is_missing = count > before && response.share_groups.is_empty();
                 (is_missing || count < 0).then_some("the accounts that its TotalCount counts")
             }
         }
@@ -149,6 +158,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_of_another_shape_does_not_say_that_nobody_has_a_share() {
+        for accounts in [
+            r#"[{"AliyunId":"1"},{}]"#,
+            r#"[{"AliyunId":1.234567890123457e15}]"#,
+            r#"[{"AliyunId":"acs:1"}]"#,
+        ] {
+            let json = format!(r#"{{"RequestId":"R","TotalCount":2,"Accounts":{accounts}}}"#);
+            let error = describe(None, &json).await.expect_err(&json);
+            assert!(error.to_string().contains("without the number of each account"), "{error}");
+        }
+        let empty = r#"{"RequestId":"R","TotalCount":101}"#;
+        let error = describe(Some(2), empty).await.expect_err(empty);
+        assert!(error.to_string().contains("the accounts that its TotalCount counts"), "{error}");
         for accounts in
             ["[[]]", r#""""#, r#"{"Account":{"Account":[]}}"#, r#"{"Account":[[]]}"#, r#"{"Id":[]}"#]
         {

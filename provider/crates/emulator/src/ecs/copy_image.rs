@@ -539,6 +539,42 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_was_cancelled_just_before_its_end_never_ends() {
+        let mut cloud = Cloud::new();
+        let id = cloud.image("mine");
+        let made = copy(&mut cloud, &id, &[]);
+        let there = [THERE, ("ImageId", made.as_str())];
+        cloud.now += 1_999;
+        cloud.ok("CancelCopyImage", &there);
+        cloud.now += 499;
+        let image = look(&mut cloud, &made);
+        assert_eq!((&image["Status"], &image["Progress"]), (&json!("Creating"), &json!("99%")));
+        cloud.refused("DeleteImage", &there, (403, "OperationDenied.ImageCopying"));
+        cloud.now += 1;
+        assert_eq!(look(&mut cloud, &made), Value::Null);
+    }
+
+    #[test]
+    fn a_copy_that_is_cancelled_in_the_queue_leaves_it() {
+        let mut cloud = Cloud::new();
+        cloud.options.copies_at_once = std::num::NonZeroU32::MIN;
+        let id = cloud.image("mine");
+        let made: Vec<String> = (0..3).map(|_| copy(&mut cloud, &id, &[])).collect();
+        let second = [THERE, ("ImageId", made[1].as_str())];
+        cloud.now += 1_000;
+        cloud.ok("CancelCopyImage", &second);
+        cloud.refused("CancelCopyImage", &second, (400, "IncorrectImageStatus"));
+        cloud.now += 499;
+        assert_eq!(look(&mut cloud, &made[1])["Status"], "Waiting");
+        cloud.now += 501;
+        assert_eq!(look(&mut cloud, &made[1]), Value::Null);
+        let third = look(&mut cloud, &made[2]);
+        assert_eq!((&third["Status"], &third["Progress"]), (&json!("Creating"), &json!("0%")));
+        cloud.now += 2_000;
+        assert_eq!(look(&mut cloud, &made[2])["Status"], "Available");
+    }
+
+    #[test]
     fn a_copy_that_failed_is_no_longer_cancelled_but_deleted() {
         let mut cloud = Cloud::new();
         let id = cloud.image("mine");

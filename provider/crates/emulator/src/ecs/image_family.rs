@@ -7,7 +7,7 @@ use crate::answer::Failure;
 use crate::clock::Millis;
 use crate::ecs::shown;
 use crate::options::Options;
-use crate::state::image::Image;
+use crate::state::image::{Image, Owner};
 
 /// The members that this action shows of an image; DescribeImages shows more.
 const MEMBERS: &[&str] = &[
@@ -47,7 +47,7 @@ pub(crate) fn describe_image_from_family(context: &mut Context<'_>) -> Result<Va
     let newest = region
         .images
         .iter()
-        .filter(|image| image.family_as_seen() == family)
+        .filter(|image| image.owner != Owner::Marketplace && image.family_as_seen() == family)
         .filter(|image| image.is_visible(now) && image.status(now) == "Available")
         .max_by_key(|image| image.created);
     Ok(newest.map_or_else(|| json!({}), |image| json!({ "Image": show(image, options, now) })))
@@ -122,6 +122,25 @@ mod tests {
         let found = cloud.ok("DescribeImages", &[("ImageFamily", "acs:6543210987654321:fam")]);
         assert_eq!(found["Images"]["Image"][0]["ImageId"], "m-foreign");
         assert_eq!(cloud.ok("DescribeImages", &[FAMILY])["TotalCount"], 0);
+        let region = cloud.state.region("cn-hangzhou", 0);
+        region.image_mut("m-foreign").expect("there").owner = Owner::Marketplace;
+        let family = region.image("m-foreign").expect("there").family_as_seen();
+        check(&mut cloud, &family, None);
+    }
+
+    #[test]
+    fn public_images_have_families_too() {
+        // The images were not there yet at the time that a test starts at.
+        let mut cloud = Cloud { now: 1_750_000_000_000, ..Cloud::new() };
+        cloud.state.stock_public_images();
+        check(
+            &mut cloud,
+            "acs:alibaba_cloud_linux_3_2104_lts_x64",
+            Some("aliyun_3_x64_20G_alibase_20240528.vhd"),
+        );
+        // The newer one is Deprecated.
+        check(&mut cloud, "acs:ubuntu_22_04_x64", Some("ubuntu_22_04_x64_20G_alibase_20240322.vhd"));
+        check(&mut cloud, "ubuntu_22_04_x64", None);
     }
 
     #[test]

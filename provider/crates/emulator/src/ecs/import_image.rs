@@ -561,6 +561,21 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_tells_nothing_of_files() {
+        let mut cloud = Cloud::new();
+        let (image, _) = import(&mut cloud, &[]);
+        cloud.now += 10_000;
+        let there = [("DestinationRegionId", "eu-central-1"), ("ImageId", image.as_str())];
+        let copy = cloud.ok("CopyImage", &there)["ImageId"].as_str().expect("an id").to_owned();
+        cloud.now += 1_000;
+        let params = [("RegionId", "eu-central-1"), ("ImageId", copy.as_str()), ("Status", "ALL")];
+        let seen = cloud.ok("DescribeImages", &params)["Images"]["Image"][0].clone();
+        let disk = &seen["DiskDeviceMappings"]["DiskDeviceMapping"][0];
+        assert_eq!((&disk["ImportOSSBucket"], &disk["Format"]), (&json!(""), &json!("")));
+        cloud.refused("DeleteImage", &params[..2], (403, "OperationDenied.ImageCopying"));
+    }
+
+    #[test]
     fn disks_beyond_seventeen_are_ignored() {
         let numbers: Vec<(String, String)> = (2..=18)
             .map(|number| (format!("DiskDeviceMapping.{number}.DiskImageSize"), format!("{number}")))

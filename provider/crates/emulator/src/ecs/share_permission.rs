@@ -11,6 +11,7 @@ use crate::ecs::lookup::own_image;
 use crate::ecs::paging::Page;
 use crate::params::Params;
 use crate::session::ACCOUNT;
+use crate::state::disk::DiskKind;
 use crate::state::image::Image;
 
 /// The most accounts that one call looks at. Further ones are ignored without a word.
@@ -53,6 +54,10 @@ pub(crate) fn modify_image_share_permission(context: &mut Context<'_>) -> Result
     if shares_more && image.encrypted && image.kms_key.is_empty() {
         let message = "An image that is encrypted with the service key cannot be shared.";
         return Err(failure(403, "InvalidOperation.ServiceKeyEncryptedImageUnsupported", message));
+    }
+    if shares_more && image.encrypted && image.disks.iter().any(|disk| disk.kind == DiskKind::Data) {
+        let message = "An encrypted image with data disks cannot be shared.";
+        return Err(failure(403, "OperationDeined.FullImage", message));
     }
     match public {
         Some(true) if accounts_are_given => {
@@ -143,6 +148,7 @@ pub(crate) fn describe_image_share_permission(context: &mut Context<'_>) -> Resu
 mod tests {
     use super::*;
     use crate::ecs::tests::Cloud;
+    use crate::state::disk::Disk;
 
     const ACTION: &str = "ModifyImageSharePermission";
 
@@ -271,7 +277,11 @@ mod tests {
         image.encrypted = true;
         let refusal = (403, "InvalidOperation.ServiceKeyEncryptedImageUnsupported");
         cloud.refused(ACTION, &with("AddAccount.1"), refusal);
-        cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there").kms_key = "k".to_owned();
+        let image = cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there");
+        image.kms_key = "k".to_owned();
+        image.disks.push(Disk { kind: DiskKind::Data, ..image.disks[0].clone() });
+        cloud.refused(ACTION, &with("AddAccount.1"), (403, "OperationDeined.FullImage"));
+        cloud.state.region("cn-hangzhou", 0).image_mut(&id).expect("there").disks.truncate(1);
         cloud.ok(ACTION, &with("AddAccount.1"));
         for (other, refusal) in [
             ("m-system", (403, "Forbidden")),

@@ -118,7 +118,8 @@ fn normalise(members: &mut Map<String, Value>, image: &Image) {
 
 fn disk(image: &Image, disk: &Disk, now: Millis) -> Value {
     let is_building = image.is_being_made(now);
-    let import = disk.import.as_ref();
+    // What a copy was made of is not in its region.
+    let import = disk.import.as_ref().filter(|_| image.copied_from.is_none());
     json!({
         "Device": disk.device,
         "Type": disk.kind.text(),

@@ -61,8 +61,14 @@ mod tests {
         let (bucket, status) = at(15, export(), Bucket::default());
         assert_eq!(bucket.objects["o"].modified, 10);
         assert_eq!((bucket.objects["o"].size, status), (9, "Finished"));
-        let written = Task { is_written: true, ..export() };
-        assert!(at(15, written, Bucket::default()).0.objects.is_empty());
+        let region = Region { tasks: vec![export()], ..Region::default() };
+        let mut regions = BTreeMap::from([("r".to_owned(), region)]);
+        let mut buckets = BTreeMap::from([("b".to_owned(), Bucket::default())]);
+        write(&mut regions, &mut buckets, 15);
+        let objects = |bucket: &mut Bucket| std::mem::take(&mut bucket.objects).len();
+        assert_eq!(buckets.get_mut("b").map(objects), Some(1));
+        write(&mut regions, &mut buckets, 16);
+        assert_eq!(buckets.get_mut("b").map(objects), Some(0), "what was deleted stays so");
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Image {
     }
 
     fn is_ready(&self, now: Millis) -> bool {
-        self.ready_at().is_some_and(|at| now >= at)
+        self.cancelled.is_none() && self.ready_at().is_some_and(|at| now >= at)
     }
 
     pub(crate) fn status(&self, now: Millis) -> &str {
@@ -187,7 +187,7 @@ impl Image {
         let whole = if self.fails { 50 } else { 100 };
         match self.ready_at() {
             None => 0,
-            Some(at) if now >= at => whole,
+            Some(_) if self.is_ready(now) => whole,
             Some(at) => ((now + self.build - at).max(0) * whole / self.build.max(1)).min(99),
         }
     }
@@ -224,8 +224,8 @@ impl Image {
     pub(crate) fn is_being_copied(&self, now: Millis) -> bool {
         self.copied_from.is_some()
             && self.queued.is_none()
-            && !self.is_ready(now)
             && self.cancelled.is_none()
+            && !self.is_ready(now)
             && self.is_left_to_the_queue()
     }
 

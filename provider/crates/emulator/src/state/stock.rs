@@ -50,6 +50,109 @@ pub(crate) fn bucket(region: &str) -> Bucket {
     }
 }
 
+/// The public images that `--public-images` adds. The cloud names them after their files.
+pub(crate) fn public_images() -> impl Iterator<Item = Image> {
+    let alibaba = ("Aliyun", "Alibaba Cloud Linux  3.2104 LTS 64 bit");
+    let ubuntu = ("Ubuntu", "Ubuntu  22.04 64 bit");
+    let arm = |(platform, os_name): (&str, &str), id, family, created| {
+        let os_name = format!("{os_name} ARM Edition");
+        Image {
+            architecture: "arm64".to_owned(),
+            boot_mode: "UEFI".to_owned(),
+            ..public((platform, &os_name), id, family, created)
+        }
+    };
+    let mut windows = public(
+        ("Windows Server 2022", "Windows Server  2022 Datacenter 64 bit English Edition"),
+        "win2022_21H2_x64_dtc_en-us_40G_alibase_20240515.vhd",
+        "windows_server_2022_x64_en",
+        "2024-05-28T06:11:25Z",
+    );
+    windows.disks[0].size = 40;
+    [
+        public(
+            alibaba,
+            "aliyun_3_x64_20G_alibase_20230727.vhd",
+            "alibaba_cloud_linux_3_2104_lts_x64",
+            "2023-08-09T02:29:07Z",
+        ),
+        public(
+            alibaba,
+            "aliyun_3_x64_20G_alibase_20240528.vhd",
+            "alibaba_cloud_linux_3_2104_lts_x64",
+            "2024-06-11T03:24:50Z",
+        ),
+        arm(
+            alibaba,
+            "aliyun_3_arm64_20G_alibase_20240528.vhd",
+            "alibaba_cloud_linux_3_2104_lts_arm64",
+            "2024-06-11T03:25:31Z",
+        ),
+        public(
+            ubuntu,
+            "ubuntu_22_04_x64_20G_alibase_20240322.vhd",
+            "ubuntu_22_04_x64",
+            "2024-04-02T08:15:10Z",
+        ),
+        Image {
+            deprecated: true,
+            ..public(
+                ubuntu,
+                "ubuntu_22_04_x64_20G_alibase_20240508.vhd",
+                "ubuntu_22_04_x64",
+                "2024-05-20T07:40:02Z",
+            )
+        },
+        arm(
+            ubuntu,
+            "ubuntu_22_04_arm64_20G_alibase_20240508.vhd",
+            "ubuntu_22_04_arm64",
+            "2024-05-20T07:41:44Z",
+        ),
+        public(
+            ("Debian", "Debian  12.5 64 bit"),
+            "debian_12_5_x64_20G_alibase_20240419.vhd",
+            "debian_12_x64",
+            "2024-05-07T09:02:36Z",
+        ),
+        public(
+            ("CentOS", "CentOS  7.9 64 bit"),
+            "centos_7_9_x64_20G_alibase_20240403.vhd",
+            "centos_7_9_x64",
+            "2024-04-17T05:58:19Z",
+        ),
+        // Older than families and than what machines have today.
+        Image {
+            architecture: "i386".to_owned(),
+            nvme_support: "unsupported".to_owned(),
+            cloud_init: false,
+            io_optimized: false,
+            ..public(
+                ("CentOS", "CentOS  6.10 32 bit"),
+                "centos_6_10_32_20G_alibase_20190226.vhd",
+                "",
+                "2019-03-05T03:17:48Z",
+            )
+        },
+        windows,
+    ]
+    .into_iter()
+}
+
+/// A public image of 20 GiB, with its platform and the name of its operating system.
+fn public((platform, os_name): (&str, &str), id: &str, family: &str, created: &str) -> Image {
+    let mut image = image(id, id, Owner::System);
+    image.disks[0].size = 20;
+    Image {
+        family: family.to_owned(),
+        platform: platform.to_owned(),
+        os_name: os_name.to_owned(),
+        nvme_support: "supported".to_owned(),
+        created: at(created),
+        ..image
+    }
+}
+
 fn at(text: &str) -> Millis {
     parse_iso(text).unwrap_or(0)
 }

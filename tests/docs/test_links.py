@@ -1,0 +1,131 @@
+"""Every link leads somewhere, and one that does not is found."""
+
+import itertools
+import re
+import shutil
+
+import main
+import pages
+import pytest
+from project import ROOT
+from prose import DeadLink, Unreadable
+from reference import Incomplete
+from snippets import MissingSnippet
+
+
+@pytest.fixture
+def docs(tmp_path):
+    """A copy of docs/ that a test may spoil."""
+    copy = tmp_path / "docs"
+    shutil.copytree(ROOT / "docs", copy, ignore=shutil.ignore_patterns("gen"))
+    return copy
+
+
+def add(docs, page, text):
+    path = docs / page
+    path.write_text(f"{path.read_text()}\n{text}\n")
+
+
+def test_no_link_is_dead(folder, trees, record_property):
+    assert pages.dead_links(folder) == []
+    links = sum(len(tree.xpath("//@href | //@src")) for tree in trees.values())
+    record_property("counted", f"{len(trees)} pages, {links} links")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["[a](no-such-page.md)", "[a](../no-such-page.md)", "[a](alicloud:ecs:NoSuch)", "[a](../../README.md)"],
+)
+def test_a_link_to_no_page_is_refused_when_the_site_is_made(docs, link):
+    add(docs, "guides/from-ros.md", link)
+    with pytest.raises(DeadLink, match=r"from-ros"):
+        main.Site(docs)
+
+
+@pytest.mark.parametrize(
+    "link", ["guides/from-ros.md", "./api-docs/ecs/nosuch/", "../api-docs/ecs/image/", "alicloud:ecs:Image"]
+)
+def test_the_registry_s_pages_link_as_the_registry_does(docs, link):
+    add(docs, "_index.md", f"[a]({link})")
+    with pytest.raises(DeadLink, match=r"no page of the registry"):
+        main.Site(docs)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "[a](#no-such-heading)",
+        "[a](from-terraform.md#no-such-heading)",
+        "[a](alicloud:ecs:Image#noSuchProperty)",
+        "[a](https://example.com/)",
+    ],
+)
+def test_a_link_to_no_place_on_a_page_is_found(docs, tmp_path, link):
+    add(docs, "guides/from-ros.md", link)
+    main.Site(docs).write(tmp_path / "site")
+    ((page, _),) = pages.dead_links(tmp_path / "site")
+    assert page == "guides/from-ros.html"
+
+
+def test_a_part_that_no_program_has_is_refused(docs):
+    add(docs, "guides/from-ros.md", "```program\nof: custom-images\nparts: [no-such-part]\n```")
+    with pytest.raises(MissingSnippet, match="no-such-part"):
+        main.Site(docs)
+
+
+def test_a_shortcode_that_is_not_known_is_refused(docs):
+    add(docs, "_index.md", "{{< figure src=x >}}")
+    with pytest.raises(Unreadable, match="figure"):
+        main.Site(docs)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("alicloud:ecs/image:Image:", "speaks of what schema.json has not: alicloud:ecs/none:None"),
+        ("  recorded: [deleteAutoSnapshot, detectionStrategy, force]", "alicloud:ecs/image:Image: missing: recorded"),
+    ],
+)
+def test_a_page_without_its_details_is_refused(docs, line, said):
+    details = docs / "reference.yaml"
+    other = line.replace("image:Image", "none:None") if "Image" in line else ""
+    assert line in details.read_text()
+    details.write_text(details.read_text().replace(line, other))
+    with pytest.raises(Incomplete, match=said):
+        main.Site(docs)
+
+
+def test_every_guide_of_the_folder_is_on_the_site():
+    assert {path.stem for path in (ROOT / "docs/guides").glob("*.md")} == set(main.GUIDES)
+
+
+def test_every_page_is_reached_from_every_page(trees):
+    for page, tree in trees.items():
+        reached = len(tree.xpath("//nav[@class='site']//a"))
+        assert reached == len(trees), page
+        assert len(tree.xpath("//nav[@class='site']//a[@aria-current='page']")) == 1, page
+
+
+def test_anchors_are_unique(trees):
+    for page, tree in trees.items():
+        ids = tree.xpath("//@id")
+        assert len(ids) == len(set(ids)), (page, sorted(one for one in ids if ids.count(one) > 1))
+
+
+def test_headings_are_in_order(trees):
+    for page, tree in trees.items():
+        levels = [int(one.tag[1]) for one in tree.xpath("//article//*[self::h1 or self::h2 or self::h3 or self::h4]")]
+        assert levels[0] == 1 and levels.count(1) == 1, page
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), (page, levels)
+
+
+# A folder of somebody's machine, and hosts from which packages come.
+PRIVATE = re.compile(
+    r"(?<![\w.])/(?:home|root|work|tmp|Users)/|registry\.npmjs|npmjs\.com|pypi\.|nuget\.org|pkg\.go\.dev|proxy\.golang|crates\.io"
+)
+
+
+def test_nothing_is_said_of_machines_and_registries(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert not PRIVATE.search(path.read_text()), path

@@ -43,12 +43,11 @@ impl Resource<Client> for ImageExport {
 
     const TOKEN: &'static str = "alicloud:ecs/imageExport:ImageExport";
     const DESCRIPTION: &'static str = include_str!("image_export.md");
+    /// An update goes on with what a create has left.
     const TIMEOUTS: Timeouts = Timeouts {
-        create: Duration::from_secs(3_600),
         read: Duration::from_secs(600),
-        // An update goes on with what a create has left.
-        update: Duration::from_secs(3_600),
         delete: Duration::from_secs(1_200),
+        ..Timeouts::all(Duration::from_secs(3_600))
     };
 
     fn check(

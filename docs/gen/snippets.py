@@ -10,7 +10,7 @@ from languages import LANGUAGES
 ROOT = Path(__file__).resolve().parents[2]
 
 # The programs by the name of their Pulumi project: what stands before the language in the folder's name.
-PROGRAMS = {"custom-images": "", "image-pipeline": "pipeline-"}
+PROGRAMS = {"custom-images": "", "image-files": "files-", "image-pipeline": "pipeline-"}
 
 
 class MissingSnippet(Exception):

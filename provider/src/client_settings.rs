@@ -56,7 +56,13 @@ pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path,
     }
     for (index, endpoint) in known(&config.endpoints).into_iter().flatten().enumerate() {
         let Some(endpoint) = endpoint.known() else { continue };
-        for (product, host) in [("ascm", &endpoint.ascm), ("ecs", &endpoint.ecs), ("sts", &endpoint.sts)] {
+        let hosts = [
+            ("ascm", &endpoint.ascm),
+            ("ecs", &endpoint.ecs),
+            ("oss", &endpoint.oss),
+            ("sts", &endpoint.sts),
+        ];
+        for (product, host) in hosts {
             if let Some(host) = text(host)
                 && let Err(error) = aliyun::endpoint::validate_endpoint(&host)
             {
@@ -162,8 +168,9 @@ pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Cli
     let mut settings = Settings::new(region.name, assume_role(config, &environment, credentials));
     let mut ascm_endpoint = None;
     for endpoint in known(endpoints).into_iter().flatten().filter_map(Input::known) {
-        let ProviderEndpoint { ascm, ecs, sts } = endpoint;
+        let ProviderEndpoint { ascm, ecs, oss, sts } = endpoint;
         settings.endpoint = text(ecs).or(settings.endpoint);
+        settings.oss_endpoint = text(oss).or(settings.oss_endpoint);
         settings.sts_endpoint = text(sts).or(settings.sts_endpoint);
         ascm_endpoint = text(ascm).or(ascm_endpoint);
     }

@@ -324,7 +324,7 @@ pub(crate) struct ProviderAssumeRoleWithOidc {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend(
     "x-token" = "alicloud:index/ProviderEndpoint:ProviderEndpoint",
-    "x-other-properties" = "has no effect: only the endpoints ecs, sts and ascm are used here"
+    "x-other-properties" = "has no effect: only the endpoints ecs, oss, sts and ascm are used here"
 ))]
 pub(crate) struct ProviderEndpoint {
     /// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
@@ -336,6 +336,13 @@ pub(crate) struct ProviderEndpoint {
         "x-read-by-provider" = true
     ))]
     pub(crate) ecs: Option<Input<String>>,
+
+    /// The OSS endpoint, without a bucket. Exports look at and delete objects there.
+    #[schemars(extend(
+        "x-variables" = ["ALIBABA_CLOUD_ENDPOINT_OSS", "OSS_ENDPOINT"],
+        "x-read-by-provider" = true
+    ))]
+    pub(crate) oss: Option<Input<String>>,
 
     /// The STS endpoint.
     #[schemars(extend(

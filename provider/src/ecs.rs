@@ -4,5 +4,7 @@ pub(crate) mod get_image_from_family;
 pub(crate) mod get_images;
 pub(crate) mod image;
 pub(crate) mod image_copy;
+pub(crate) mod image_export;
+pub(crate) mod image_import;
 pub(crate) mod image_share_permission;
 pub(crate) mod images;

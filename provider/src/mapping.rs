@@ -27,6 +27,8 @@ struct Upstream {
 
 const IMAGE: &str = "alicloud:ecs/image:Image";
 const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
+const IMAGE_EXPORT: &str = "alicloud:ecs/imageExport:ImageExport";
+const IMAGE_IMPORT: &str = "alicloud:ecs/imageImport:ImageImport";
 const IMAGE_SHARE_PERMISSION: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
 const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
 #[cfg(test)]
@@ -42,6 +44,8 @@ const UPSTREAM: [Upstream; 4] = [
             ("alicloud_copy_image", IMAGE_COPY),
             ("alicloud_image", IMAGE),
             ("alicloud_image_copy", IMAGE_COPY),
+            ("alicloud_image_export", IMAGE_EXPORT),
+            ("alicloud_image_import", IMAGE_IMPORT),
             ("alicloud_image_share_permission", IMAGE_SHARE_PERMISSION),
         ],
         data_sources: &[("alicloud_images", GET_IMAGES)],
@@ -54,6 +58,8 @@ const UPSTREAM: [Upstream; 4] = [
         provider: "apsarastack",
         types: &[
             ("apsarastack_image", IMAGE),
+            ("apsarastack_image_export", IMAGE_EXPORT),
+            ("apsarastack_image_import", IMAGE_IMPORT),
             ("apsarastack_image_share_permission", IMAGE_SHARE_PERMISSION),
         ],
         data_sources: &[("apsarastack_images", GET_IMAGES)],
@@ -67,6 +73,8 @@ const UPSTREAM: [Upstream; 4] = [
         types: &[
             ("alibabacloudstack_ecs_image", IMAGE),
             ("alibabacloudstack_image", IMAGE),
+            ("alibabacloudstack_image_export", IMAGE_EXPORT),
+            ("alibabacloudstack_image_import", IMAGE_IMPORT),
             ("alibabacloudstack_image_share_permission", IMAGE_SHARE_PERMISSION),
         ],
         data_sources: &[
@@ -83,7 +91,14 @@ const UPSTREAM: [Upstream; 4] = [
         types: &[("ALIYUN::ECS::CustomImage", IMAGE)],
         data_sources: &[],
         #[cfg(test)]
-        left_out: &[IMAGE_COPY, IMAGE_SHARE_PERMISSION, GET_IMAGES, GET_IMAGE_FROM_FAMILY],
+        left_out: &[
+            IMAGE_COPY,
+            IMAGE_EXPORT,
+            IMAGE_IMPORT,
+            IMAGE_SHARE_PERMISSION,
+            GET_IMAGES,
+            GET_IMAGE_FROM_FAMILY,
+        ],
         rename: pascal_case,
     },
 ];
@@ -392,6 +407,30 @@ mod tests {
             let upstream = &data["provider"]["resources"][&type_name];
             assert_eq!(upstream["account_id"]["type"], value_type::STRING);
             assert_eq!(upstream["account_id"]["forceNew"], true);
+        }
+    }
+
+    #[test]
+    fn terraform_names_lead_to_imports_and_exports() {
+        for provider in ["alicloud", "apsarastack", "alibabacloudstack"] {
+            let data = read("terraform", provider);
+            let imported = &data["resources"][format!("{provider}_image_import")];
+            assert_eq!(imported["tok"], "alicloud:ecs/imageImport:ImageImport");
+            let disk = &imported["fields"]["disk_device_mapping"];
+            assert_eq!(disk["name"], "diskDeviceMappings");
+            let disk = &disk["element"]["fields"];
+            assert_eq!(disk["oss_bucket"]["name"], "ossBucket");
+            assert_eq!(disk["disk_image_size"]["name"], "diskImageSize");
+            let features = &imported["fields"]["features"];
+            assert_eq!((&features["name"], &features["maxItemsOne"]), (&json!("features"), &json!(true)));
+            assert_eq!(features["element"]["fields"]["nvme_support"]["name"], "nvmeSupport");
+            let exported = &data["resources"][format!("{provider}_image_export")];
+            assert_eq!(exported["tok"], "alicloud:ecs/imageExport:ImageExport");
+            for (name, here) in
+                [("image_id", "imageId"), ("oss_bucket", "ossBucket"), ("oss_prefix", "ossPrefix")]
+            {
+                assert_eq!(exported["fields"][name]["name"], here);
+            }
         }
     }
 

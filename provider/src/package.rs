@@ -15,6 +15,8 @@ use crate::ecs::get_image_from_family::GetImageFromFamily;
 use crate::ecs::get_images::GetImages;
 use crate::ecs::image::Image;
 use crate::ecs::image_copy::ImageCopy;
+use crate::ecs::image_export::ImageExport;
+use crate::ecs::image_import::ImageImport;
 use crate::ecs::image_share_permission::ImageSharePermission;
 use crate::ecs::images::memory::Memory;
 use crate::elsewhere;
@@ -40,6 +42,8 @@ impl Alicloud {
             resources: vec![
                 resource(Image::new(memory.clone())),
                 resource(ImageCopy::new(memory.clone())),
+                resource(ImageExport::new(memory.clone())),
+                resource(ImageImport::new(memory.clone())),
                 resource(ImageSharePermission::new(memory)),
             ],
             // Every function, one line each, as well.

@@ -1,5 +1,6 @@
-//! Each fault at each place where the life of an image, of a copy or of a share calls the cloud. What passes changes nothing;
-//! what lasts ends in an error that says so, loses nothing, and the same commands put everything right once it is over.
+//! Each fault at each place where the life of an image, of a copy, of an import, of an export or of a share calls the cloud. What
+//! passes changes nothing; what lasts ends in an error that says so, loses nothing, and the same commands put everything right
+//! once it is over.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Failed, IMAGE, IMAGE_COPY, IMAGE_SHARE, Plan, Plugin, SOURCE_REGION, Stack, World, advance, make_source,
-    settings, start, text, urn,
+    Failed, IMAGE, IMAGE_COPY, IMAGE_EXPORT, IMAGE_IMPORT, IMAGE_SHARE, Plan, Plugin, SOURCE_REGION, Stack,
+    World, advance, make_source, settings, start, text, urn,
 };
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
@@ -50,6 +51,14 @@ impl Place {
         Place { of: IMAGE_COPY, ..self }
     }
 
+    const fn of_an_import(self) -> Place {
+        Place { of: IMAGE_IMPORT, ..self }
+    }
+
+    const fn of_an_export(self) -> Place {
+        Place { of: IMAGE_EXPORT, ..self }
+    }
+
     const fn of_a_share(self) -> Place {
         Place { of: IMAGE_SHARE, ..self }
     }
@@ -61,6 +70,8 @@ impl Place {
 
 /// The look at what the account has, before anything is made.
 const ACCOUNT: &str = "the account's images";
+/// The look at what is being exported, before anything is.
+const TASKS: &str = "the image's tasks";
 /// The last call of a create.
 const OWN_NAME: &str = "the image's own name";
 
@@ -94,6 +105,18 @@ rows! {
         Place::new("copy's look while waiting", During::Create, "DescribeImages", 2).of_a_copy().slow();
     copy_own_name: Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 0).of_a_copy();
     copy_delete_call: Place::new("copy's DeleteImage", During::Delete, "DeleteImage", 0).of_a_copy();
+    import_call: Place::new("ImportImage", During::Create, "ImportImage", 0).of_an_import();
+    import_first_look: Place::new("import's first look", During::Create, "DescribeImages", 1).of_an_import();
+    import_look_while_waiting:
+        Place::new("import's look while waiting", During::Create, "DescribeImages", 2).of_an_import().slow();
+    import_own_name: Place::new(OWN_NAME, During::Create, "ModifyImageAttribute", 0).of_an_import();
+    import_delete_call: Place::new("import's DeleteImage", During::Delete, "DeleteImage", 0).of_an_import();
+    export_look: Place::new(TASKS, During::Create, "DescribeTasks", 0).of_an_export();
+    export_call: Place::new("ExportImage", During::Create, "ExportImage", 0).of_an_export();
+    export_wait: Place::new("look at the task", During::Create, "DescribeTaskAttribute", 0).of_an_export();
+    export_anew_ends: Place::new("end of the old export", During::Update, "DeleteObject", 0).of_an_export();
+    export_anew_begins: Place::new("export anew", During::Update, "ExportImage", 0).of_an_export();
+    export_delete_call: Place::new("DeleteObject", During::Delete, "DeleteObject", 0).of_an_export();
     share_call: Place::new("share", During::Create, CHANGE_SHARES, 0).of_a_share();
     share_look: Place::new("share's look", During::Create, SEE_SHARES, 0).of_a_share();
     share_exchange_ends: Place::new("end of the old share", During::Update, CHANGE_SHARES, 0).of_a_share();
@@ -246,7 +269,7 @@ async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
         Cell { world: World { cloud, plugin }, source: None, stack: Stack::new("web"), place, fault };
     cell.source = match place.of {
         IMAGE_COPY => Some(make_source(&cell.world.cloud, place.slow).await),
-        IMAGE_SHARE => {
+        IMAGE_SHARE | IMAGE_EXPORT => {
             let program = json!({ "imageName": "shared", "snapshotId": "s-system" });
             Some(text(&cell.world.plugin.up("shared", program).await.1["id"]))
         }
@@ -268,6 +291,7 @@ async fn live_through(place: Place, fault: Fault) -> Result<(), String> {
     ensure!(cell.world.images().await.len() == images, "an image is left, or the shared one is gone");
     ensure!(cell.snapshots().await == snapshots, "the image's snapshots are left");
     ensure!(cell.accounts().await.is_empty(), "a share is left: {:?}", cell.accounts().await);
+    ensure!(cell.files().await.is_empty(), "a file is left: {:?}", cell.files().await);
     Ok(())
 }
 
@@ -333,6 +357,14 @@ impl Cell {
             self.world.control("DELETE", "/_emulator/faults", Json::Null).await;
             return Ok(());
         }
+        if outcome.is_ok()
+            && self.place.action == "ExportImage"
+            && self.fault.what.contains("after it was carried out")
+        {
+            // A look has shown the task, and nothing was asked for twice.
+            self.world.control("DELETE", "/_emulator/faults", Json::Null).await;
+            return Ok(());
+        }
         let failed = outcome.err().ok_or("it succeeded in spite of the fault")?;
         self.check_failure(&failed, before.is_some(), said).await?;
 
@@ -353,6 +385,14 @@ impl Cell {
                 program["sourceImageId"] = source.into();
                 program["sourceRegionId"] = SOURCE_REGION.into();
                 program
+            }
+            (IMAGE_IMPORT, Some(inputs)) => {
+                inputs.remove("instanceId");
+                program["diskDeviceMappings"] = json!([{ "ossBucket": "b-images", "ossObject": "disk.raw" }]);
+                program
+            }
+            (IMAGE_EXPORT, _) => {
+                json!({ "imageId": source, "ossBucket": "b-images", "ossPrefix": program["description"] })
             }
             (IMAGE_SHARE, _) => {
                 let account = if program["description"] == "first" { ACCOUNTS[0] } else { ACCOUNTS[1] };
@@ -389,7 +429,8 @@ impl Cell {
             [self.place.action, id.as_str()].iter().any(|name| !name.is_empty() && message.contains(name));
         ensure!(named, "neither {} nor the image is named: {message}", self.place.action);
         if self.fault.what == "denied" {
-            let permission = format!("ecs:{}", self.place.action);
+            let product = if self.place.action.ends_with("Object") { "oss" } else { "ecs" };
+            let permission = format!("{product}:{}", self.place.action);
             ensure!(message.contains(&permission), "{permission} is not in: {message}");
         }
         ensure!(images.len() <= 1, "there are {} images", images.len());
@@ -398,13 +439,18 @@ impl Cell {
         }
         match (self.place.during, self.place.action) {
             // Nobody knows an id.
-            (During::Create, _) if ["CreateImage", "CopyImage", ACCOUNT].contains(&self.place.what) => {
+            (During::Create, _)
+                if ["CreateImage", "CopyImage", "ImportImage", "ExportImage", ACCOUNT, TASKS]
+                    .contains(&self.place.what) =>
+            {
                 ensure!(failed.partial.is_none(), "an id came from nowhere: {failed:?}");
             }
             (During::Create, _) => {
                 let kept = failed.partial.as_ref().map(|(id, _)| id.clone());
                 ensure!(kept == Some(id.clone()) && self.stack.id() == id, "the id is lost: {failed:?}");
             }
+            // The old one is gone by then.
+            (During::Update, "ExportImage") => ensure!(self.stack.kept.is_none(), "the old export is kept"),
             (During::Update | During::Refresh | During::Delete, _) => {
                 ensure!(existed && self.stack.kept.is_some(), "the state is lost");
             }
@@ -447,6 +493,7 @@ impl Cell {
     /// What the program says is so, once.
     async fn check(&self, program: &Json) -> Result<(), String> {
         match self.place.of {
+            IMAGE_EXPORT => self.check_export(program).await,
             IMAGE_SHARE => self.check_share(program).await,
             _ => self.check_image(program).await,
         }
@@ -462,6 +509,24 @@ impl Cell {
             ensure!(state[property] == program[property], "{property} is {} in the state", state[property]);
         }
         Ok(())
+    }
+
+    async fn check_export(&self, program: &Json) -> Result<(), String> {
+        let image = text(&program["imageId"]);
+        let wanted = [format!("{}_{image}_system.raw.tar.gz", text(&program["ossPrefix"]))];
+        let files = self.files().await;
+        ensure!(files == wanted, "the files are {files:?} and not {wanted:?}");
+        let state = self.stack.kept.as_ref().map(|kept| kept.state.clone()).unwrap_or_default();
+        ensure!(state["ossObjects"] == json!(wanted), "the state has {}", state["ossObjects"]);
+        ensure!(self.stack.id() == image, "the state holds {}", self.stack.id());
+        Ok(())
+    }
+
+    /// The objects that were not in the bucket at first.
+    async fn files(&self) -> Vec<String> {
+        let state = self.world.control("GET", "/_emulator/state", Json::Null).await;
+        let objects = state["buckets"]["b-images"]["objects"].as_object().cloned().unwrap_or_default();
+        objects.keys().filter(|name| !name.starts_with("disk.")).cloned().collect()
     }
 
     /// The accounts that images of this one are shared with.

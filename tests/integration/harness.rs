@@ -13,8 +13,8 @@ pub(crate) use laws::holds;
 pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT};
 pub(crate) use rules::{Kept, Plan, Stack};
 pub(crate) use wire::{
-    Failed, IMAGE, IMAGE_COPY, IMAGE_SHARE, SIGNATURE, UNKNOWN, from_struct, secret, text, to_struct, urn,
-    urn_of,
+    Failed, IMAGE, IMAGE_COPY, IMAGE_EXPORT, IMAGE_IMPORT, IMAGE_SHARE, SIGNATURE, UNKNOWN, from_struct,
+    secret, text, to_struct, urn, urn_of,
 };
 pub(crate) use world::{
     LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, settings, start,

@@ -25,6 +25,7 @@ pub(crate) mod share_changes;
 pub(crate) mod shares;
 pub(crate) mod tags;
 pub(crate) mod taken;
+pub(crate) mod tasks;
 #[cfg(test)]
 pub(crate) mod test_cloud;
 #[cfg(test)]

@@ -527,6 +527,10 @@ namespace Pulumi.AliCloud
             /// </summary>
                 public string? Ecs { get; set; } = null!;
             /// <summary>
+            /// The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+            /// </summary>
+                public string? Oss { get; set; } = null!;
+            /// <summary>
             /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
             /// </summary>
                 public string? Sts { get; set; } = null!;

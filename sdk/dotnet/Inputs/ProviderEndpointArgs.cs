@@ -28,6 +28,12 @@ namespace Pulumi.AliCloud.Inputs
         public Input<string>? Ecs { get; set; }
 
         /// <summary>
+        /// The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+        /// </summary>
+        [Input("oss")]
+        public Input<string>? Oss { get; set; }
+
+        /// <summary>
         /// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         /// </summary>
         [Input("sts")]

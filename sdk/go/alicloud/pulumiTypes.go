@@ -489,6 +489,8 @@ type ProviderEndpoint struct {
 	Ascm *string `pulumi:"ascm"`
 	// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 	Ecs *string `pulumi:"ecs"`
+	// The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+	Oss *string `pulumi:"oss"`
 	// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
 	Sts *string `pulumi:"sts"`
 }
@@ -510,6 +512,8 @@ type ProviderEndpointArgs struct {
 	Ascm pulumi.StringPtrInput `pulumi:"ascm"`
 	// The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 	Ecs pulumi.StringPtrInput `pulumi:"ecs"`
+	// The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+	Oss pulumi.StringPtrInput `pulumi:"oss"`
 	// The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
 	Sts pulumi.StringPtrInput `pulumi:"sts"`
 }
@@ -574,6 +578,11 @@ func (o ProviderEndpointOutput) Ascm() pulumi.StringPtrOutput {
 // The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
 func (o ProviderEndpointOutput) Ecs() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ProviderEndpoint) *string { return v.Ecs }).(pulumi.StringPtrOutput)
+}
+
+// The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+func (o ProviderEndpointOutput) Oss() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ProviderEndpoint) *string { return v.Oss }).(pulumi.StringPtrOutput)
 }
 
 // The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.

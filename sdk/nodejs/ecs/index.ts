@@ -25,6 +25,16 @@ export type ImageCopy = import("./imageCopy").ImageCopy;
 export const ImageCopy: typeof import("./imageCopy").ImageCopy = null as any;
 utilities.lazyLoad(exports, ["ImageCopy"], () => require("./imageCopy"));
 
+export { ImageExportArgs, ImageExportState } from "./imageExport";
+export type ImageExport = import("./imageExport").ImageExport;
+export const ImageExport: typeof import("./imageExport").ImageExport = null as any;
+utilities.lazyLoad(exports, ["ImageExport"], () => require("./imageExport"));
+
+export { ImageImportArgs, ImageImportState } from "./imageImport";
+export type ImageImport = import("./imageImport").ImageImport;
+export const ImageImport: typeof import("./imageImport").ImageImport = null as any;
+utilities.lazyLoad(exports, ["ImageImport"], () => require("./imageImport"));
+
 export { ImageSharePermissionArgs, ImageSharePermissionState } from "./imageSharePermission";
 export type ImageSharePermission = import("./imageSharePermission").ImageSharePermission;
 export const ImageSharePermission: typeof import("./imageSharePermission").ImageSharePermission = null as any;
@@ -39,6 +49,10 @@ const _module = {
                 return new Image(name, <any>undefined, { urn })
             case "alicloud:ecs/imageCopy:ImageCopy":
                 return new ImageCopy(name, <any>undefined, { urn })
+            case "alicloud:ecs/imageExport:ImageExport":
+                return new ImageExport(name, <any>undefined, { urn })
+            case "alicloud:ecs/imageImport:ImageImport":
+                return new ImageImport(name, <any>undefined, { urn })
             case "alicloud:ecs/imageSharePermission:ImageSharePermission":
                 return new ImageSharePermission(name, <any>undefined, { urn })
             default:
@@ -48,4 +62,6 @@ const _module = {
 };
 pulumi.runtime.registerResourceModule("alicloud", "ecs/image", _module)
 pulumi.runtime.registerResourceModule("alicloud", "ecs/imageCopy", _module)
+pulumi.runtime.registerResourceModule("alicloud", "ecs/imageExport", _module)
+pulumi.runtime.registerResourceModule("alicloud", "ecs/imageImport", _module)
 pulumi.runtime.registerResourceModule("alicloud", "ecs/imageSharePermission", _module)

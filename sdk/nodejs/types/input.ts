@@ -78,6 +78,10 @@ export interface ProviderEndpointArgs {
      */
     ecs?: pulumi.Input<string | undefined>;
     /**
+     * The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+     */
+    oss?: pulumi.Input<string | undefined>;
+    /**
      * The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
      */
     sts?: pulumi.Input<string | undefined>;
@@ -168,6 +172,57 @@ export namespace ecs {
      * What instances made from an image can do.
      */
     export interface ImageFeaturesArgs {
+        /**
+         * Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+         * `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+         */
+        imdsSupport?: pulumi.Input<string | undefined>;
+        /**
+         * Whether instances can use NVMe disks: `supported` or `unsupported`.
+         */
+        nvmeSupport?: pulumi.Input<string | undefined>;
+    }
+
+    /**
+     * A file in OSS that becomes a disk of an image.
+     */
+    export interface ImageImportDiskDeviceMappingArgs {
+        /**
+         * The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+         */
+        device?: pulumi.Input<string | undefined>;
+        /**
+         * The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+         * output it is the size that the disk has.
+         */
+        diskImageSize?: pulumi.Input<number | undefined>;
+        /**
+         * Whether it is the `system` disk or a `data` disk, reported by the cloud.
+         */
+        diskType?: pulumi.Input<string | undefined>;
+        /**
+         * The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+         * out, the cloud finds out.
+         */
+        format?: pulumi.Input<string | undefined>;
+        /**
+         * The bucket that the file is in. It must be in the provider's region.
+         */
+        ossBucket?: pulumi.Input<string | undefined>;
+        /**
+         * The file: an object of the bucket.
+         */
+        ossObject?: pulumi.Input<string | undefined>;
+        /**
+         * The snapshot of the disk, reported by the cloud.
+         */
+        snapshotId?: pulumi.Input<string | undefined>;
+    }
+
+    /**
+     * What instances made from an imported image can do.
+     */
+    export interface ImageImportFeaturesArgs {
         /**
          * Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
          * `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.

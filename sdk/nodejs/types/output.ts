@@ -78,6 +78,10 @@ export interface ProviderEndpoint {
      */
     ecs?: string;
     /**
+     * The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+     */
+    oss?: string;
+    /**
      * The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
      */
     sts?: string;
@@ -307,6 +311,57 @@ export namespace ecs {
      * What instances made from an image can do.
      */
     export interface ImageFeatures {
+        /**
+         * Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+         * `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+         */
+        imdsSupport: string;
+        /**
+         * Whether instances can use NVMe disks: `supported` or `unsupported`.
+         */
+        nvmeSupport: string;
+    }
+
+    /**
+     * A file in OSS that becomes a disk of an image.
+     */
+    export interface ImageImportDiskDeviceMapping {
+        /**
+         * The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+         */
+        device: string;
+        /**
+         * The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+         * output it is the size that the disk has.
+         */
+        diskImageSize: number;
+        /**
+         * Whether it is the `system` disk or a `data` disk, reported by the cloud.
+         */
+        diskType: string;
+        /**
+         * The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+         * out, the cloud finds out.
+         */
+        format: string;
+        /**
+         * The bucket that the file is in. It must be in the provider's region.
+         */
+        ossBucket: string;
+        /**
+         * The file: an object of the bucket.
+         */
+        ossObject: string;
+        /**
+         * The snapshot of the disk, reported by the cloud.
+         */
+        snapshotId: string;
+    }
+
+    /**
+     * What instances made from an imported image can do.
+     */
+    export interface ImageImportFeatures {
         /**
          * Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
          * `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.

@@ -41,6 +41,22 @@ _utilities.register(
  },
  {
   "pkg": "alicloud",
+  "mod": "ecs/imageExport",
+  "fqn": "pulumi_alicloud.ecs",
+  "classes": {
+   "alicloud:ecs/imageExport:ImageExport": "ImageExport"
+  }
+ },
+ {
+  "pkg": "alicloud",
+  "mod": "ecs/imageImport",
+  "fqn": "pulumi_alicloud.ecs",
+  "classes": {
+   "alicloud:ecs/imageImport:ImageImport": "ImageImport"
+  }
+ },
+ {
+  "pkg": "alicloud",
   "mod": "ecs/imageSharePermission",
   "fqn": "pulumi_alicloud.ecs",
   "classes": {

@@ -306,6 +306,10 @@ class ProviderEndpointArgsDict(TypedDict):
     """
     The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
     """
+    oss: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+    """
     sts: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
     The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
@@ -316,18 +320,22 @@ class ProviderEndpointArgs:
     def __init__(__self__, *,
                  ascm: pulumi.Input[Optional[_builtins.str]] = None,
                  ecs: pulumi.Input[Optional[_builtins.str]] = None,
+                 oss: pulumi.Input[Optional[_builtins.str]] = None,
                  sts: pulumi.Input[Optional[_builtins.str]] = None):
         """
         Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 
         :param pulumi.Input[_builtins.str] ascm: On a stack, the endpoint of ASCM, which knows organizations and resource groups.
         :param pulumi.Input[_builtins.str] ecs: The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
+        :param pulumi.Input[_builtins.str] oss: The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
         :param pulumi.Input[_builtins.str] sts: The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
         if ascm is not None:
             pulumi.set(__self__, "ascm", ascm)
         if ecs is not None:
             pulumi.set(__self__, "ecs", ecs)
+        if oss is not None:
+            pulumi.set(__self__, "oss", oss)
         if sts is not None:
             pulumi.set(__self__, "sts", sts)
 
@@ -354,6 +362,18 @@ class ProviderEndpointArgs:
     @ecs.setter
     def ecs(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "ecs", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def oss(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+        """
+        return pulumi.get(self, "oss")
+
+    @oss.setter
+    def oss(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oss", value)
 
     @_builtins.property
     @pulumi.getter

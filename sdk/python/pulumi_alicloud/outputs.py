@@ -197,18 +197,22 @@ class ProviderEndpoint(dict):
     def __init__(__self__, *,
                  ascm: Optional[_builtins.str] = None,
                  ecs: Optional[_builtins.str] = None,
+                 oss: Optional[_builtins.str] = None,
                  sts: Optional[_builtins.str] = None):
         """
         Endpoints other than the region's own, for each product: host, `host:port`, or `http(s)://host[:port]`.
 
         :param _builtins.str ascm: On a stack, the endpoint of ASCM, which knows organizations and resource groups.
         :param _builtins.str ecs: The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
+        :param _builtins.str oss: The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
         :param _builtins.str sts: The STS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_STS` or `STS_ENDPOINT`.
         """
         if ascm is not None:
             pulumi.set(__self__, "ascm", ascm)
         if ecs is not None:
             pulumi.set(__self__, "ecs", ecs)
+        if oss is not None:
+            pulumi.set(__self__, "oss", oss)
         if sts is not None:
             pulumi.set(__self__, "sts", sts)
 
@@ -227,6 +231,14 @@ class ProviderEndpoint(dict):
         The ECS endpoint. Also read from `ALIBABA_CLOUD_ENDPOINT_ECS` or `ECS_ENDPOINT`.
         """
         return pulumi.get(self, "ecs")
+
+    @_builtins.property
+    @pulumi.getter
+    def oss(self) -> Optional[_builtins.str]:
+        """
+        The OSS endpoint, without a bucket. Exports look at and delete objects there. Also read from `ALIBABA_CLOUD_ENDPOINT_OSS` or `OSS_ENDPOINT`.
+        """
+        return pulumi.get(self, "oss")
 
     @_builtins.property
     @pulumi.getter

@@ -10,6 +10,8 @@ use tonic::Status;
 
 pub(crate) const IMAGE: &str = "alicloud:ecs/image:Image";
 pub(crate) const IMAGE_COPY: &str = "alicloud:ecs/imageCopy:ImageCopy";
+pub(crate) const IMAGE_EXPORT: &str = "alicloud:ecs/imageExport:ImageExport";
+pub(crate) const IMAGE_IMPORT: &str = "alicloud:ecs/imageImport:ImageImport";
 pub(crate) const IMAGE_SHARE: &str = "alicloud:ecs/imageSharePermission:ImageSharePermission";
 pub(crate) const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 pub(crate) const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";

@@ -159,7 +159,7 @@ pub(crate) fn settings(cloud: &Emulator) -> Json {
         "region": REGION,
         "accessKey": "emulator",
         "secretKey": secret("emulator".into()),
-        "endpoints": json!([{ "ecs": cloud.url(), "sts": cloud.url() }]).to_string(),
+        "endpoints": json!([{ "ecs": cloud.url(), "oss": cloud.url(), "sts": cloud.url() }]).to_string(),
     })
 }
 

@@ -97,7 +97,9 @@ pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
 
 fn denied(error: &Error, facts: &Facts<'_>, key: &str) -> String {
     let named = facts.denial.and_then(|denial| denial.action.clone());
-    let action = named.unwrap_or_else(|| format!("{}:{}", facts.product.name(), error.action()));
+    // RAM knows the look at an object by the right to read it.
+    let called = if error.action() == "HeadObject" { "GetObject" } else { error.action() };
+    let action = named.unwrap_or_else(|| format!("{}:{called}", facts.product.name()));
     let mut advice = format!("Allow {action} for the owner of {key} in RAM");
     if let Some(denial) = facts.denial {
         if let Some(principal) = &denial.principal {

@@ -143,6 +143,7 @@ impl Lookup {
             time_limit: Duration::from_secs(10),
             rules: &[],
             idempotent: true,
+            object: None,
             secret: None,
             deadline: deadline.min(Instant::now() + Duration::from_secs(60)),
         };

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::endpoint::{Endpoint, Product};
 use crate::error::{Class, Error, ErrorKind, Rule, one_line};
 use crate::key::{self, Credential};
+use crate::object::Object;
 use crate::retry::RetryPolicy;
 use crate::sign::{self, Scheme};
 use crate::throttle::Throttle;
@@ -109,6 +110,8 @@ pub(crate) struct Call {
     pub(crate) rules: &'static [Rule],
     /// Whether it does no harm to carry it out twice.
     pub(crate) idempotent: bool,
+    /// The object of OSS that it is about; then it is no action, and its answer holds nothing to read.
+    pub(crate) object: Option<Object>,
     /// A parameter's value that must not be shown if an answer repeats it.
     pub(crate) secret: Option<String>,
     pub(crate) deadline: Instant,
@@ -291,7 +294,14 @@ impl Caller {
             None => None,
         };
         let credential = keys.key().await?;
-        let request = self.request(service, credential.as_ref(), call);
+        let now = self.clock.now();
+        let request = match &call.object {
+            Some(object) => {
+                let limit = self.time_limit(call);
+                object.request(service.endpoint, credential.as_ref(), now, &self.user_agent, limit)
+            }
+            None => self.request(service, credential.as_ref(), call),
+        };
         let url = request.url.clone();
         let started = Instant::now();
         sent.store(true, Ordering::Relaxed);
@@ -306,7 +316,11 @@ impl Caller {
         let (outcome, server_time) = match &response {
             Ok(response) => {
                 let exchange = Exchange { action: call.action, rules: call.rules, response, redact: &redact };
-                (exchange.read(reading), answer::server_time(response))
+                let outcome = match &call.object {
+                    Some(object) => object.read(&exchange, now),
+                    None => exchange.read(reading),
+                };
+                (outcome, answer::server_time(response))
             }
             Err(error) => {
                 let proxy = self.transport.proxy(&url);
@@ -388,15 +402,20 @@ impl Caller {
         let mut headers = signed.headers;
         headers.push(("accept".into(), "application/json".to_owned()));
         headers.push(("user-agent".into(), self.user_agent.as_ref().to_owned()));
-        let time_limit = self.read_timeout.unwrap_or(call.time_limit);
         HttpRequest {
             method,
             url: service.endpoint.url(&signed.query),
             headers,
             body: signed.body,
-            time_limit: time_limit.min(call.deadline.saturating_duration_since(Instant::now())),
+            time_limit: self.time_limit(call),
             link_local: false,
         }
+    }
+
+    /// How long the next attempt may take.
+    fn time_limit(&self, call: &Call) -> Duration {
+        let limit = self.read_timeout.unwrap_or(call.time_limit);
+        limit.min(call.deadline.saturating_duration_since(Instant::now()))
     }
 }
 

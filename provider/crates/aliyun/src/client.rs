@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::credential::KeyCache;
 use crate::ecs::{self, Action};
 use crate::endpoint::{self, Endpoint, Hosts, Product};
 use crate::error::{Error, ErrorKind};
+use crate::object::{self, Object, Verb};
 use crate::settings::Settings;
 use crate::stack;
 use crate::throttle::Throttle;
@@ -45,6 +47,8 @@ struct Shared {
 struct Region {
     name: String,
     endpoint: Endpoint,
+    /// Where objects are, if that can be known.
+    oss: Result<Endpoint, Error>,
     throttle: Throttle,
     ascm: Option<Lookup>,
 }
@@ -63,19 +67,22 @@ impl Region {
         endpoint::check_region_syntax(name)?;
         let hosts = Hosts { region: name.to_owned(), ..settings.hosts() };
         let (proxy, environment) = (&settings.proxy, &settings.environment);
-        let (endpoint, ascm) = match &settings.stack {
+        let (endpoint, oss, ascm) = match &settings.stack {
             Some(stack) => (
                 stack::endpoint(stack, &hosts, proxy, Product::Ecs)?,
+                stack::endpoint(stack, &hosts, proxy, Product::Oss),
                 Some(Lookup::new(stack.clone(), &hosts, proxy, environment)?),
             ),
             None => {
-                let setting = hosts.ecs.as_deref();
                 // A host inside a VPC serves that VPC's region only.
                 let (protocol, vpc) = (hosts.protocol, hosts.vpc && name == settings.region);
-                (Endpoint::resolve(Product::Ecs, name, setting, protocol, vpc, environment)?, None)
+                let resolve = |product, setting: &Option<String>| {
+                    Endpoint::resolve(product, name, setting.as_deref(), protocol, vpc, environment)
+                };
+                (resolve(Product::Ecs, &hosts.ecs)?, resolve(Product::Oss, &hosts.oss), None)
             }
         };
-        Ok(Region { name: name.to_owned(), endpoint, throttle: Throttle::default(), ascm })
+        Ok(Region { name: name.to_owned(), endpoint, oss, throttle: Throttle::default(), ascm })
     }
 }
 
@@ -168,6 +175,54 @@ impl Client {
     pub async fn cancel_copy_image(
         &self,
         request: &ecs::CancelCopyImageRequest,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Starts importing an image. Give a [`client_token`](ecs::ImportImageRequest::client_token), or a call whose outcome is
+    /// unknown fails at once.
+    pub async fn import_image(
+        &self,
+        request: &ecs::ImportImageRequest,
+        deadline: Instant,
+    ) -> Result<ecs::ImportImageResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Starts exporting an image. The cloud knows no token for it: a call whose outcome is unknown fails at once, and
+    /// [`describe_tasks`](Client::describe_tasks) tells whether an export is under way.
+    pub async fn export_image(
+        &self,
+        request: &ecs::ExportImageRequest,
+        deadline: Instant,
+    ) -> Result<ecs::ExportImageResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Describes imports and exports. An answer without tasks is an error, unless it is the cloud's own and counts none, or
+    /// another page than the first one was asked for.
+    pub async fn describe_tasks(
+        &self,
+        request: &ecs::DescribeTasksRequest,
+        deadline: Instant,
+    ) -> Result<ecs::DescribeTasksResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Describes one import or export.
+    pub async fn describe_task_attribute(
+        &self,
+        request: &ecs::DescribeTaskAttributeRequest,
+        deadline: Instant,
+    ) -> Result<ecs::DescribeTaskAttributeResponse, Error> {
+        self.call(request, deadline).await
+    }
+
+    /// Cancels an import or an export. One that has ended counts as cancelled.
+    pub async fn cancel_task(
+        &self,
+        request: &ecs::CancelTaskRequest,
         deadline: Instant,
     ) -> Result<(), Error> {
         self.call(request, deadline).await
@@ -295,13 +350,69 @@ impl Client {
         self.call(request, deadline).await
     }
 
+    /// Whether an object is in a bucket of OSS, in this client's region.
+    ///
+    /// # Errors
+    /// If OSS refuses the look, or something else has answered: then nobody knows.
+    pub async fn object_exists(&self, bucket: &str, key: &str, deadline: Instant) -> Result<bool, Error> {
+        match self.call_object(Verb::Head, bucket, key, deadline).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object from a bucket of OSS, in this client's region. One that is not there counts as deleted, and so does
+    /// one whose bucket is not. In a bucket with versions the older ones stay.
+    pub async fn delete_object(&self, bucket: &str, key: &str, deadline: Instant) -> Result<(), Error> {
+        match self.call_object(Verb::Delete, bucket, key, deadline).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn call_object(&self, verb: Verb, bucket: &str, key: &str, deadline: Instant) -> Result<(), Error> {
+        let (shared, region) = (&*self.shared, &*self.region);
+        let endpoint = region.oss.as_ref().map_err(Clone::clone)?;
+        object::check_bucket(verb, bucket)?;
+        let call = Call {
+            action: verb.name(),
+            params: Vec::new(),
+            time_limit: Duration::from_secs(10),
+            rules: object::RULES,
+            idempotent: true,
+            object: Some(Object { verb, bucket: bucket.to_owned(), key: key.to_owned() }),
+            secret: None,
+            deadline: self.deadline(deadline),
+        };
+        let service = Service {
+            product: Product::Oss,
+            layout: Layout::Form,
+            version: "",
+            region: &region.name,
+            endpoint,
+            scheme: shared.settings.scheme(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            send_secret: false,
+            throttle: None,
+        };
+        let mut nothing = Expected::<()>::anything();
+        Box::pin(shared.caller.call(&service, &shared.keys, &call, &mut nothing)).await
+    }
+
+    /// The deadline, or an earlier one if the settings limit calls.
+    fn deadline(&self, deadline: Instant) -> Instant {
+        match self.shared.settings.max_retry_timeout {
+            Some(longest) => Instant::now().checked_add(longest).map_or(deadline, |last| last.min(deadline)),
+            None => deadline,
+        }
+    }
+
     async fn call<A: Action + Sync>(&self, request: &A, deadline: Instant) -> Result<A::Response, Error> {
         let (shared, region) = (&*self.shared, &*self.region);
         let settings = &shared.settings;
-        let deadline = match settings.max_retry_timeout {
-            Some(longest) => Instant::now().checked_add(longest).map_or(deadline, |last| last.min(deadline)),
-            None => deadline,
-        };
+        let deadline = self.deadline(deadline);
         let mut params = request.params();
         // The published private-cloud providers send it with every action.
         if A::HAS_REGION || settings.stack.is_some() {
@@ -338,6 +449,7 @@ impl Client {
             time_limit: A::TIME_LIMIT,
             rules: A::RULES,
             idempotent: request.is_idempotent(),
+            object: None,
             secret: None,
             deadline,
         };

@@ -6,6 +6,7 @@
 
 mod action;
 mod cancel_copy_image;
+mod cancel_task;
 mod copy_image;
 mod create_image;
 mod delete_image;
@@ -13,6 +14,10 @@ mod delete_snapshot;
 mod describe_image_from_family;
 mod describe_image_share_permission;
 mod describe_images;
+mod describe_task_attribute;
+mod describe_tasks;
+mod export_image;
+mod import_image;
 mod join_resource_group;
 mod modify_image_attribute;
 mod modify_image_share_permission;
@@ -22,6 +27,7 @@ mod untag_resources;
 
 pub(crate) use self::action::{Action, VERSION};
 pub use self::cancel_copy_image::CancelCopyImageRequest;
+pub use self::cancel_task::CancelTaskRequest;
 pub use self::copy_image::{CopyImageRequest, CopyImageResponse};
 pub use self::create_image::{CreateImageRequest, CreateImageResponse, DiskDeviceMapping};
 pub use self::delete_image::DeleteImageRequest;
@@ -34,6 +40,12 @@ pub use self::describe_images::{
     DescribeImagesRequest, DescribeImagesResponse, Image, ImageDiskDeviceMapping, ImageFeatures, Status,
 };
 pub(crate) use self::describe_images::{EVERY_STATUS, refuses_status};
+pub use self::describe_task_attribute::{
+    DescribeTaskAttributeRequest, DescribeTaskAttributeResponse, RelatedItem, TaskOperation,
+};
+pub use self::describe_tasks::{DescribeTasksRequest, DescribeTasksResponse, Task};
+pub use self::export_image::{ExportImageRequest, ExportImageResponse};
+pub use self::import_image::{ImportImageRequest, ImportImageResponse, ImportedDisk};
 pub use self::join_resource_group::JoinResourceGroupRequest;
 pub use self::modify_image_attribute::ModifyImageAttributeRequest;
 pub use self::modify_image_share_permission::ModifyImageSharePermissionRequest;

@@ -28,6 +28,8 @@ impl Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Product {
     Ecs,
+    /// Objects in buckets, which are hosts of their own.
+    Oss,
     Sts,
     /// What private clouds are administered with. The public cloud has none.
     Ascm,
@@ -38,6 +40,7 @@ impl Product {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Product::Ecs => "ecs",
+            Product::Oss => "oss",
             Product::Sts => "sts",
             Product::Ascm => "ascm",
         }
@@ -48,6 +51,7 @@ impl Product {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hosts {
     pub(crate) ecs: Option<String>,
+    pub(crate) oss: Option<String>,
     pub(crate) sts: Option<String>,
     pub(crate) protocol: Protocol,
     pub(crate) vpc: bool,
@@ -136,6 +140,7 @@ impl Endpoint {
         let name = product.name();
         let (variables, exceptions): (&[&str], _) = match product {
             Product::Ecs => (&["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"], ECS_EXCEPTIONS),
+            Product::Oss => (&["ALIBABA_CLOUD_ENDPOINT_OSS", "OSS_ENDPOINT"], &[]),
             Product::Sts => (&["ALIBABA_CLOUD_ENDPOINT_STS", "STS_ENDPOINT"], STS_EXCEPTIONS),
             Product::Ascm => (&[], &[]),
         };
@@ -150,6 +155,9 @@ impl Endpoint {
         // reached from a VPC without internet access. If a VPC host is known to exist, the user's word counts.
         let vpc = vpc && (exception.is_none() || ECS_VPC_REGIONS.contains(&region));
         let host = match exception {
+            _ if product == Product::Oss => {
+                format!("oss-{region}{}.aliyuncs.com", if vpc { "-internal" } else { "" })
+            }
             _ if vpc => format!("{name}-vpc.{region}.aliyuncs.com"),
             Some(host) => host.to_owned(),
             None => format!("{name}.{region}.aliyuncs.com"),
@@ -176,6 +184,20 @@ impl Endpoint {
     /// What gave this endpoint.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The address of an object, whose path is escaped. A bucket is a host below the endpoint's, unless that is an address or
+    /// a name that can have none below it.
+    pub(crate) fn url_of_object(&self, bucket: &str, path: &str) -> String {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => host,
+            Some(_) | None => &self.authority,
+        };
+        let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+        match is_address || !host.contains('.') {
+            true => format!("{}://{}/{bucket}/{path}", self.scheme, self.authority),
+            false => format!("{}://{bucket}.{}/{path}", self.scheme, self.authority),
+        }
     }
 
     pub(crate) fn url(&self, query: &str) -> String {

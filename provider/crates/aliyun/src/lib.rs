@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod key;
 mod lenient;
+pub mod object;
 mod percent;
 mod proxy;
 mod retry;

@@ -26,6 +26,8 @@ pub struct Settings {
     /// The ECS host: host, host:port, or URL. Without it `ALIBABA_CLOUD_ENDPOINT_ECS`, `ECS_ENDPOINT`, then the region
     /// decide.
     pub endpoint: Option<String>,
+    /// The OSS host, in the same forms. Without it `ALIBABA_CLOUD_ENDPOINT_OSS`, `OSS_ENDPOINT`, then the region decide.
+    pub oss_endpoint: Option<String>,
     /// The STS host, in the same forms. Without it `ALIBABA_CLOUD_ENDPOINT_STS`, `STS_ENDPOINT`, then the STS region decide.
     pub sts_endpoint: Option<String>,
     /// The scheme for endpoints that do not name one.
@@ -67,6 +69,7 @@ impl Settings {
             credentials,
             environment: Environment::from_process(),
             endpoint: None,
+            oss_endpoint: None,
             sts_endpoint: None,
             protocol: Protocol::Https,
             vpc: false,
@@ -89,6 +92,7 @@ impl Settings {
     pub(crate) fn hosts(&self) -> Hosts {
         Hosts {
             ecs: self.endpoint.clone(),
+            oss: self.oss_endpoint.clone(),
             sts: self.sts_endpoint.clone(),
             protocol: self.protocol,
             vpc: self.vpc,

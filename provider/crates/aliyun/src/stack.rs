@@ -89,6 +89,15 @@ pub(crate) fn endpoint(
 ) -> Result<Endpoint, Error> {
     let (own, setting, popgw_host) = match product {
         Product::Ecs => (hosts.ecs.as_deref(), "the ecs endpoint setting", "ecs-internal"),
+        // No rule is known for it.
+        Product::Oss => {
+            let Some(own) = hosts.oss.as_deref() else {
+                return Err(Error::settings(
+                    "a private cloud has no host for OSS that can be guessed: give the oss endpoint setting",
+                ));
+            };
+            return Endpoint::parse(own, hosts.protocol, "the oss endpoint setting");
+        }
         Product::Sts => (hosts.sts.as_deref(), "the sts endpoint setting", "sts"),
         Product::Ascm => (stack.ascm_endpoint.as_deref(), "the ASCM endpoint setting", "ascm"),
     };
@@ -99,7 +108,7 @@ pub(crate) fn endpoint(
             // Its STS is part of ASCM.
             let own = match product {
                 Product::Sts => own.or(stack.ascm_endpoint.as_deref()),
-                Product::Ecs | Product::Ascm => own,
+                Product::Ecs | Product::Oss | Product::Ascm => own,
             };
             match (&stack.domain, own) {
                 (Some(domain), _) => Endpoint::parse(domain, protocol, "the domain setting"),

@@ -151,6 +151,16 @@ impl Sent {
         self.header("x-acs-action").unwrap_or_default()
     }
 
+    /// The verb of HTTP.
+    pub fn method(&self) -> &str {
+        self.request.method
+    }
+
+    /// What follows the host, escaped.
+    pub fn path(&self) -> &str {
+        self.request.url.splitn(4, '/').nth(3).unwrap_or_default()
+    }
+
     /// The host that was called, with its port if it is not the scheme's own.
     pub fn host(&self) -> &str {
         self.request.url.split('/').nth(2).unwrap_or_default()

@@ -161,6 +161,8 @@ impl Http {
         let method = match request.method {
             "GET" => reqwest::Method::GET,
             "PUT" => reqwest::Method::PUT,
+            "HEAD" => reqwest::Method::HEAD,
+            "DELETE" => reqwest::Method::DELETE,
             _ => reqwest::Method::POST,
         };
         let mut headers = HeaderMap::with_capacity(request.headers.len());
@@ -169,7 +171,10 @@ impl Http {
                 .map_err(|_| unsendable(format!("the header name \"{name}\" is not valid")))?;
             let mut value = HeaderValue::from_str(value)
                 .map_err(|_| unsendable(format!("the header {name} has a value that cannot be sent")))?;
-            value.set_sensitive(matches!(name.as_str(), "authorization" | "x-acs-security-token"));
+            value.set_sensitive(matches!(
+                name.as_str(),
+                "authorization" | "x-acs-security-token" | "x-oss-security-token"
+            ));
             headers.insert(name, value);
         }
         let url = reqwest::Url::parse(&request.url)

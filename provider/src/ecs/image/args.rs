@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, Nothing, Options, names_or_none};
+use crate::ecs::images::inputs::{Inputs, Options, names_or_none};
 
 /// What a program says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -148,8 +148,16 @@ impl ImageArgs {
     }
 }
 
+/// What the cloud reports of an image that no program can say of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ImageOutputs {
+    /// `linux` or `windows`.
+    pub(crate) os_type: Option<String>,
+}
+
 impl Inputs for ImageArgs {
-    type Outputs = Nothing;
+    type Outputs = ImageOutputs;
 
     const LATE: &'static [&'static str] = &["licenseType", "features.nvmeSupport", "status"];
     const RECORDED: &'static [&'static str] = &["deleteAutoSnapshot", "detectionStrategy", "force"];
@@ -232,7 +240,7 @@ impl Inputs for ImageArgs {
         sources
     }
 
-    fn snapshots(&self, Nothing {}: &Nothing) -> Vec<String> {
+    fn snapshots(&self, _outputs: &ImageOutputs) -> Vec<String> {
         disks::snapshots(&self.disk_device_mappings)
     }
 
@@ -286,8 +294,8 @@ impl Inputs for ImageArgs {
         reported
     }
 
-    fn outputs(_seen: &Described) -> Nothing {
-        Nothing {}
+    fn outputs(seen: &Described) -> ImageOutputs {
+        ImageOutputs { os_type: seen.os_type.clone() }
     }
 
     fn of_unseen(&self) -> Self {

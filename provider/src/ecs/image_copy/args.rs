@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::disks::{self, ImageDiskDeviceMapping};
 use crate::ecs::images::features::ImageFeatures;
-use crate::ecs::images::inputs::{Inputs, Options, names_or_none};
+use crate::ecs::images::inputs::{Inputs, MadeBy, Options, names_or_none};
 
 /// What a program says of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,6 +126,9 @@ pub(crate) struct ImageCopyOutputs {
     /// How the operating system is licensed.
     pub(crate) license_type: Option<String>,
 
+    /// `linux` or `windows`.
+    pub(crate) os_type: Option<String>,
+
     /// The operating system's distribution.
     pub(crate) platform: Option<String>,
 }
@@ -136,7 +139,7 @@ impl Inputs for ImageCopyArgs {
     const LATE: &'static [&'static str] = &["status"];
     const RECORDED: &'static [&'static str] = &["deleteAutoSnapshot", "force"];
     const SOURCES: &'static [&'static str] = &["encrypted", "kmsKeyId", "sourceImageId", "sourceRegionId"];
-    const IS_COPY: bool = true;
+    const MADE_BY: MadeBy = MadeBy::Copy;
 
     fn attributes_with(&self, unknown: Option<&str>) -> Attributes {
         let text = |value: &Option<Input<String>>| match value {
@@ -246,8 +249,13 @@ impl Inputs for ImageCopyArgs {
             image_family: seen.image_family.clone(),
             image_version: seen.image_version.clone(),
             license_type: seen.license_type.clone(),
+            os_type: seen.os_type.clone(),
             platform: seen.platform.clone(),
         }
+    }
+
+    fn doubt(seen: &Described) -> Option<&'static str> {
+        (seen.is_copied == Some(false)).then_some("is no copy of another")
     }
 
     fn of_unseen(&self) -> Self {

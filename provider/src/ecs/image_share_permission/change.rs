@@ -252,7 +252,7 @@ impl<'a> Sharing<'a> {
         match (status.as_str(), seen) {
             ("Creating" | "Waiting", seen @ Some(_)) => {
                 *lag = None;
-                match wait_until_usable(client, context, image, seen).await {
+                match wait_until_usable(client, context, image, seen, None).await {
                     Ok(_) => Ok(()),
                     Err(Unusable::Failed { message, .. }) => {
                         Err(Failure::Refused(format!("imageId: {message}, so it cannot be shared")))

@@ -51,6 +51,11 @@ pub(crate) trait Making: Sync {
         token: &str,
     ) -> impl Future<Output = Result<String, aliyun::Error>> + Send;
 
+    /// The task that makes an image, if an answer to this call has told it.
+    fn task_of(&self, _image: &str) -> Option<String> {
+        None
+    }
+
     /// What to do about a refusal of this action, if its own text does not say it: by the error's code. It begins with the
     /// property that it is about, if it is about one.
     fn advice(&self, _code: &str) -> Option<String> {
@@ -446,6 +451,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         let kept = Kept {
             mark: Some(self.mark.to_owned()),
             unfinished: Some(unfinished.name.clone()),
+            task: self.making.task_of(id),
             ..Kept::default()
         };
         let entry = Entry::unseen(self.args, self.client.api.region(), kept);

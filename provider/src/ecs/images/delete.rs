@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use aliyun::ErrorKind;
 use aliyun::ecs::{
-    CancelCopyImageRequest, DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status,
+    CancelCopyImageRequest, CancelTaskRequest, DeleteImageRequest, DeleteSnapshotRequest,
+    DescribeImagesRequest, Status,
 };
 use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::images::entry::Entry;
-use crate::ecs::images::inputs::Inputs;
-use crate::ecs::images::wait::{wait_until_cancelled, wait_until_copied, wait_until_gone};
+use crate::ecs::images::inputs::{Inputs, MadeBy};
+use crate::ecs::images::tasks::{self, Action, Stage, Task};
+use crate::ecs::images::wait::{wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made};
 use crate::failure;
 
 /// The code of an image that is being copied, or is the source of a copy under way.
 const COPYING: &str = "OperationDenied.ImageCopying";
+/// The code of an image that is being imported.
+const IMPORTING: &str = "ImageIsImporting";
+/// The code of an image that is being exported, which is waited for.
+const EXPORTING: &str = "ImageIsExporting";
 /// For how long a snapshot is taken to be still in use by the image that has just been deleted.
 const STILL_IN_USE: Duration = Duration::from_secs(5);
 
@@ -28,15 +34,17 @@ pub(crate) struct Deletion<'a> {
     pub(crate) region: Option<&'a str>,
     /// Whether it goes even if instances use it.
     pub(crate) force: bool,
-    /// How far the copy is that makes it, if it is a copy.
-    pub(crate) copy: Option<Copying>,
+    /// By what it is made.
+    pub(crate) made_by: MadeBy,
+    /// How far that is.
+    pub(crate) making: Making,
     /// The snapshots of its disks, if they go with it.
     pub(crate) snapshots: Option<Snapshots>,
 }
 
-/// How far the copy is that makes an image.
+/// How far the copy or the import is that makes an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Copying {
+pub(crate) enum Making {
     /// Under way when it was last seen, or not seen since it was asked for: it is cancelled first.
     UnderWay,
     /// Not known to be under way: it is cancelled if the image's deletion is refused.
@@ -66,12 +74,13 @@ impl<'a> Deletion<'a> {
             id,
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
-            copy: A::IS_COPY.then(|| match entry.status().as_deref() {
-                Some("Waiting" | "Creating") => Copying::UnderWay,
+            made_by: A::MADE_BY,
+            making: match entry.status().as_deref() {
+                Some("Waiting" | "Creating") => Making::UnderWay,
                 // Other providers keep no status, nor do they mark what they make.
-                None if entry.kept.mark.is_some() => Copying::UnderWay,
-                Some(_) | None => Copying::Ended,
-            }),
+                None if entry.kept.mark.is_some() => Making::UnderWay,
+                Some(_) | None => Making::Ended,
+            },
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
     }
@@ -92,10 +101,66 @@ impl<'a> Deletion<'a> {
     /// If the image or a snapshot stays.
     pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let snapshots = self.snapshots(client, context).await?;
-        if !(self.copy == Some(Copying::UnderWay) && self.cancel_copy(client, context).await?) {
+        if !(self.making == Making::UnderWay && self.cancel(client, context).await?) {
             self.delete_image(client, context).await?;
         }
         delete_snapshots(client, context, self.id, snapshots).await
+    }
+
+    /// Cancels what makes the image. Whether the image is gone.
+    async fn cancel(&self, client: &Client, context: &Context) -> Result<bool, Failure> {
+        match self.made_by {
+            MadeBy::Creation => Ok(false),
+            MadeBy::Copy => self.cancel_copy(client, context).await,
+            MadeBy::Import => self.cancel_import(client, context).await.map(|()| false),
+        }
+    }
+
+    /// Cancels the import that makes the image, and waits until it has ended. What the cloud then leaves of the image is not
+    /// documented.
+    async fn cancel_import(&self, client: &Client, context: &Context) -> Result<(), Failure> {
+        let Some(task) = self.import(client, context).await? else { return Ok(()) };
+        let request = CancelTaskRequest { task_id: task.id().to_owned() };
+        let mut is_cancelled = false;
+        if task.may_be_cancelled() {
+            let call = client.api.cancel_task(&request, context.deadline());
+            match context.unless_cancelled(call).await? {
+                Ok(()) => is_cancelled = true,
+                // It has ended.
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) if tasks::refuses_cancellation(&error) => {}
+                Err(error) => return Err(failure::cloud(error)),
+            }
+        }
+        if !is_cancelled {
+            context.info(&format!(
+                "image {}: the cloud cannot cancel the import that makes it, so it is deleted when that has ended",
+                self.id
+            ));
+        }
+        wait_until_ended(client, context, self.id, task.id()).await
+    }
+
+    /// The import of the image, if it is running. A cloud that does not tell leaves it to DeleteImage.
+    async fn import(&self, client: &Client, context: &Context) -> Result<Option<Task>, Failure> {
+        let deadline = context.deadline();
+        let told = |error: &aliyun::Error| tracing::debug!(image = self.id, "no import is found: {error}");
+        let tasks = match tasks::of_image(client, context, Action::Import, self.id, deadline).await? {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                told(&error);
+                return Ok(None);
+            }
+        };
+        let running = tasks.into_iter().find(|task| Stage::of(task.task_status.as_deref()) == Stage::Running);
+        let Some(id) = running.and_then(|task| task.task_id) else { return Ok(None) };
+        match tasks::describe(client, context, &id, deadline).await? {
+            Ok(task) => Ok(task.filter(|task| task.stage() == Stage::Running)),
+            Err(error) => {
+                told(&error);
+                Ok(None)
+            }
+        }
     }
 
     /// Cancels the copy that makes the image, of which the cloud then leaves nothing. Whether the image is gone.
@@ -114,7 +179,7 @@ impl<'a> Deletion<'a> {
                 context.info(&format!(
                     "image {id}: the cloud cannot cancel the copy that makes it, so it is deleted when that has ended"
                 ));
-                wait_until_copied(client, context, id).await.map(|()| false)
+                wait_until_made(client, context, id, "copied").await.map(|()| false)
             }
             _ => Err(failure::cloud(error)),
         }
@@ -123,25 +188,53 @@ impl<'a> Deletion<'a> {
     async fn delete_image(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let id = self.id;
         let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
-        let mut copy = self.copy;
+        let mut making = (self.made_by != MadeBy::Creation).then_some(self.making);
         loop {
             let call = client.api.delete_image(&request, context.deadline());
             match context.unless_cancelled(call).await? {
                 Ok(_) => return wait_until_gone(client, context, id).await,
                 Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
-                Err(error) if error.code() == Some(COPYING) => match copy.take() {
+                Err(error) if self.is_being_made(&error) => match making.take() {
                     // It was called ended, and is about to.
-                    Some(Copying::UnderWay) => wait_until_copied(client, context, id).await?,
-                    Some(Copying::Ended) if self.cancel_copy(client, context).await? => return Ok(()),
-                    Some(Copying::Ended) => {}
+                    Some(Making::UnderWay) => wait_until_made(client, context, id, self.being()).await?,
+                    Some(Making::Ended) => {
+                        if self.cancel(client, context).await? {
+                            return Ok(());
+                        }
+                        // What makes it may end a little before the image tells so.
+                        if self.made_by == MadeBy::Import {
+                            making = Some(Making::UnderWay);
+                        }
+                    }
                     // Then it is the source of another copy.
                     None => return Err(refused_deletion(id, error)),
                 },
+                // An import makes it that is no resource of this state.
+                Err(error) if error.code() == Some(IMPORTING) && error.kind() != ErrorKind::TimedOut => {
+                    wait_until_made(client, context, id, "imported").await?;
+                    context.unless_cancelled(tokio::time::sleep(client.patience.again)).await?;
+                }
                 Err(error) if error.code() == Some("ImageUseShared") => {
                     return Err(shared_with(client, context, id, error).await);
                 }
                 Err(error) => return Err(refused_deletion(id, error)),
             }
+        }
+    }
+
+    /// Whether the cloud refuses the deletion for what makes the image.
+    fn is_being_made(&self, error: &aliyun::Error) -> bool {
+        let code = match self.made_by {
+            MadeBy::Creation | MadeBy::Copy => COPYING,
+            MadeBy::Import => IMPORTING,
+        };
+        error.code() == Some(code)
+    }
+
+    fn being(&self) -> &'static str {
+        match self.made_by {
+            MadeBy::Creation | MadeBy::Copy => "copied",
+            MadeBy::Import => "imported",
         }
     }
 
@@ -200,6 +293,11 @@ fn refused_deletion(id: &str, error: aliyun::Error) -> Failure {
             "set force: true and run `pulumi up` before deleting, to delete it all the same"
         }
         Some(COPYING) => "wait until copying has ended, or cancel it",
+        Some(IMPORTING) => "wait until its import has ended, or cancel it",
+        Some(EXPORTING) => {
+            "wait until its export has ended, or cancel it by destroying its resource of type \
+             alicloud:ecs/imageExport:ImageExport"
+        }
         Some("ImageIsPublic") => "withdraw it from the community images first",
         _ => return failure::cloud(error),
     };
@@ -304,7 +402,14 @@ mod tests {
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
         let snapshots = Snapshots { recorded, complete: true, spared: Vec::new() };
-        Deletion { id: "m-1", region: Some("cn-test"), force: false, copy: None, snapshots: Some(snapshots) }
+        Deletion {
+            id: "m-1",
+            region: Some("cn-test"),
+            force: false,
+            made_by: MadeBy::Creation,
+            making: Making::Ended,
+            snapshots: Some(snapshots),
+        }
     }
 
     fn cloud() -> Cloud {
@@ -367,7 +472,10 @@ mod tests {
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(seconds);
-        (cloud, Deletion { copy: Some(Copying::UnderWay), snapshots: None, ..deletion(&[]) })
+        (
+            cloud,
+            Deletion { made_by: MadeBy::Copy, making: Making::UnderWay, snapshots: None, ..deletion(&[]) },
+        )
     }
 
     #[tokio::test(start_paused = true)]
@@ -445,7 +553,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_not_known_to_be_under_way_is_cancelled_if_it_is() {
         let (cloud, mut deletion) = copying(1_000, |_, _| None);
-        deletion.copy = Some(Copying::Ended);
+        deletion.making = Making::Ended;
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DescribeImages"]);
         assert!(cloud.names().is_empty());
@@ -454,7 +562,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_being_copied_itself_says_what_to_do() {
         let (cloud, mut deletion) = copying(1_000, |_, _| Some(refuse(400, "IncorrectImageStatus")));
-        deletion.copy = Some(Copying::Ended);
+        deletion.making = Making::Ended;
         let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
         assert!(text.ends_with("image m-1: wait until copying has ended, or cancel it"), "{text}");
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DeleteImage"]);

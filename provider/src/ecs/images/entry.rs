@@ -40,9 +40,6 @@ pub(crate) struct Report {
     /// The operating system's name, in English.
     pub(crate) os_name_en: Option<String>,
 
-    /// `linux` or `windows`.
-    pub(crate) os_type: Option<String>,
-
     /// The product code of an image from the marketplace.
     pub(crate) product_code: Option<String>,
 
@@ -74,7 +71,6 @@ impl Report {
             is_support_io_optimized: seen.is_support_io_optimized,
             os_name: seen.os_name.clone(),
             os_name_en: seen.os_name_en.clone(),
-            os_type: seen.os_type.clone(),
             product_code: seen.product_code.clone(),
             progress: seen.progress.clone(),
             region_id: Some(region.to_owned()),
@@ -104,6 +100,10 @@ pub(crate) struct Kept {
     /// An import filled in the inputs: what the image was made from is not known.
     #[serde(rename = "__imported", skip_serializing_if = "Option::is_none")]
     pub(crate) imported: Option<bool>,
+
+    /// The task that makes the image, or has made it.
+    #[serde(rename = "__task", skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<String>,
 
     /// The keys of tags that a program gave before an update that went half way.
     #[serde(rename = "__givenTags", skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ impl<A: Inputs> Entry<A> {
         Entry {
             args: A::reported(seen, args),
             report: Report::of(seen, region),
-            outputs: A::outputs(seen),
+            outputs: with_task::<A>(A::outputs(seen), &kept),
             kept,
         }
     }
@@ -165,7 +165,8 @@ impl<A: Inputs> Entry<A> {
         let mut args = args.of_unseen();
         // The status is what the cloud says, and it has said nothing yet.
         args.set_attributes(Attributes { status: None, ..args.attributes() });
-        Entry { args, report: Report::unseen(region), outputs: A::Outputs::default(), kept }
+        let outputs = with_task::<A>(A::Outputs::default(), &kept);
+        Entry { args, report: Report::unseen(region), outputs, kept }
     }
 
     /// The status that the last look has shown; `None` if none has shown the image.
@@ -187,4 +188,11 @@ impl<A: Inputs> Entry<A> {
         let Some(unfinished) = self.kept.unfinished.as_deref() else { return false };
         self.status().is_none() && name.is_some() && name != Some(unfinished) && name != own_name
     }
+}
+
+fn with_task<A: Inputs>(mut outputs: A::Outputs, kept: &Kept) -> A::Outputs {
+    if let Some(task) = &kept.task {
+        A::name_task(&mut outputs, task);
+    }
+    outputs
 }

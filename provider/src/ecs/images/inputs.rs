@@ -34,8 +34,8 @@ pub(crate) trait Inputs:
     /// The inputs that say what the image is made of and that the cloud does not report.
     const SOURCES: &'static [&'static str];
 
-    /// Whether the image is a copy, which can be cancelled while it is under way.
-    const IS_COPY: bool = false;
+    /// By what the image is made.
+    const MADE_BY: MadeBy = MadeBy::Creation;
 
     /// The attributes; `unknown` stands for texts that are given and not known yet.
     fn attributes_with(&self, unknown: Option<&str>) -> Attributes;
@@ -87,11 +87,30 @@ pub(crate) trait Inputs:
     /// What the cloud reports beside that.
     fn outputs(seen: &Described) -> Self::Outputs;
 
+    /// Notes the task that has made the image.
+    fn name_task(_outputs: &mut Self::Outputs, _task: &str) {}
+
+    /// What speaks against an image that is imported into a state as one of this resource, after "image m-1".
+    fn doubt(_seen: &Described) -> Option<&'static str> {
+        None
+    }
+
     /// What stands in the state for the inputs of an image that no look has shown.
     fn of_unseen(&self) -> Self;
 
     /// The inputs of an image that no program has described yet: of what is reported, what a program may say.
     fn imported(reported: &Self) -> Self;
+}
+
+/// By what an image is made, which may be cancelled while it is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeBy {
+    /// CreateImage, which nothing ends.
+    Creation,
+    /// A copy, which CancelCopyImage ends.
+    Copy,
+    /// An import: a task, which CancelTask ends.
+    Import,
 }
 
 /// Reads a list of names, and what is none as its absence: engines and other providers write it, and no user can mend it.
@@ -110,10 +129,6 @@ pub(crate) fn names_or_none<'de, D: Deserializer<'de>>(
         Found::Other(IgnoredAny) => None,
     })
 }
-
-/// The [`Outputs`](Inputs::Outputs) of a resource whose inputs have all that the cloud reports.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Nothing {}
 
 /// What a program says of an image's deletion. `None` is said by nobody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

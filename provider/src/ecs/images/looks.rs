@@ -40,6 +40,8 @@ struct Inner {
     one_by_one: AtomicBool,
     doubtful_lists: AtomicU32,
     waiting: AtomicUsize,
+    /// How many operations that wait look at something beside the image.
+    beside: AtomicUsize,
 }
 
 /// How much a look is to be relied on.
@@ -74,11 +76,15 @@ enum Unseen {
 
 /// One operation that waits for an image, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiting(Arc<Inner>);
+pub(crate) struct Waiting {
+    inner: Arc<Inner>,
+    looks_beside: bool,
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.inner.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.inner.beside.fetch_sub(usize::from(self.looks_beside), Ordering::Relaxed);
     }
 }
 
@@ -91,19 +97,23 @@ impl Looks {
             one_by_one: AtomicBool::new(false),
             doubtful_lists: AtomicU32::new(0),
             waiting: AtomicUsize::new(0),
+            beside: AtomicUsize::new(0),
         }))
     }
 
-    /// Notes that one more operation waits.
-    pub(crate) fn wait(&self) -> Waiting {
+    /// Notes that one more operation waits, and whether each of its looks takes a call beside the look at the image.
+    pub(crate) fn wait(&self, looks_beside: bool) -> Waiting {
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(Arc::clone(&self.0))
+        self.0.beside.fetch_add(usize::from(looks_beside), Ordering::Relaxed);
+        Waiting { inner: Arc::clone(&self.0), looks_beside }
     }
 
     /// How many calls it takes to look at everything that is waited for.
     pub(crate) fn calls(&self) -> usize {
         let images = self.0.waiting.load(Ordering::Relaxed);
-        if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) }
+        let calls =
+            if self.0.one_by_one.load(Ordering::Relaxed) { images } else { images.div_ceil(MOST_IDS) };
+        calls + self.0.beside.load(Ordering::Relaxed)
     }
 
     /// The image as DescribeImages has it, or `None` if the answer is that there is none.

@@ -1,11 +1,11 @@
 //! For the tests of this folder: an ECS in memory behind the client's stub transport, and what a verb works with, on a paused
 //! clock. It does what the cloud's documentation says and what a test tells it to do otherwise.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use aliyun::testing::{Reply, Sent, Stub, client, ok, refuse};
+use aliyun::testing::{Reply, Sent, Stub, client, json as reply, ok, refuse};
 use pulumi::testing::TestContext;
 use pulumi::value::Properties;
 use pulumi::{Failure, Verb};
@@ -33,6 +33,8 @@ pub(crate) struct Stored {
     pub(crate) reported: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) snapshots: Vec<String>,
+    /// The files that it was imported from: bucket, object, format.
+    pub(crate) imported: Vec<(String, String, Option<String>)>,
     /// From when DescribeImages shows it.
     pub(crate) shown_from: Instant,
     /// Until when it waits for its turn.
@@ -42,8 +44,37 @@ pub(crate) struct Stored {
     pub(crate) last_status: &'static str,
 }
 
+/// A task in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredTask {
+    pub(crate) id: String,
+    pub(crate) action: &'static str,
+    pub(crate) image: String,
+    pub(crate) ends_at: Instant,
+    /// What it shows while it is under way, and at its end.
+    pub(crate) running: &'static str,
+    pub(crate) last: &'static str,
+    /// Why it failed.
+    pub(crate) reason: Option<(&'static str, &'static str)>,
+    pub(crate) cancellable: bool,
+    pub(crate) bucket: String,
+    /// What it writes.
+    pub(crate) objects: Vec<String>,
+    pub(crate) format: String,
+    /// Whether it names that.
+    pub(crate) names_objects: bool,
+}
+
 /// What a test looks at and changes.
 pub(crate) struct State {
+    pub(crate) tasks: Vec<StoredTask>,
+    /// The objects of all buckets, as `bucket/object`.
+    pub(crate) objects: BTreeSet<String>,
+    /// How new exports end.
+    pub(crate) exports_end: &'static str,
+    /// Whether new tasks can be cancelled, and name their objects.
+    pub(crate) cancellable: bool,
+    pub(crate) names_objects: bool,
     pub(crate) images: Vec<Stored>,
     /// The image that each token has made.
     pub(crate) tokens: HashMap<String, String>,
@@ -82,6 +113,11 @@ impl Cloud {
     ) -> Cloud {
         let otherwise: Otherwise = Box::new(otherwise);
         let state = Arc::new(Mutex::new(State {
+            tasks: Vec::new(),
+            objects: BTreeSet::new(),
+            exports_end: "Finished",
+            cancellable: true,
+            names_objects: true,
             images: Vec::new(),
             tokens: HashMap::new(),
             shown_after: Duration::ZERO,
@@ -122,6 +158,7 @@ impl Cloud {
             reported: BTreeMap::new(),
             tags: BTreeMap::new(),
             snapshots: Vec::new(),
+            imported: Vec::new(),
             shown_from: Instant::now(),
             queued_until: Instant::now(),
             ready_from: Instant::now(),
@@ -177,7 +214,13 @@ pub(crate) fn partial(failure: Failure) -> (String, Properties, Vec<String>, Str
 impl State {
     fn answer(&mut self, sent: &Sent) -> Reply {
         match sent.action() {
+            "" => self.object(sent),
             "CreateImage" | "CopyImage" => self.create(sent),
+            "ImportImage" => self.import(sent),
+            "ExportImage" => self.export(sent),
+            "DescribeTasks" => self.list_tasks(sent),
+            "DescribeTaskAttribute" => self.describe_task(sent),
+            "CancelTask" => self.cancel_task(sent),
             "DescribeImages" => ok(&self.describe(sent).to_string()),
             "ModifyImageAttribute" => self.modify(sent),
             "DeleteImage" | "CancelCopyImage" => self.delete(sent),
@@ -215,6 +258,7 @@ impl State {
             reported: reported.collect(),
             tags: tags_of(sent),
             snapshots: vec![if is_copy { format!("s-of-{id}") } else { sent.param("SnapshotId").to_owned() }],
+            imported: Vec::new(),
             shown_from: sent.at + self.shown_after,
             queued_until: sent.at + if is_copy { self.queued_for } else { Duration::ZERO },
             ready_from: sent.at + self.ready_after,
@@ -222,6 +266,147 @@ impl State {
         });
         self.tokens.insert(token.to_owned(), id.clone());
         made(&id)
+    }
+
+    /// An import: an image like any other, with a task that ends when the image is ready.
+    pub(crate) fn import(&mut self, sent: &Sent) -> Reply {
+        let is_known = self.tokens.contains_key(sent.param("ClientToken"));
+        let answer = self.create(sent);
+        let Some(id) = self.tokens.get(sent.param("ClientToken")).cloned() else { return answer };
+        if !is_known {
+            if let Some(image) = self.images.iter_mut().find(|image| image.id == id) {
+                image.snapshots = vec![format!("s-of-{id}")];
+                for (field, param) in [
+                    ("LicenseType", "LicenseType"),
+                    ("Architecture", "Architecture"),
+                    ("OSType", "OSType"),
+                    ("Platform", "Platform"),
+                ] {
+                    image.reported.insert(field.to_owned(), sent.param(param).to_owned());
+                }
+                image.imported = (1..=17)
+                    .map_while(|index| {
+                        let param = |name: &str| {
+                            sent.params.get(&format!("DiskDeviceMapping.{index}.{name}")).cloned()
+                        };
+                        Some((param("OSSBucket")?, param("OSSObject").unwrap_or_default(), param("Format")))
+                    })
+                    .collect();
+            }
+            let task = self.task("ImportImage", &id, sent.at);
+            self.tasks.push(task);
+        }
+        let task = self.tasks.iter().find(|task| task.image == id).map(|task| task.id.clone());
+        ok(&json!({ "RequestId": "R", "ImageId": id, "TaskId": task }).to_string())
+    }
+
+    pub(crate) fn task(&mut self, action: &'static str, image: &str, at: Instant) -> StoredTask {
+        let id = format!("t-{}", self.next);
+        self.next += 1;
+        StoredTask {
+            id,
+            action,
+            image: image.to_owned(),
+            ends_at: at + self.ready_after,
+            running: "Processing",
+            last: "Finished",
+            reason: None,
+            cancellable: self.cancellable,
+            bucket: String::new(),
+            objects: Vec::new(),
+            format: String::new(),
+            names_objects: self.names_objects,
+        }
+    }
+
+    pub(crate) fn export(&mut self, sent: &Sent) -> Reply {
+        let (image, bucket) = (sent.param("ImageId").to_owned(), sent.param("OSSBucket").to_owned());
+        if self.image(&image).is_none() {
+            return refuse(404, "InvalidImageId.NotFound");
+        }
+        let is_running =
+            |task: &StoredTask| task.action == "ExportImage" && task.image == image && sent.at < task.ends_at;
+        if self.tasks.iter().any(is_running) {
+            return refuse(403, "ImageIsExporting");
+        }
+        let prefix = match sent.param("OSSPrefix") {
+            "" => String::new(),
+            prefix => format!("{prefix}_"),
+        };
+        let format = match sent.param("ImageFormat") {
+            "" => "raw",
+            format => format,
+        };
+        let mut task = self.task("ExportImage", &image, sent.at);
+        task.objects = vec![format!("{prefix}{image}_system.{format}.tar.gz")];
+        (task.bucket, task.format, task.last) = (bucket, format.to_owned(), self.exports_end);
+        if task.last == "Failed" {
+            task.reason = Some(("E.Disk", "no space"));
+        }
+        let id = task.id.clone();
+        self.tasks.push(task);
+        ok(&json!({ "RequestId": "R", "TaskId": id }).to_string())
+    }
+
+    /// What exports that have ended have written.
+    fn write(&mut self, at: Instant) {
+        for task in self.tasks.iter_mut().filter(|task| at >= task.ends_at && task.last == "Finished") {
+            for object in &task.objects {
+                self.objects.insert(format!("{}/{object}", task.bucket));
+            }
+            // Once: what is deleted stays so.
+            task.last = "Finished ";
+        }
+    }
+
+    fn list_tasks(&mut self, sent: &Sent) -> Reply {
+        self.write(sent.at);
+        let tasks: Vec<Json> = self
+            .tasks
+            .iter()
+            .filter(|task| task.action == sent.param("TaskAction"))
+            .filter(|task| task.image == sent.param("ResourceIds.1"))
+            .map(|task| task.json(sent.at))
+            .collect();
+        ok(&json!({ "RequestId": "R", "TotalCount": tasks.len(), "TaskSet": { "Task": tasks } }).to_string())
+    }
+
+    fn describe_task(&mut self, sent: &Sent) -> Reply {
+        self.write(sent.at);
+        match self.tasks.iter().find(|task| task.id == sent.param("TaskId")) {
+            Some(task) => ok(&task.json(sent.at).to_string()),
+            None => refuse(400, "InvalidTaskId.NotFound"),
+        }
+    }
+
+    fn cancel_task(&mut self, sent: &Sent) -> Reply {
+        let Some(task) = self.tasks.iter_mut().find(|task| task.id == sent.param("TaskId")) else {
+            return refuse(400, "InvalidTaskId.NotFound");
+        };
+        if sent.at >= task.ends_at {
+            return refuse(403, "InvalidTaskId.IncorrectTaskStatus");
+        }
+        if !task.cancellable {
+            return refuse(403, "InvalidTaskId.TaskActionNotSupport");
+        }
+        (task.ends_at, task.last) = (sent.at + Duration::from_secs(2), "Cancelled");
+        done()
+    }
+
+    /// OSS: whether an object is there, and its end.
+    fn object(&mut self, sent: &Sent) -> Reply {
+        self.write(sent.at);
+        let bucket = sent.host().split('.').next().unwrap_or_default();
+        let name = format!("{bucket}/{}", sent.path());
+        let status = match sent.method() {
+            "HEAD" if self.objects.contains(&name) => 200,
+            "HEAD" => 404,
+            _ => {
+                self.objects.remove(&name);
+                204
+            }
+        };
+        reply(status, "").with_header("x-oss-request-id", "R")
     }
 
     /// An image of somebody else that has just got the name "golden".
@@ -233,6 +418,7 @@ impl State {
                 reported: BTreeMap::new(),
                 tags: BTreeMap::new(),
                 snapshots: Vec::new(),
+                imported: Vec::new(),
                 shown_from: at,
                 queued_until: at,
                 ready_from: at,
@@ -335,11 +521,16 @@ impl Stored {
         };
         let tags: Vec<Json> =
             self.tags.iter().map(|(key, value)| json!({ "TagKey": key, "TagValue": value })).collect();
-        let disks: Vec<Json> = self
+        let mut disks: Vec<Json> = self
             .snapshots
             .iter()
             .map(|snapshot| json!({ "Device": "/dev/xvda", "Type": "system", "SnapshotId": snapshot, "Size": 40 }))
             .collect();
+        for (disk, (bucket, object, format)) in disks.iter_mut().zip(&self.imported) {
+            disk["ImportOSSBucket"] = bucket.as_str().into();
+            disk["ImportOSSObject"] = object.as_str().into();
+            disk["Format"] = format.as_deref().unwrap_or("RAW").into();
+        }
         let mut image = json!({
             "ImageId": self.id,
             "ImageName": self.name,
@@ -354,6 +545,39 @@ impl Stored {
             image[field] = text.as_str().into();
         }
         image
+    }
+}
+
+impl StoredTask {
+    fn json(&self, at: Instant) -> Json {
+        let (status, progress) = match at >= self.ends_at {
+            true => (self.last.trim_end(), "100%"),
+            false => (self.running, "45%"),
+        };
+        let reason = self.reason.filter(|_| status == "Failed");
+        let (code, text) = reason.unwrap_or_default();
+        let items: Vec<Json> = self
+            .objects
+            .iter()
+            .filter(|_| self.names_objects)
+            .flat_map(|object| {
+                [("OSSBucket", &self.bucket), ("OSSObject", object), ("ImageFormat", &self.format)]
+            })
+            .map(|(name, value)| json!({ "Name": name, "Value": value }))
+            .collect();
+        json!({
+            "RequestId": "R",
+            "TaskId": self.id,
+            "TaskAction": self.action,
+            "ResourceId": self.image,
+            "TaskStatus": status,
+            "TaskProcess": progress,
+            "SupportCancel": self.cancellable.to_string(),
+            "CreationTime": format!("2026-01-01T00:{:0>2}Z", self.id.trim_start_matches("t-")),
+            "OperationProgressSet": { "OperationProgress": [{
+                "ErrorCode": code, "ErrorMsg": text, "RelatedItemSet": { "RelatedItem": items },
+            }] },
+        })
     }
 }
 

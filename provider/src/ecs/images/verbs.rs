@@ -12,9 +12,10 @@ use crate::ecs::images::change::{Change, Changed, Halt, Unnamed, give_name};
 use crate::ecs::images::claim::{Made, Making, claim};
 use crate::ecs::images::delete::{Deletion, was_taken_up};
 use crate::ecs::images::entry::{Entry, Kept};
-use crate::ecs::images::inputs::Inputs;
+use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
+use crate::ecs::images::tasks::Import;
 use crate::ecs::images::unfinished::is_unfinished;
 use crate::ecs::images::wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
@@ -41,7 +42,8 @@ impl Verbs<'_> {
             let made = claim(self.client, self.context, self.memory, args, making, &mark).await?;
             let id = made.id.clone();
             self.memory.hold(self.context.urn(), &id, Some(mark.clone()));
-            Ok((id, self.settle(made, args, mark.clone()).await?))
+            let task = making.task_of(&id);
+            Ok((id, self.settle(made, args, mark.clone(), task).await?))
         };
         let made = made.await;
         if matches!(&made, Err(failure) if !matches!(failure, Failure::Partial { .. })) {
@@ -51,14 +53,26 @@ impl Verbs<'_> {
     }
 
     /// From an image that exists to one that is as wanted: usable, with what its making cannot set, and last with its own name.
-    async fn settle<A: Inputs>(&self, made: Made, args: &A, mark: String) -> Result<Entry<A>, Failure> {
+    async fn settle<A: Inputs>(
+        &self,
+        made: Made,
+        args: &A,
+        mark: String,
+        task: Option<String>,
+    ) -> Result<Entry<A>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Made { id, unfinished, seen } = made;
-        let kept = Kept { mark: Some(mark), unfinished, ..Kept::default() };
-        let seen = match wait_until_usable(client, context, &id, seen).await {
+        let mut import = import_of::<A>(&task);
+        let waited = wait_until_usable(client, context, &id, seen, import.as_mut()).await;
+        let task = import.and_then(|import| import.task().map(str::to_owned)).or(task);
+        let kept = Kept { mark: Some(mark), unfinished, task, ..Kept::default() };
+        let seen = match waited {
             Ok(seen) => seen,
             Err(Unusable::Failed { message, seen }) => {
-                let entry = self.seen(&seen, args, kept);
+                let entry = match seen {
+                    Some(seen) => self.seen(&seen, args, kept),
+                    None => Entry::unseen(args, client.api.region(), kept),
+                };
                 return Err(Box::pin(self.give_up(&id, &entry, args, message)).await);
             }
             Err(Unusable::Stopped { failure, seen }) => {
@@ -144,9 +158,9 @@ impl Verbs<'_> {
                     ));
                 }
                 let kept = Kept { imported: Some(true), ..Kept::default() };
-                if A::IS_COPY && seen.is_copied == Some(false) {
+                if let Some(doubt) = A::doubt(&seen) {
                     context.warn(&format!(
-                        "image {id} is no copy of another, as the cloud reports it. It is imported all the same"
+                        "image {id} {doubt}, as the cloud reports it. It is imported all the same"
                     ));
                 }
                 let state = self.seen(&seen, told, kept);
@@ -175,10 +189,17 @@ impl Verbs<'_> {
         let status = progress(&seen);
         let unwell = match seen.status.as_deref() {
             _ if is_usable(&seen) => return Ok(Some(Read { id: id.to_owned(), args, state })),
-            Some("CreateFailed") => format!(
-                "image {id} is broken: the cloud could not make it, its status is {status}. {}",
-                replace_it(context.urn(), &state.kept)
-            ),
+            Some("CreateFailed") => {
+                let mut import = import_of::<A>(&state.kept.task);
+                if let Some(import) = &mut import {
+                    import.look(client, context, id).await;
+                }
+                format!(
+                    "image {id} is broken: the cloud could not make it, its status is {status}{}. {}",
+                    import.map(|import| import.why()).unwrap_or_default(),
+                    replace_it(context.urn(), &state.kept)
+                )
+            }
             _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
         };
         Err(Failure::partial(id, &state, Vec::new(), unwell).with_inputs(&args))
@@ -241,12 +262,17 @@ impl Verbs<'_> {
     async fn settled<A: Inputs>(
         &self,
         id: &str,
-        entry: Entry<A>,
+        mut entry: Entry<A>,
         args: &A,
         changed: &HashSet<String>,
     ) -> Result<Entry<A>, Failure> {
         let pending = || changed.iter().cloned().collect();
-        match wait_until_usable(self.client, self.context, id, None).await {
+        let mut import = import_of::<A>(&entry.kept.task);
+        let waited = wait_until_usable(self.client, self.context, id, None, import.as_mut()).await;
+        if let Some(task) = import.as_ref().and_then(Import::task) {
+            entry.kept.task = Some(task.to_owned());
+        }
+        match waited {
             Ok(seen) => {
                 let name = seen.image_name.as_deref();
                 if entry.is_of_another(args.attributes().name.as_deref(), name) {
@@ -261,7 +287,10 @@ impl Verbs<'_> {
                 Ok(self.seen(&seen, args, entry.kept.once_seen(name)))
             }
             Err(Unusable::Failed { message, seen }) => {
-                let entry = self.seen(&seen, args, entry.kept);
+                let entry = match seen {
+                    Some(seen) => self.seen(&seen, args, entry.kept),
+                    None => entry,
+                };
                 let text = format!("{message}. {}", replace_it(self.context.urn(), &entry.kept));
                 Err(in_state(id, &entry, pending(), Failure::Refused(text)))
             }
@@ -381,6 +410,11 @@ impl<A: Inputs> Halted<A> {
     fn partial(self, id: &str) -> Failure {
         in_state(id, &self.entry, self.pending, self.failure)
     }
+}
+
+/// The import that makes an image, if it is one that makes it.
+fn import_of<A: Inputs>(task: &Option<String>) -> Option<Import> {
+    (A::MADE_BY == MadeBy::Import).then(|| Import::of(task.clone()))
 }
 
 /// What to do about an image that is broken. One that bears its own name keeps it from its replacement.

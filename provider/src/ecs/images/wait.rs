@@ -8,6 +8,8 @@ use pulumi::{Context, Ended, Failure, Look};
 use crate::client::Client;
 use crate::ecs::images::attributes::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::looks::{Looks, Waiting};
+use crate::ecs::images::tasks::{self, Import, Stage, Task};
+use crate::failure;
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
 pub(crate) struct Wait<'a> {
@@ -19,8 +21,17 @@ pub(crate) struct Wait<'a> {
 impl<'a> Wait<'a> {
     /// A wait that may take as long as the operation may.
     pub(crate) fn begin(client: &'a Client, context: &'a Context) -> Self {
+        Wait::with(client, context, false)
+    }
+
+    /// A wait whose looks take a call each beside the look at the image.
+    fn looking_beside(client: &'a Client, context: &'a Context) -> Self {
+        Wait::with(client, context, true)
+    }
+
+    fn with(client: &'a Client, context: &'a Context, looks_beside: bool) -> Self {
         let wait = pulumi::Wait::begin(context, &client.pace);
-        Wait { wait, looks: &client.looks, _counted: client.looks.wait() }
+        Wait { wait, looks: &client.looks, _counted: client.looks.wait(looks_beside) }
     }
 
     /// The same, for at most so long. The last look is due at its end.
@@ -48,38 +59,75 @@ impl<'a> Wait<'a> {
 
 /// Why an image that was waited for is not usable.
 pub(crate) enum Unusable {
-    /// The cloud could not make the image.
-    Failed { message: String, seen: Box<Described> },
+    /// The cloud could not make the image, which it may not show any more.
+    Failed { message: String, seen: Option<Box<Described>> },
     /// The wait ended for a reason that says nothing about the image.
     Stopped { failure: Failure, seen: Option<Box<Described>> },
 }
 
-/// Waits until instances can be made from an image. `seen` is what a look just before has shown.
+/// Waits until instances can be made from an image. `seen` is what a look just before has shown. An image that an import makes
+/// is waited for together with that: its task tells how far it is, and why it failed.
 pub(crate) async fn wait_until_usable(
     client: &Client,
     context: &Context,
     id: &str,
     seen: Option<Described>,
+    mut import: Option<&mut Import>,
 ) -> Result<Described, Unusable> {
     let invisible = client.patience.invisible;
-    let mut wait = Wait::begin(client, context);
+    let mut wait = match import {
+        Some(_) => Wait::looking_beside(client, context),
+        None => Wait::begin(client, context),
+    };
     let mut seen = seen.map(Box::new);
     // Of the wait, when a look last showed the image.
     let mut shown_at = Duration::ZERO;
+    // And since when its import is known to have failed.
+    let mut failed_at = None;
+    let mut looked = seen.is_some();
     loop {
-        let status = |image| format!("image {id}: {}", progress(image));
+        if let Some(import) = import.as_deref_mut()
+            && looked
+            && !seen.as_deref().is_some_and(is_usable)
+        {
+            import.look(client, context, id).await;
+        }
+        looked = true;
+        let task = import.as_deref().and_then(Import::last);
+        let status = |image| format!("image {id}: {}", progress_of(image, task));
+        let why = || import.as_deref().map(Import::why).unwrap_or_default();
+        failed_at = match task.map(Task::stage) {
+            Some(Stage::Failed) => failed_at.or(Some(wait.elapsed())),
+            _ => None,
+        };
         let look = match seen.as_deref() {
             Some(image) if image.status.as_deref() == Some("CreateFailed") => {
-                context.status(&status(image));
-                let message = format!("the cloud could not make image {id}: its status is CreateFailed");
-                return Err(Unusable::Failed { message, seen: Box::new(image.clone()) });
+                context.status(&format!("image {id}: {}", progress(image)));
+                let message =
+                    format!("the cloud could not make image {id}: its status is CreateFailed{}", why());
+                return Err(Unusable::Failed { message, seen: Some(Box::new(image.clone())) });
             }
             Some(image) if is_usable(image) => {
-                context.status(&status(image));
+                context.status(&format!("image {id}: {}", progress(image)));
                 Look::Done(image.clone())
             }
-            Some(image) => Look::Going { status: status(image), left: time_left(image, wait.elapsed()) },
-            None => Look::Nothing,
+            // A failed import is not carried on with, and its image may not be told so.
+            Some(image)
+                if failed_at.is_some_and(|since| wait.elapsed().saturating_sub(since) >= invisible) =>
+            {
+                let message = format!("the cloud could not make image {id}{}", why());
+                return Err(Unusable::Failed { message, seen: Some(Box::new(image.clone())) });
+            }
+            Some(image) => {
+                let percent = task.and_then(Task::progress).or(image.progress.as_deref());
+                Look::Going { status: status(image), left: time_left(percent, wait.elapsed()) }
+            }
+            None => match task.and_then(Task::progress) {
+                Some(progress) => {
+                    Look::Going { status: format!("image {id}: import {progress}"), left: None }
+                }
+                None => Look::Nothing,
+            },
         };
         let ended = match wait.after(Ok(look)).await {
             Ok(Some(usable)) => return Ok(usable),
@@ -94,6 +142,13 @@ pub(crate) async fn wait_until_usable(
                         shown_at = wait.elapsed();
                         seen = Some(Box::new(image));
                         continue;
+                    }
+                    Ok(None) if failed_at.is_some() => {
+                        let message = format!(
+                            "the cloud could not make image {id}{}",
+                            import.as_deref().map(Import::why).unwrap_or_default()
+                        );
+                        return Err(Unusable::Failed { message, seen: None });
                     }
                     // An answer may lag behind, whatever it has shown before: that it shows no image once proves nothing.
                     Ok(None) if wait.elapsed().saturating_sub(shown_at) < invisible => continue,
@@ -168,9 +223,17 @@ pub(crate) fn progress(image: &Described) -> String {
     }
 }
 
-/// How long an image will still take if it goes on as it did so far.
-fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
-    let percent: u32 = image.progress.as_deref()?.trim_end_matches('%').parse().ok()?;
+/// The same, with how far the import is that makes the image.
+fn progress_of(image: &Described, task: Option<&Task>) -> String {
+    match (image.status.as_deref(), task.and_then(Task::progress)) {
+        (Some(status), Some(imported)) => format!("{status} (import {imported})"),
+        _ => progress(image),
+    }
+}
+
+/// How long it will still take from this percentage on if it goes on as it did so far.
+fn time_left(percent: Option<&str>, waited: Duration) -> Option<Duration> {
+    let percent: u32 = percent?.trim_end_matches('%').parse().ok()?;
     match percent {
         0 => None,
         1..100 => Some(waited * (100 - percent) / percent),
@@ -178,15 +241,20 @@ fn time_left(image: &Described, waited: Duration) -> Option<Duration> {
     }
 }
 
-/// Waits until the copy that makes an image has ended, however it ends.
-pub(crate) async fn wait_until_copied(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
+/// Waits until what makes an image has ended, however it ends. `being` says what is done with the image meanwhile.
+pub(crate) async fn wait_until_made(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    being: &str,
+) -> Result<(), Failure> {
     let mut wait = Wait::begin(client, context);
     let mut last = String::new();
     loop {
         let look = client.looks.describe(context, id).await.map(|seen| match seen {
             Some(seen) if matches!(seen.status.as_deref(), Some("Creating" | "Waiting")) => {
                 last = progress(&seen);
-                let left = time_left(&seen, wait.elapsed());
+                let left = time_left(seen.progress.as_deref(), wait.elapsed());
                 Look::Going { status: format!("image {id}: {last}"), left }
             }
             Some(_) | None => Look::Done(()),
@@ -197,7 +265,42 @@ pub(crate) async fn wait_until_copied(client: &Client, context: &Context, id: &s
             Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
             Err(Ended::Late | Ended::OutOfPatience) => {
                 return Err(Failure::Refused(format!(
-                    "image {id} is still being copied after {} s: {last}. Run the command again to keep waiting; \
+                    "image {id} is still being {being} after {} s: {last}. Run the command again to keep waiting; \
+                     customTimeouts.{} allows more time",
+                    context.time_limit().as_secs(),
+                    context.verb()
+                )));
+            }
+        }
+    }
+}
+
+/// Waits until an import has ended, however it ends.
+pub(crate) async fn wait_until_ended(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    task: &str,
+) -> Result<(), Failure> {
+    let mut wait = Wait::looking_beside(client, context);
+    loop {
+        let look = tasks::describe(client, context, task, context.deadline()).await;
+        let look = match look {
+            Ok(Ok(Some(seen))) if seen.stage() == Stage::Running => Ok(Look::Going {
+                status: format!("image {id}: the cancelled import has not ended yet"),
+                left: None,
+            }),
+            Ok(Ok(_)) => Ok(Look::Done(())),
+            Ok(Err(error)) => Err(failure::cloud(error)),
+            Err(failure) => Err(failure),
+        };
+        match wait.after(look).await {
+            Ok(Some(())) => return Ok(()),
+            Ok(None) => {}
+            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
+            Err(Ended::Late | Ended::OutOfPatience) => {
+                return Err(Failure::Refused(format!(
+                    "the import of image {id} has not ended after {} s. Run the command again to keep waiting; \
                      customTimeouts.{} allows more time",
                     context.time_limit().as_secs(),
                     context.verb()
@@ -275,7 +378,7 @@ mod tests {
 
     async fn wait(cloud: &Cloud, context: &Context) -> (Result<String, String>, Duration) {
         let began = Instant::now();
-        let waited = wait_until_usable(&cloud.client, context, "m-1", None).await;
+        let waited = wait_until_usable(&cloud.client, context, "m-1", None, None).await;
         let outcome = match waited {
             Ok(seen) => Ok(seen.image_id.unwrap()),
             Err(Unusable::Failed { message, .. }) => Err(message),
@@ -341,7 +444,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20_300)).await;
             context.cancel();
         };
-        let (waited, ()) = tokio::join!(wait_until_usable(&cloud.client, &context, "m-1", None), interrupted);
+        let (waited, ()) =
+            tokio::join!(wait_until_usable(&cloud.client, &context, "m-1", None, None), interrupted);
         let Err(Unusable::Stopped { failure: Failure::Cancelled(_), seen }) = waited else { panic!() };
         assert_eq!(seen.unwrap().status.as_deref(), Some("Creating"));
         assert_eq!(began.elapsed(), Duration::from_millis(20_300));
@@ -356,7 +460,7 @@ mod tests {
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(60);
         let context = within(600);
-        let waited = wait_until_usable(&cloud.client, &context, "m-1", None).await;
+        let waited = wait_until_usable(&cloud.client, &context, "m-1", None, None).await;
         let Err(Unusable::Stopped { failure, seen: Some(_) }) = waited else { panic!() };
         assert!(failure.to_string().contains("Forbidden.RAM"), "{failure}");
     }
@@ -390,7 +494,7 @@ mod tests {
                 cloud.holds(&id, &format!("name-{index}"));
                 cloud.state().images.last_mut().unwrap().ready_from += Duration::from_secs(30);
                 let context = within(600);
-                wait_until_usable(&cloud.client, &context, &id, None).await.map(drop).map_err(|_| id)
+                wait_until_usable(&cloud.client, &context, &id, None, None).await.map(drop).map_err(|_| id)
             }
         });
         for waited in join_all(waits).await {
@@ -409,7 +513,7 @@ mod tests {
             cloud.holds(id, id);
             cloud.state().images.last_mut().unwrap().shown_from += Duration::from_secs(10);
         }
-        let waits = ids.iter().map(|id| wait_until_usable(&cloud.client, &context, id, None));
+        let waits = ids.iter().map(|id| wait_until_usable(&cloud.client, &context, id, None, None));
         assert!(join_all(waits).await.iter().all(Result::is_ok));
         let sent = cloud.stub.sent();
         let lists = sent.iter().filter(|sent| sent.param("ImageId").contains(',')).count();

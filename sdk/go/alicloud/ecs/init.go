@@ -25,6 +25,10 @@ func (m *module) Construct(ctx *pulumi.Context, name, typ, urn string) (r pulumi
 		r = &Image{}
 	case "alicloud:ecs/imageCopy:ImageCopy":
 		r = &ImageCopy{}
+	case "alicloud:ecs/imageExport:ImageExport":
+		r = &ImageExport{}
+	case "alicloud:ecs/imageImport:ImageImport":
+		r = &ImageImport{}
 	case "alicloud:ecs/imageSharePermission:ImageSharePermission":
 		r = &ImageSharePermission{}
 	default:
@@ -48,6 +52,16 @@ func init() {
 	pulumi.RegisterResourceModule(
 		"alicloud",
 		"ecs/imageCopy",
+		&module{version},
+	)
+	pulumi.RegisterResourceModule(
+		"alicloud",
+		"ecs/imageExport",
+		&module{version},
+	)
+	pulumi.RegisterResourceModule(
+		"alicloud",
+		"ecs/imageImport",
 		&module{version},
 	)
 	pulumi.RegisterResourceModule(

@@ -351,6 +351,329 @@ func (o ImageFeaturesPtrOutput) NvmeSupport() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
+// A file in OSS that becomes a disk of an image.
+type ImageImportDiskDeviceMapping struct {
+	// The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+	Device *string `pulumi:"device"`
+	// The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+	// output it is the size that the disk has.
+	DiskImageSize *int `pulumi:"diskImageSize"`
+	// Whether it is the `system` disk or a `data` disk, reported by the cloud.
+	DiskType *string `pulumi:"diskType"`
+	// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+	// out, the cloud finds out.
+	Format *string `pulumi:"format"`
+	// The bucket that the file is in. It must be in the provider's region.
+	OssBucket *string `pulumi:"ossBucket"`
+	// The file: an object of the bucket.
+	OssObject *string `pulumi:"ossObject"`
+	// The snapshot of the disk, reported by the cloud.
+	SnapshotId *string `pulumi:"snapshotId"`
+}
+
+// ImageImportDiskDeviceMappingInput is an input type that accepts ImageImportDiskDeviceMappingArgs and ImageImportDiskDeviceMappingOutput values.
+// You can construct a concrete instance of `ImageImportDiskDeviceMappingInput` via:
+//
+//	ImageImportDiskDeviceMappingArgs{...}
+type ImageImportDiskDeviceMappingInput interface {
+	pulumi.Input
+
+	ToImageImportDiskDeviceMappingOutput() ImageImportDiskDeviceMappingOutput
+	ToImageImportDiskDeviceMappingOutputWithContext(context.Context) ImageImportDiskDeviceMappingOutput
+}
+
+// A file in OSS that becomes a disk of an image.
+type ImageImportDiskDeviceMappingArgs struct {
+	// The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+	Device pulumi.StringPtrInput `pulumi:"device"`
+	// The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+	// output it is the size that the disk has.
+	DiskImageSize pulumi.IntPtrInput `pulumi:"diskImageSize"`
+	// Whether it is the `system` disk or a `data` disk, reported by the cloud.
+	DiskType pulumi.StringPtrInput `pulumi:"diskType"`
+	// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+	// out, the cloud finds out.
+	Format pulumi.StringPtrInput `pulumi:"format"`
+	// The bucket that the file is in. It must be in the provider's region.
+	OssBucket pulumi.StringPtrInput `pulumi:"ossBucket"`
+	// The file: an object of the bucket.
+	OssObject pulumi.StringPtrInput `pulumi:"ossObject"`
+	// The snapshot of the disk, reported by the cloud.
+	SnapshotId pulumi.StringPtrInput `pulumi:"snapshotId"`
+}
+
+func (ImageImportDiskDeviceMappingArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*ImageImportDiskDeviceMapping)(nil)).Elem()
+}
+
+func (i ImageImportDiskDeviceMappingArgs) ToImageImportDiskDeviceMappingOutput() ImageImportDiskDeviceMappingOutput {
+	return i.ToImageImportDiskDeviceMappingOutputWithContext(context.Background())
+}
+
+func (i ImageImportDiskDeviceMappingArgs) ToImageImportDiskDeviceMappingOutputWithContext(ctx context.Context) ImageImportDiskDeviceMappingOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ImageImportDiskDeviceMappingOutput)
+}
+
+// ImageImportDiskDeviceMappingArrayInput is an input type that accepts ImageImportDiskDeviceMappingArray and ImageImportDiskDeviceMappingArrayOutput values.
+// You can construct a concrete instance of `ImageImportDiskDeviceMappingArrayInput` via:
+//
+//	ImageImportDiskDeviceMappingArray{ ImageImportDiskDeviceMappingArgs{...} }
+type ImageImportDiskDeviceMappingArrayInput interface {
+	pulumi.Input
+
+	ToImageImportDiskDeviceMappingArrayOutput() ImageImportDiskDeviceMappingArrayOutput
+	ToImageImportDiskDeviceMappingArrayOutputWithContext(context.Context) ImageImportDiskDeviceMappingArrayOutput
+}
+
+type ImageImportDiskDeviceMappingArray []ImageImportDiskDeviceMappingInput
+
+func (ImageImportDiskDeviceMappingArray) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]ImageImportDiskDeviceMapping)(nil)).Elem()
+}
+
+func (i ImageImportDiskDeviceMappingArray) ToImageImportDiskDeviceMappingArrayOutput() ImageImportDiskDeviceMappingArrayOutput {
+	return i.ToImageImportDiskDeviceMappingArrayOutputWithContext(context.Background())
+}
+
+func (i ImageImportDiskDeviceMappingArray) ToImageImportDiskDeviceMappingArrayOutputWithContext(ctx context.Context) ImageImportDiskDeviceMappingArrayOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ImageImportDiskDeviceMappingArrayOutput)
+}
+
+// A file in OSS that becomes a disk of an image.
+type ImageImportDiskDeviceMappingOutput struct{ *pulumi.OutputState }
+
+func (ImageImportDiskDeviceMappingOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*ImageImportDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o ImageImportDiskDeviceMappingOutput) ToImageImportDiskDeviceMappingOutput() ImageImportDiskDeviceMappingOutput {
+	return o
+}
+
+func (o ImageImportDiskDeviceMappingOutput) ToImageImportDiskDeviceMappingOutputWithContext(ctx context.Context) ImageImportDiskDeviceMappingOutput {
+	return o
+}
+
+// The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+func (o ImageImportDiskDeviceMappingOutput) Device() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.Device }).(pulumi.StringPtrOutput)
+}
+
+// The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+// output it is the size that the disk has.
+func (o ImageImportDiskDeviceMappingOutput) DiskImageSize() pulumi.IntPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *int { return v.DiskImageSize }).(pulumi.IntPtrOutput)
+}
+
+// Whether it is the `system` disk or a `data` disk, reported by the cloud.
+func (o ImageImportDiskDeviceMappingOutput) DiskType() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.DiskType }).(pulumi.StringPtrOutput)
+}
+
+// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+// out, the cloud finds out.
+func (o ImageImportDiskDeviceMappingOutput) Format() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.Format }).(pulumi.StringPtrOutput)
+}
+
+// The bucket that the file is in. It must be in the provider's region.
+func (o ImageImportDiskDeviceMappingOutput) OssBucket() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssBucket }).(pulumi.StringPtrOutput)
+}
+
+// The file: an object of the bucket.
+func (o ImageImportDiskDeviceMappingOutput) OssObject() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssObject }).(pulumi.StringPtrOutput)
+}
+
+// The snapshot of the disk, reported by the cloud.
+func (o ImageImportDiskDeviceMappingOutput) SnapshotId() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.SnapshotId }).(pulumi.StringPtrOutput)
+}
+
+type ImageImportDiskDeviceMappingArrayOutput struct{ *pulumi.OutputState }
+
+func (ImageImportDiskDeviceMappingArrayOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*[]ImageImportDiskDeviceMapping)(nil)).Elem()
+}
+
+func (o ImageImportDiskDeviceMappingArrayOutput) ToImageImportDiskDeviceMappingArrayOutput() ImageImportDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o ImageImportDiskDeviceMappingArrayOutput) ToImageImportDiskDeviceMappingArrayOutputWithContext(ctx context.Context) ImageImportDiskDeviceMappingArrayOutput {
+	return o
+}
+
+func (o ImageImportDiskDeviceMappingArrayOutput) Index(i pulumi.IntInput) ImageImportDiskDeviceMappingOutput {
+	return pulumi.All(o, i).ApplyT(func(vs []interface{}) ImageImportDiskDeviceMapping {
+		return vs[0].([]ImageImportDiskDeviceMapping)[vs[1].(int)]
+	}).(ImageImportDiskDeviceMappingOutput)
+}
+
+// What instances made from an imported image can do.
+type ImageImportFeatures struct {
+	// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+	// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+	ImdsSupport *string `pulumi:"imdsSupport"`
+	// Whether instances can use NVMe disks: `supported` or `unsupported`.
+	NvmeSupport *string `pulumi:"nvmeSupport"`
+}
+
+// ImageImportFeaturesInput is an input type that accepts ImageImportFeaturesArgs and ImageImportFeaturesOutput values.
+// You can construct a concrete instance of `ImageImportFeaturesInput` via:
+//
+//	ImageImportFeaturesArgs{...}
+type ImageImportFeaturesInput interface {
+	pulumi.Input
+
+	ToImageImportFeaturesOutput() ImageImportFeaturesOutput
+	ToImageImportFeaturesOutputWithContext(context.Context) ImageImportFeaturesOutput
+}
+
+// What instances made from an imported image can do.
+type ImageImportFeaturesArgs struct {
+	// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+	// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+	ImdsSupport pulumi.StringPtrInput `pulumi:"imdsSupport"`
+	// Whether instances can use NVMe disks: `supported` or `unsupported`.
+	NvmeSupport pulumi.StringPtrInput `pulumi:"nvmeSupport"`
+}
+
+func (ImageImportFeaturesArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*ImageImportFeatures)(nil)).Elem()
+}
+
+func (i ImageImportFeaturesArgs) ToImageImportFeaturesOutput() ImageImportFeaturesOutput {
+	return i.ToImageImportFeaturesOutputWithContext(context.Background())
+}
+
+func (i ImageImportFeaturesArgs) ToImageImportFeaturesOutputWithContext(ctx context.Context) ImageImportFeaturesOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ImageImportFeaturesOutput)
+}
+
+func (i ImageImportFeaturesArgs) ToImageImportFeaturesPtrOutput() ImageImportFeaturesPtrOutput {
+	return i.ToImageImportFeaturesPtrOutputWithContext(context.Background())
+}
+
+func (i ImageImportFeaturesArgs) ToImageImportFeaturesPtrOutputWithContext(ctx context.Context) ImageImportFeaturesPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ImageImportFeaturesOutput).ToImageImportFeaturesPtrOutputWithContext(ctx)
+}
+
+// ImageImportFeaturesPtrInput is an input type that accepts ImageImportFeaturesArgs, ImageImportFeaturesPtr and ImageImportFeaturesPtrOutput values.
+// You can construct a concrete instance of `ImageImportFeaturesPtrInput` via:
+//
+//	        ImageImportFeaturesArgs{...}
+//
+//	or:
+//
+//	        nil
+type ImageImportFeaturesPtrInput interface {
+	pulumi.Input
+
+	ToImageImportFeaturesPtrOutput() ImageImportFeaturesPtrOutput
+	ToImageImportFeaturesPtrOutputWithContext(context.Context) ImageImportFeaturesPtrOutput
+}
+
+type imageImportFeaturesPtrType ImageImportFeaturesArgs
+
+func ImageImportFeaturesPtr(v *ImageImportFeaturesArgs) ImageImportFeaturesPtrInput {
+	return (*imageImportFeaturesPtrType)(v)
+}
+
+func (*imageImportFeaturesPtrType) ElementType() reflect.Type {
+	return reflect.TypeOf((**ImageImportFeatures)(nil)).Elem()
+}
+
+func (i *imageImportFeaturesPtrType) ToImageImportFeaturesPtrOutput() ImageImportFeaturesPtrOutput {
+	return i.ToImageImportFeaturesPtrOutputWithContext(context.Background())
+}
+
+func (i *imageImportFeaturesPtrType) ToImageImportFeaturesPtrOutputWithContext(ctx context.Context) ImageImportFeaturesPtrOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(ImageImportFeaturesPtrOutput)
+}
+
+// What instances made from an imported image can do.
+type ImageImportFeaturesOutput struct{ *pulumi.OutputState }
+
+func (ImageImportFeaturesOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*ImageImportFeatures)(nil)).Elem()
+}
+
+func (o ImageImportFeaturesOutput) ToImageImportFeaturesOutput() ImageImportFeaturesOutput {
+	return o
+}
+
+func (o ImageImportFeaturesOutput) ToImageImportFeaturesOutputWithContext(ctx context.Context) ImageImportFeaturesOutput {
+	return o
+}
+
+func (o ImageImportFeaturesOutput) ToImageImportFeaturesPtrOutput() ImageImportFeaturesPtrOutput {
+	return o.ToImageImportFeaturesPtrOutputWithContext(context.Background())
+}
+
+func (o ImageImportFeaturesOutput) ToImageImportFeaturesPtrOutputWithContext(ctx context.Context) ImageImportFeaturesPtrOutput {
+	return o.ApplyTWithContext(ctx, func(_ context.Context, v ImageImportFeatures) *ImageImportFeatures {
+		return &v
+	}).(ImageImportFeaturesPtrOutput)
+}
+
+// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+func (o ImageImportFeaturesOutput) ImdsSupport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportFeatures) *string { return v.ImdsSupport }).(pulumi.StringPtrOutput)
+}
+
+// Whether instances can use NVMe disks: `supported` or `unsupported`.
+func (o ImageImportFeaturesOutput) NvmeSupport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v ImageImportFeatures) *string { return v.NvmeSupport }).(pulumi.StringPtrOutput)
+}
+
+type ImageImportFeaturesPtrOutput struct{ *pulumi.OutputState }
+
+func (ImageImportFeaturesPtrOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((**ImageImportFeatures)(nil)).Elem()
+}
+
+func (o ImageImportFeaturesPtrOutput) ToImageImportFeaturesPtrOutput() ImageImportFeaturesPtrOutput {
+	return o
+}
+
+func (o ImageImportFeaturesPtrOutput) ToImageImportFeaturesPtrOutputWithContext(ctx context.Context) ImageImportFeaturesPtrOutput {
+	return o
+}
+
+func (o ImageImportFeaturesPtrOutput) Elem() ImageImportFeaturesOutput {
+	return o.ApplyT(func(v *ImageImportFeatures) ImageImportFeatures {
+		if v != nil {
+			return *v
+		}
+		var ret ImageImportFeatures
+		return ret
+	}).(ImageImportFeaturesOutput)
+}
+
+// Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+// `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+func (o ImageImportFeaturesPtrOutput) ImdsSupport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ImageImportFeatures) *string {
+		if v == nil {
+			return nil
+		}
+		return v.ImdsSupport
+	}).(pulumi.StringPtrOutput)
+}
+
+// Whether instances can use NVMe disks: `supported` or `unsupported`.
+func (o ImageImportFeaturesPtrOutput) NvmeSupport() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *ImageImportFeatures) *string {
+		if v == nil {
+			return nil
+		}
+		return v.NvmeSupport
+	}).(pulumi.StringPtrOutput)
+}
+
 // A disk of the newest image of a family.
 type GetImageFromFamilyDiskDeviceMapping struct {
 	// The device name, such as `/dev/xvda`.
@@ -683,10 +1006,18 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*ImageDiskDeviceMappingArrayInput)(nil)).Elem(), ImageDiskDeviceMappingArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ImageFeaturesInput)(nil)).Elem(), ImageFeaturesArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ImageFeaturesPtrInput)(nil)).Elem(), ImageFeaturesArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ImageImportDiskDeviceMappingInput)(nil)).Elem(), ImageImportDiskDeviceMappingArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ImageImportDiskDeviceMappingArrayInput)(nil)).Elem(), ImageImportDiskDeviceMappingArray{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ImageImportFeaturesInput)(nil)).Elem(), ImageImportFeaturesArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*ImageImportFeaturesPtrInput)(nil)).Elem(), ImageImportFeaturesArgs{})
 	pulumi.RegisterOutputType(ImageDiskDeviceMappingOutput{})
 	pulumi.RegisterOutputType(ImageDiskDeviceMappingArrayOutput{})
 	pulumi.RegisterOutputType(ImageFeaturesOutput{})
 	pulumi.RegisterOutputType(ImageFeaturesPtrOutput{})
+	pulumi.RegisterOutputType(ImageImportDiskDeviceMappingOutput{})
+	pulumi.RegisterOutputType(ImageImportDiskDeviceMappingArrayOutput{})
+	pulumi.RegisterOutputType(ImageImportFeaturesOutput{})
+	pulumi.RegisterOutputType(ImageImportFeaturesPtrOutput{})
 	pulumi.RegisterOutputType(GetImageFromFamilyDiskDeviceMappingOutput{})
 	pulumi.RegisterOutputType(GetImageFromFamilyDiskDeviceMappingArrayOutput{})
 	pulumi.RegisterOutputType(GetImagesImageOutput{})

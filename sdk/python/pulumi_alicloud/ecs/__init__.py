@@ -10,6 +10,8 @@ from .get_image_from_family import *
 from .get_images import *
 from .image import *
 from .image_copy import *
+from .image_export import *
+from .image_import import *
 from .image_share_permission import *
 from ._inputs import *
 from . import outputs

@@ -19,6 +19,10 @@ __all__ = [
     'ImageDiskDeviceMappingArgsDict',
     'ImageFeaturesArgs',
     'ImageFeaturesArgsDict',
+    'ImageImportDiskDeviceMappingArgs',
+    'ImageImportDiskDeviceMappingArgsDict',
+    'ImageImportFeaturesArgs',
+    'ImageImportFeaturesArgsDict',
 ]
 
 class ImageDiskDeviceMappingArgsDict(TypedDict):
@@ -239,6 +243,223 @@ class ImageFeaturesArgs:
                  nvme_support: pulumi.Input[Optional[_builtins.str]] = None):
         """
         What instances made from an image can do.
+
+        :param pulumi.Input[_builtins.str] imds_support: Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+               `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+        :param pulumi.Input[_builtins.str] nvme_support: Whether instances can use NVMe disks: `supported` or `unsupported`.
+        """
+        if imds_support is not None:
+            pulumi.set(__self__, "imds_support", imds_support)
+        if nvme_support is not None:
+            pulumi.set(__self__, "nvme_support", nvme_support)
+
+    @_builtins.property
+    @pulumi.getter(name="imdsSupport")
+    def imds_support(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+        `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+        """
+        return pulumi.get(self, "imds_support")
+
+    @imds_support.setter
+    def imds_support(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "imds_support", value)
+
+    @_builtins.property
+    @pulumi.getter(name="nvmeSupport")
+    def nvme_support(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Whether instances can use NVMe disks: `supported` or `unsupported`.
+        """
+        return pulumi.get(self, "nvme_support")
+
+    @nvme_support.setter
+    def nvme_support(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "nvme_support", value)
+
+
+class ImageImportDiskDeviceMappingArgsDict(TypedDict):
+    """
+    A file in OSS that becomes a disk of an image.
+    """
+    device: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+    """
+    disk_image_size: NotRequired[pulumi.Input[Optional[_builtins.int]]]
+    """
+    The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+    output it is the size that the disk has.
+    """
+    disk_type: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Whether it is the `system` disk or a `data` disk, reported by the cloud.
+    """
+    format: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+    out, the cloud finds out.
+    """
+    oss_bucket: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The bucket that the file is in. It must be in the provider's region.
+    """
+    oss_object: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The file: an object of the bucket.
+    """
+    snapshot_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    The snapshot of the disk, reported by the cloud.
+    """
+
+@pulumi.input_type
+class ImageImportDiskDeviceMappingArgs:
+    def __init__(__self__, *,
+                 device: pulumi.Input[Optional[_builtins.str]] = None,
+                 disk_image_size: pulumi.Input[Optional[_builtins.int]] = None,
+                 disk_type: pulumi.Input[Optional[_builtins.str]] = None,
+                 format: pulumi.Input[Optional[_builtins.str]] = None,
+                 oss_bucket: pulumi.Input[Optional[_builtins.str]] = None,
+                 oss_object: pulumi.Input[Optional[_builtins.str]] = None,
+                 snapshot_id: pulumi.Input[Optional[_builtins.str]] = None):
+        """
+        A file in OSS that becomes a disk of an image.
+
+        :param pulumi.Input[_builtins.str] device: The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+        :param pulumi.Input[_builtins.int] disk_image_size: The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+               output it is the size that the disk has.
+        :param pulumi.Input[_builtins.str] disk_type: Whether it is the `system` disk or a `data` disk, reported by the cloud.
+        :param pulumi.Input[_builtins.str] format: The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+               out, the cloud finds out.
+        :param pulumi.Input[_builtins.str] oss_bucket: The bucket that the file is in. It must be in the provider's region.
+        :param pulumi.Input[_builtins.str] oss_object: The file: an object of the bucket.
+        :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of the disk, reported by the cloud.
+        """
+        if device is not None:
+            pulumi.set(__self__, "device", device)
+        if disk_image_size is not None:
+            pulumi.set(__self__, "disk_image_size", disk_image_size)
+        if disk_type is not None:
+            pulumi.set(__self__, "disk_type", disk_type)
+        if format is not None:
+            pulumi.set(__self__, "format", format)
+        if oss_bucket is not None:
+            pulumi.set(__self__, "oss_bucket", oss_bucket)
+        if oss_object is not None:
+            pulumi.set(__self__, "oss_object", oss_object)
+        if snapshot_id is not None:
+            pulumi.set(__self__, "snapshot_id", snapshot_id)
+
+    @_builtins.property
+    @pulumi.getter
+    def device(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+        """
+        return pulumi.get(self, "device")
+
+    @device.setter
+    def device(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "device", value)
+
+    @_builtins.property
+    @pulumi.getter(name="diskImageSize")
+    def disk_image_size(self) -> pulumi.Input[Optional[_builtins.int]]:
+        """
+        The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+        output it is the size that the disk has.
+        """
+        return pulumi.get(self, "disk_image_size")
+
+    @disk_image_size.setter
+    def disk_image_size(self, value: pulumi.Input[Optional[_builtins.int]]):
+        pulumi.set(self, "disk_image_size", value)
+
+    @_builtins.property
+    @pulumi.getter(name="diskType")
+    def disk_type(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Whether it is the `system` disk or a `data` disk, reported by the cloud.
+        """
+        return pulumi.get(self, "disk_type")
+
+    @disk_type.setter
+    def disk_type(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "disk_type", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def format(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+        out, the cloud finds out.
+        """
+        return pulumi.get(self, "format")
+
+    @format.setter
+    def format(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "format", value)
+
+    @_builtins.property
+    @pulumi.getter(name="ossBucket")
+    def oss_bucket(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The bucket that the file is in. It must be in the provider's region.
+        """
+        return pulumi.get(self, "oss_bucket")
+
+    @oss_bucket.setter
+    def oss_bucket(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oss_bucket", value)
+
+    @_builtins.property
+    @pulumi.getter(name="ossObject")
+    def oss_object(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The file: an object of the bucket.
+        """
+        return pulumi.get(self, "oss_object")
+
+    @oss_object.setter
+    def oss_object(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "oss_object", value)
+
+    @_builtins.property
+    @pulumi.getter(name="snapshotId")
+    def snapshot_id(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The snapshot of the disk, reported by the cloud.
+        """
+        return pulumi.get(self, "snapshot_id")
+
+    @snapshot_id.setter
+    def snapshot_id(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "snapshot_id", value)
+
+
+class ImageImportFeaturesArgsDict(TypedDict):
+    """
+    What instances made from an imported image can do.
+    """
+    imds_support: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+    `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+    """
+    nvme_support: NotRequired[pulumi.Input[Optional[_builtins.str]]]
+    """
+    Whether instances can use NVMe disks: `supported` or `unsupported`.
+    """
+
+@pulumi.input_type
+class ImageImportFeaturesArgs:
+    def __init__(__self__, *,
+                 imds_support: pulumi.Input[Optional[_builtins.str]] = None,
+                 nvme_support: pulumi.Input[Optional[_builtins.str]] = None):
+        """
+        What instances made from an imported image can do.
 
         :param pulumi.Input[_builtins.str] imds_support: Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
                `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.

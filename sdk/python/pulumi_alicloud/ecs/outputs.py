@@ -18,6 +18,8 @@ from . import outputs
 __all__ = [
     'ImageDiskDeviceMapping',
     'ImageFeatures',
+    'ImageImportDiskDeviceMapping',
+    'ImageImportFeatures',
     'GetImageFromFamilyDiskDeviceMapping',
     'GetImagesImage',
     'GetImagesImageDiskDeviceMapping',
@@ -199,6 +201,188 @@ class ImageFeatures(dict):
                  nvme_support: Optional[_builtins.str] = None):
         """
         What instances made from an image can do.
+
+        :param _builtins.str imds_support: Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+               `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+        :param _builtins.str nvme_support: Whether instances can use NVMe disks: `supported` or `unsupported`.
+        """
+        if imds_support is not None:
+            pulumi.set(__self__, "imds_support", imds_support)
+        if nvme_support is not None:
+            pulumi.set(__self__, "nvme_support", nvme_support)
+
+    @_builtins.property
+    @pulumi.getter(name="imdsSupport")
+    def imds_support(self) -> Optional[_builtins.str]:
+        """
+        Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
+        `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.
+        """
+        return pulumi.get(self, "imds_support")
+
+    @_builtins.property
+    @pulumi.getter(name="nvmeSupport")
+    def nvme_support(self) -> Optional[_builtins.str]:
+        """
+        Whether instances can use NVMe disks: `supported` or `unsupported`.
+        """
+        return pulumi.get(self, "nvme_support")
+
+
+@pulumi.output_type
+class ImageImportDiskDeviceMapping(dict):
+    """
+    A file in OSS that becomes a disk of an image.
+    """
+    @staticmethod
+    def __key_warning(key: str):
+        suggest = None
+        if key == "diskImageSize":
+            suggest = "disk_image_size"
+        elif key == "diskType":
+            suggest = "disk_type"
+        elif key == "ossBucket":
+            suggest = "oss_bucket"
+        elif key == "ossObject":
+            suggest = "oss_object"
+        elif key == "snapshotId":
+            suggest = "snapshot_id"
+
+        if suggest:
+            pulumi.log.warn(f"Key '{key}' not found in ImageImportDiskDeviceMapping. Access the value via the '{suggest}' property getter instead.")
+
+    def __getitem__(self, key: str) -> Any:
+        ImageImportDiskDeviceMapping.__key_warning(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default = None) -> Any:
+        ImageImportDiskDeviceMapping.__key_warning(key)
+        return super().get(key, default)
+
+    def __init__(__self__, *,
+                 device: Optional[_builtins.str] = None,
+                 disk_image_size: Optional[_builtins.int] = None,
+                 disk_type: Optional[_builtins.str] = None,
+                 format: Optional[_builtins.str] = None,
+                 oss_bucket: Optional[_builtins.str] = None,
+                 oss_object: Optional[_builtins.str] = None,
+                 snapshot_id: Optional[_builtins.str] = None):
+        """
+        A file in OSS that becomes a disk of an image.
+
+        :param _builtins.str device: The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+        :param _builtins.int disk_image_size: The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+               output it is the size that the disk has.
+        :param _builtins.str disk_type: Whether it is the `system` disk or a `data` disk, reported by the cloud.
+        :param _builtins.str format: The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+               out, the cloud finds out.
+        :param _builtins.str oss_bucket: The bucket that the file is in. It must be in the provider's region.
+        :param _builtins.str oss_object: The file: an object of the bucket.
+        :param _builtins.str snapshot_id: The snapshot of the disk, reported by the cloud.
+        """
+        if device is not None:
+            pulumi.set(__self__, "device", device)
+        if disk_image_size is not None:
+            pulumi.set(__self__, "disk_image_size", disk_image_size)
+        if disk_type is not None:
+            pulumi.set(__self__, "disk_type", disk_type)
+        if format is not None:
+            pulumi.set(__self__, "format", format)
+        if oss_bucket is not None:
+            pulumi.set(__self__, "oss_bucket", oss_bucket)
+        if oss_object is not None:
+            pulumi.set(__self__, "oss_object", oss_object)
+        if snapshot_id is not None:
+            pulumi.set(__self__, "snapshot_id", snapshot_id)
+
+    @_builtins.property
+    @pulumi.getter
+    def device(self) -> Optional[_builtins.str]:
+        """
+        The device name, `/dev/xvda` to `/dev/xvdz`. The cloud is retiring it: better leave it out.
+        """
+        return pulumi.get(self, "device")
+
+    @_builtins.property
+    @pulumi.getter(name="diskImageSize")
+    def disk_image_size(self) -> Optional[_builtins.int]:
+        """
+        The size of the disk in GiB, 1 to 2048, and not less than the file needs; if it is left out, what the file needs. As an
+        output it is the size that the disk has.
+        """
+        return pulumi.get(self, "disk_image_size")
+
+    @_builtins.property
+    @pulumi.getter(name="diskType")
+    def disk_type(self) -> Optional[_builtins.str]:
+        """
+        Whether it is the `system` disk or a `data` disk, reported by the cloud.
+        """
+        return pulumi.get(self, "disk_type")
+
+    @_builtins.property
+    @pulumi.getter
+    def format(self) -> Optional[_builtins.str]:
+        """
+        The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
+        out, the cloud finds out.
+        """
+        return pulumi.get(self, "format")
+
+    @_builtins.property
+    @pulumi.getter(name="ossBucket")
+    def oss_bucket(self) -> Optional[_builtins.str]:
+        """
+        The bucket that the file is in. It must be in the provider's region.
+        """
+        return pulumi.get(self, "oss_bucket")
+
+    @_builtins.property
+    @pulumi.getter(name="ossObject")
+    def oss_object(self) -> Optional[_builtins.str]:
+        """
+        The file: an object of the bucket.
+        """
+        return pulumi.get(self, "oss_object")
+
+    @_builtins.property
+    @pulumi.getter(name="snapshotId")
+    def snapshot_id(self) -> Optional[_builtins.str]:
+        """
+        The snapshot of the disk, reported by the cloud.
+        """
+        return pulumi.get(self, "snapshot_id")
+
+
+@pulumi.output_type
+class ImageImportFeatures(dict):
+    """
+    What instances made from an imported image can do.
+    """
+    @staticmethod
+    def __key_warning(key: str):
+        suggest = None
+        if key == "imdsSupport":
+            suggest = "imds_support"
+        elif key == "nvmeSupport":
+            suggest = "nvme_support"
+
+        if suggest:
+            pulumi.log.warn(f"Key '{key}' not found in ImageImportFeatures. Access the value via the '{suggest}' property getter instead.")
+
+    def __getitem__(self, key: str) -> Any:
+        ImageImportFeatures.__key_warning(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default = None) -> Any:
+        ImageImportFeatures.__key_warning(key)
+        return super().get(key, default)
+
+    def __init__(__self__, *,
+                 imds_support: Optional[_builtins.str] = None,
+                 nvme_support: Optional[_builtins.str] = None):
+        """
+        What instances made from an imported image can do.
 
         :param _builtins.str imds_support: Which access modes of the instance metadata service instances are made with: `v1` (normal and security hardening) or
                `v2` (security hardening only). The cloud never goes back from `v2` to `v1`.

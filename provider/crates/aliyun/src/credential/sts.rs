@@ -133,6 +133,7 @@ impl Sts {
             rules: RULES,
             // A second key does no harm.
             idempotent: true,
+            object: None,
             secret,
             deadline: Instant::now() + Duration::from_secs(60),
         };

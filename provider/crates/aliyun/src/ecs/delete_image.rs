@@ -17,7 +17,8 @@ pub struct DeleteImageRequest {
 impl Action for DeleteImageRequest {
     const NAME: &'static str = "DeleteImage";
     const TIME_LIMIT: Duration = Duration::from_secs(36);
-    const RULES: &'static [Rule] = &[Rule::wait("ImageIsImporting"), Rule::wait("ImageIsExporting")];
+    // What to do about an import the caller knows.
+    const RULES: &'static [Rule] = &[Rule::conflict("ImageIsImporting"), Rule::wait("ImageIsExporting")];
 
     type Response = ();
 

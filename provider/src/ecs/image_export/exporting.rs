@@ -1,0 +1,294 @@
+//! From an export that is wanted to one that has ended. The cloud knows no token for it, so that tasks are looked at before
+//! anything is asked for: nothing is exported twice because an answer was lost.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use aliyun::ErrorKind;
+use aliyun::ecs::ExportImageRequest;
+use pulumi::{Context, Ended, Failure, Look, Wait};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::ecs::image_export::args::Target;
+use crate::ecs::image_export::refusal::refused;
+use crate::ecs::images::tasks::{self, Action, Stage, Task};
+use crate::ecs::images::wait::progress;
+use crate::failure;
+
+/// How long an interrupted call may take to say which task it has begun, before the operation ends without knowing.
+const LAST_WORD: Duration = Duration::from_millis(1500);
+
+/// An export, and what works on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Exporting<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) context: &'a Context,
+    pub(crate) target: &'a Target,
+    pub(crate) request: &'a ExportImageRequest,
+}
+
+/// How an export has ended, as far as it has.
+pub(crate) enum Outcome {
+    Finished(Task),
+    /// Failed, or ended in a way that is not documented.
+    Failed(Task),
+    /// The cloud does not know the task.
+    Forgotten,
+    /// The wait has ended, and what the last look showed.
+    Stopped(Failure, Option<Task>),
+}
+
+/// What is found of exports of the image.
+enum Found {
+    /// One to the very place.
+    Ours(Task),
+    /// Another one that is under way.
+    Others(Task),
+    Nothing,
+}
+
+impl Exporting<'_> {
+    /// Begins the export, or finds the one that is under way. The task's id.
+    ///
+    /// # Errors
+    /// If none has begun. If nobody knows, the text says so.
+    pub(crate) async fn begin(&self) -> Result<String, Failure> {
+        let Exporting { client, context, target, .. } = *self;
+        let image = &target.image;
+        let mut wait = Wait::begin(context, &client.pace);
+        // The tasks that there were before the call.
+        let mut before: Option<HashSet<String>> = None;
+        // Since when a call is in doubt, and why.
+        let mut doubt: Option<(Instant, aliyun::Error)> = None;
+        loop {
+            let mut status = None;
+            let found = match self.look(&mut before, doubt.is_some()).await {
+                Ok(found) => found,
+                Err(failure) => return Err(in_doubt(failure, doubt.map(|(_, error)| error))),
+            };
+            match found {
+                Found::Ours(task) => {
+                    let text =
+                        format!("image {image}: task {} exports it to {} already", task.id(), target.place());
+                    if doubt.is_none() {
+                        context.info(&format!("{text}, and is waited for"));
+                    }
+                    return Ok(task.id().to_owned());
+                }
+                Found::Others(task) => {
+                    let progress = task.progress().unwrap_or_default();
+                    status = Some(format!(
+                        "image {image}: waits for task {}, which exports it elsewhere {progress}",
+                        task.id()
+                    ));
+                }
+                // A task may show late.
+                Found::Nothing
+                    if doubt
+                        .as_ref()
+                        .is_some_and(|(since, _)| since.elapsed() < client.patience.invisible / 4) =>
+                {
+                    status = Some(format!("image {image}: whether its export has begun does not show yet"));
+                }
+                Found::Nothing => {}
+            }
+            let mut refusal = None;
+            if status.is_none() {
+                let error = match self.send().await? {
+                    Ok(task) => return Ok(task),
+                    Err(error) => error,
+                };
+                let is_ambiguous = error.is_ambiguous();
+                status = Some(match error.code() {
+                    _ if is_ambiguous => {
+                        let text = format!("image {image}: whether its export has begun does not show yet");
+                        doubt = Some((Instant::now(), error));
+                        text
+                    }
+                    _ if error.kind() == ErrorKind::TimedOut => return Err(self.refused(error)),
+                    Some("ImageIsExporting") => {
+                        refusal = Some(error);
+                        format!("image {image}: waits for another export of it")
+                    }
+                    Some("ConcurrentQuotaExceed.ExportImage") => {
+                        refusal = Some(error);
+                        format!(
+                            "image {image}: waits, as the cloud has as many exports under way as it allows"
+                        )
+                    }
+                    Some("IncorrectImageStatus") => match self.look_at_image().await? {
+                        Some((_, false)) => return Err(self.refused(error)),
+                        seen => {
+                            refusal = Some(error);
+                            let seen = seen.map_or("not to be seen".to_owned(), |(status, _)| status);
+                            format!("image {image}: its export waits while it is {seen}")
+                        }
+                    },
+                    Some(_) | None => return Err(self.refused(error)),
+                });
+            }
+            let status = status.unwrap_or_default();
+            match wait.after::<()>(Ok(Look::Going { status: status.clone(), left: None }), 1).await {
+                Ok(_) => {}
+                Err(Ended::Cancelled(failure)) => {
+                    return Err(in_doubt(failure, doubt.map(|(_, error)| error)));
+                }
+                Err(Ended::Late | Ended::OutOfPatience | Ended::LookFailed(_)) => {
+                    let failure = match refusal {
+                        Some(error) => self.refused(error),
+                        None => Failure::Refused(format!(
+                            "image {image} is not being exported to {} after {} s. {status}. Run `pulumi up` again to go on; \
+                             customTimeouts.{} allows more time",
+                            target.place(),
+                            context.time_limit().as_secs(),
+                            context.verb()
+                        )),
+                    };
+                    return Err(in_doubt(failure, doubt.map(|(_, error)| error)));
+                }
+            }
+        }
+    }
+
+    /// Looks at the exports of the image. One to the very place is this one's if it is under way; after a call whose outcome
+    /// is not known, also if it has begun since.
+    async fn look(&self, before: &mut Option<HashSet<String>>, in_doubt: bool) -> Result<Found, Failure> {
+        let Exporting { client, context, target, .. } = *self;
+        let deadline = context.deadline();
+        let listed = match tasks::of_image(client, context, Action::Export, &target.image, deadline).await? {
+            Ok(tasks) => tasks,
+            // Then it cannot be known.
+            Err(error) if tasks::has_no_tasks(&error) => Vec::new(),
+            Err(error) => return Err(failure::cloud(error)),
+        };
+        let is_first = before.is_none();
+        let before =
+            before.get_or_insert_with(|| listed.iter().filter_map(|task| task.task_id.clone()).collect());
+        let mut others = None;
+        for task in &listed {
+            let Some(id) = &task.task_id else { continue };
+            let is_new = !is_first && in_doubt && !before.contains(id);
+            let has_ended = matches!(Stage::of(task.task_status.as_deref()), Stage::Finished | Stage::Failed);
+            if has_ended && !is_new {
+                continue;
+            }
+            let Some(task) = tasks::describe(client, context, id, deadline).await?.map_err(failure::cloud)?
+            else {
+                continue;
+            };
+            match (target.is_of(&task), task.stage()) {
+                (true, Stage::Running) => return Ok(Found::Ours(task)),
+                (true, Stage::Finished | Stage::Failed) if is_new => return Ok(Found::Ours(task)),
+                (false, Stage::Running) => others = Some(task),
+                (_, Stage::Finished | Stage::Failed | Stage::Unknown) => {}
+            }
+        }
+        Ok(others.map_or(Found::Nothing, Found::Others))
+    }
+
+    /// What the image is like: status and progress, and whether it may become available by itself.
+    async fn look_at_image(&self) -> Result<Option<(String, bool)>, Failure> {
+        let seen = self.client.looks.describe(self.context, &self.target.image).await?;
+        Ok(seen.map(|seen| {
+            let is_final =
+                matches!(seen.status.as_deref(), Some("Deprecated" | "UnAvailable" | "CreateFailed"));
+            (progress(&seen), !is_final)
+        }))
+    }
+
+    /// Asks for the export once. The task's id, or why there is none as far as is known.
+    async fn send(&self) -> Result<Result<String, aliyun::Error>, Failure> {
+        let call = self.client.api.export_image(self.request, self.context.deadline());
+        let interrupted = async {
+            self.context.cancelled().await;
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        tokio::select! {
+            answer = call => Ok(answer.map(|begun| begun.task_id)),
+            () = interrupted => Err(Failure::Cancelled(format!(
+                "interrupted while ExportImage was under way, so the export of image {} may or may not have begun; the next \
+                 `pulumi up` of this program finds out and begins no second one",
+                self.target.image
+            ))),
+        }
+    }
+
+    fn refused(&self, error: aliyun::Error) -> Failure {
+        refused(error, self.target, self.request.role_name.as_deref(), self.client.api.region())
+    }
+}
+
+/// Waits until an export has ended.
+pub(crate) async fn wait_until_ended(
+    client: &Client,
+    context: &Context,
+    image: &str,
+    id: &str,
+    doing: &str,
+) -> Outcome {
+    let mut wait = Wait::begin(context, &client.pace);
+    let mut last: Option<Task> = None;
+    loop {
+        let look = match tasks::describe(client, context, id, context.deadline()).await {
+            Ok(Ok(Some(task))) => match task.stage() {
+                Stage::Finished => return Outcome::Finished(task),
+                Stage::Failed | Stage::Unknown => return Outcome::Failed(task),
+                Stage::Running => {
+                    let shown = task.progress().unwrap_or_default().to_owned();
+                    last = Some(task);
+                    let left = time_left(&shown, wait.elapsed());
+                    Ok(Look::Going { status: format!("image {image}: {doing} {shown}"), left })
+                }
+            },
+            // A new task may show late.
+            Ok(Ok(None)) if last.is_none() && wait.elapsed() < client.patience.invisible => Ok(Look::Nothing),
+            Ok(Ok(None)) => return Outcome::Forgotten,
+            Ok(Err(error)) => Err(failure::cloud(error)),
+            Err(failure) => Err(failure),
+        };
+        match wait.after::<()>(look, 1).await {
+            Ok(_) => {}
+            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => {
+                return Outcome::Stopped(failure, last);
+            }
+            Err(Ended::Late | Ended::OutOfPatience) => {
+                let shown = last.as_ref().and_then(Task::progress).unwrap_or("not to be seen").to_owned();
+                let failure = Failure::Refused(format!(
+                    "the export of image {image} has not ended after {} s: it is {shown}. Run the command again to keep \
+                     waiting; customTimeouts.{} allows more time",
+                    context.time_limit().as_secs(),
+                    context.verb()
+                ));
+                return Outcome::Stopped(failure, last);
+            }
+        }
+    }
+}
+
+/// How long it will still take from this percentage on if it goes on as it did so far.
+fn time_left(percent: &str, waited: Duration) -> Option<Duration> {
+    let percent: u32 = percent.trim_end_matches('%').parse().ok()?;
+    match percent {
+        0 => None,
+        1..100 => Some(waited * (100 - percent) / percent),
+        _ => Some(Duration::ZERO),
+    }
+}
+
+/// A failure that comes after a call whose outcome is not known.
+fn in_doubt(failure: Failure, error: Option<aliyun::Error>) -> Failure {
+    let Some(error) = error else { return failure };
+    let reason = match &failure {
+        Failure::Cloud(error) => pulumi::chain(&**error),
+        other => other.to_string(),
+    };
+    let text = format!(
+        "{reason}\n{} Whether the export has begun is not known; the next `pulumi up` finds out and begins no second one",
+        failure::text(&error)
+    );
+    match failure {
+        Failure::Cancelled(_) => Failure::Cancelled(text),
+        _ => Failure::Refused(text),
+    }
+}

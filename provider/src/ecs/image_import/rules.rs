@@ -1,0 +1,193 @@
+//! What an image may be imported from, beyond what the types say, and what of a difference is none. Nothing here does I/O.
+
+use pulumi::diff::{Change, ChangeKind};
+use pulumi::path::{Path, Step};
+use pulumi::value::quote;
+use pulumi::{CheckContext, Failure, Findings, Input, Lazy, known};
+
+use crate::ecs::image_import::args::{ImageImportArgs, ImageImportDiskDeviceMapping};
+use crate::ecs::images::attributes::{OLDER_IMDS, refuse_older_imds};
+use crate::ecs::images::diff;
+use crate::ecs::images::entry::Entry;
+use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::rules;
+
+const DISKS: &str = "diskDeviceMappings";
+/// The formats of files that the cloud takes.
+const FORMATS: [&str; 4] = ["RAW", "VHD", "QCOW2", "VMDK"];
+/// The size that the published provider fills in whatever the file is.
+const FILLED_IN: i64 = 5;
+
+/// Checks everything that is known. The inputs that are filled in.
+pub(crate) fn check(
+    args: &ImageImportArgs,
+    olds: Option<&ImageImportArgs>,
+    context: &CheckContext<'_>,
+    findings: &mut Findings,
+) -> ImageImportArgs {
+    for (index, disk) in known(&args.disk_device_mappings).into_iter().flatten().enumerate() {
+        if let Some(disk) = disk.known() {
+            check_disk(disk, index, findings);
+        }
+    }
+    if known(&args.architecture).is_some_and(|architecture| architecture == "arm64")
+        && let Some(mode) = known(&args.boot_mode).filter(|mode| *mode != "UEFI")
+    {
+        let reason = "an image for arm64 starts by \"UEFI\" only: give that, or leave bootMode out";
+        findings.fail_got(Path::property("bootMode"), reason, quote(mode));
+    }
+    rules::check(args, olds, context, findings)
+}
+
+fn check_disk(disk: &ImageImportDiskDeviceMapping, index: usize, findings: &mut Findings) {
+    let path = Path::property(DISKS).index(index);
+    if index == 0 {
+        for (property, value) in [("ossBucket", &disk.oss_bucket), ("ossObject", &disk.oss_object)] {
+            if value.is_none() {
+                findings.fail(
+                    path.key(property),
+                    "is required of the first disk, the system disk: give bucket and object of its file",
+                );
+            }
+        }
+    }
+    if let Some(format) = known(&disk.format)
+        && !FORMATS.iter().any(|known| known.eq_ignore_ascii_case(format))
+    {
+        let reason = format!("must be one of {}, in whatever case, or be left out", FORMATS.join(", "));
+        findings.fail_got(path.key("format"), reason, quote(format));
+    }
+    if let Some(device) = known(&disk.device) {
+        let mut letters = device.strip_prefix("/dev/xvd").unwrap_or_default().chars();
+        let is_device =
+            letters.next().is_some_and(|letter| letter.is_ascii_lowercase()) && letters.next().is_none();
+        if !is_device {
+            findings.fail_got(path.key("device"), "must be /dev/xvda to /dev/xvdz", quote(device));
+        }
+    }
+}
+
+/// Takes out what is no difference, and returns what the user is told of that.
+///
+/// # Errors
+/// If the cloud is known to refuse the change.
+pub(crate) fn reconsider(
+    state: &Lazy<'_, Entry<ImageImportArgs>>,
+    olds: &Lazy<'_, ImageImportArgs>,
+    news: &Lazy<'_, ImageImportArgs>,
+    changes: &mut Vec<Change>,
+) -> Result<Vec<String>, Failure> {
+    let mut lines = diff::reconsider(state, olds, news, changes)?;
+    for change in std::mem::take(changes) {
+        let is_none = match member(&change.path) {
+            Some((index, member)) if change.kind != ChangeKind::Delete => {
+                let disks = Disks {
+                    state: state.get()?,
+                    old: disk(olds.get()?, index),
+                    new: disk(news.get()?, index),
+                    index,
+                };
+                disks.is_no_change(member, &mut lines)
+            }
+            _ => false,
+        };
+        if !is_none {
+            changes.push(change);
+        }
+    }
+    if !changes.iter().any(|change| change.replace) {
+        let news = news.get()?;
+        let imds = known(&news.features).and_then(|features| known(&features.imds_support));
+        // No other value can be a step back, so that the state need not be read.
+        if imds.is_some_and(|imds| imds == OLDER_IMDS) {
+            refuse_older_imds(&state.get()?.args.attributes(), &news.attributes())?;
+        }
+    }
+    Ok(lines)
+}
+
+/// Which disk a path is about, and which of its properties.
+fn member(path: &Path) -> Option<(usize, &str)> {
+    match path.steps() {
+        [Step::Key(list), Step::Index(index), Step::Key(member)] if list == DISKS => Some((*index, member)),
+        _ => None,
+    }
+}
+
+fn disk(args: &ImageImportArgs, index: usize) -> Option<&ImageImportDiskDeviceMapping> {
+    known(&args.disk_device_mappings)?.get(index)?.known()
+}
+
+/// One disk as the inputs have it, and the state that it is looked up in.
+struct Disks<'a> {
+    state: &'a Entry<ImageImportArgs>,
+    old: Option<&'a ImageImportDiskDeviceMapping>,
+    new: Option<&'a ImageImportDiskDeviceMapping>,
+    index: usize,
+}
+
+impl Disks<'_> {
+    /// Whether another value for this property leaves the disk what it is.
+    fn is_no_change(&self, member: &str, lines: &mut Vec<String>) -> bool {
+        let Some(new) = self.new else { return false };
+        let now = self.now(new);
+        match member {
+            "format" => {
+                let Some(format) = known(&new.format) else { return false };
+                let before = self.old.and_then(|old| known(&old.format));
+                let before = before.or_else(|| now.and_then(|now| known(&now.format)));
+                before.is_some_and(|before| before.eq_ignore_ascii_case(format))
+                    || before.is_none() && self.takes_on_trust(member, quote(format), lines)
+            }
+            "diskImageSize" => {
+                let Some(size) = known(&new.disk_image_size) else { return false };
+                let real = now.and_then(|now| known(&now.disk_image_size));
+                let filled_in = self.old.and_then(|old| known(&old.disk_image_size)) == Some(&FILLED_IN);
+                real == Some(size) || filled_in && self.is_of_another_provider()
+            }
+            "ossBucket" => {
+                let open = now.is_none_or(|now| known(&now.oss_bucket).is_none());
+                let unsaid = self.old.is_none_or(|old| old.oss_bucket.is_none());
+                let value = known(&new.oss_bucket).map(|text| quote(text));
+                value.is_some_and(|value| open && unsaid && self.takes_on_trust(member, value, lines))
+            }
+            "ossObject" => {
+                let open = now.is_none_or(|now| known(&now.oss_object).is_none());
+                let unsaid = self.old.is_none_or(|old| old.oss_object.is_none());
+                let value = known(&new.oss_object).map(|text| quote(text));
+                value.is_some_and(|value| open && unsaid && self.takes_on_trust(member, value, lines))
+            }
+            _ => false,
+        }
+    }
+
+    /// The disk as the cloud reports it: of the same file, or in the same place.
+    fn now(&self, new: &ImageImportDiskDeviceMapping) -> Option<&ImageImportDiskDeviceMapping> {
+        let disks: Vec<&ImageImportDiskDeviceMapping> = self.state.args.disks().collect();
+        let is_same = |disk: &&&ImageImportDiskDeviceMapping| {
+            disk.oss_object.is_some()
+                && disk.oss_object.as_ref().and_then(Input::known)
+                    == new.oss_object.as_ref().and_then(Input::known)
+                && known(&disk.oss_bucket) == known(&new.oss_bucket)
+        };
+        disks.iter().find(is_same).or_else(|| disks.get(self.index)).copied()
+    }
+
+    /// Another provider fills in a size that nobody wants, and leaves no mark.
+    fn is_of_another_provider(&self) -> bool {
+        self.state.kept.mark.is_none() && self.state.kept.imported.is_none()
+    }
+
+    /// What an import left open, as the cloud does not report it, is taken as the program says it.
+    fn takes_on_trust(&self, member: &str, value: String, lines: &mut Vec<String>) -> bool {
+        if self.state.kept.imported != Some(true) {
+            return false;
+        }
+        lines.push(format!(
+            "{DISKS}[{}].{member} {value} is taken for what this imported image was made of, which the cloud does not report: it \
+             is recorded, and nothing is called or replaced",
+            self.index
+        ));
+        true
+    }
+}

@@ -1,0 +1,288 @@
+//! Tasks, by which the cloud imports and exports images: found by the image that they are about, and looked at.
+
+use std::time::Duration;
+
+use aliyun::ErrorKind;
+use aliyun::ecs::{
+    DescribeTaskAttributeRequest, DescribeTaskAttributeResponse, DescribeTasksRequest, Task as Listed,
+};
+use pulumi::{Context, Failure};
+use tokio::time::Instant;
+
+use crate::client::Client;
+
+/// The most tasks that one DescribeTasks answers with.
+const PAGE: u32 = 100;
+/// For how long a look at an import may hold up the look at its image.
+const LOOK: Duration = Duration::from_secs(10);
+/// After so many looks in a row that show no import, none is looked for any more.
+const FRUITLESS: u32 = 3;
+
+/// What a task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Import,
+    Export,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Action::Import => "ImportImage",
+            Action::Export => "ExportImage",
+        }
+    }
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Running,
+    Finished,
+    Failed,
+    /// What it shows is not documented; that of a cancelled task may be so.
+    Unknown,
+}
+
+impl Stage {
+    /// Of a task that shows this status. Private clouds have been seen to show what the task does instead.
+    pub(crate) fn of(status: Option<&str>) -> Stage {
+        match status {
+            Some("Processing" | "Waiting" | "ImportImage" | "ExportImage") => Stage::Running,
+            Some("Finished") => Stage::Finished,
+            Some("Failed") => Stage::Failed,
+            Some(_) | None => Stage::Unknown,
+        }
+    }
+}
+
+/// A task as a look at it shows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Task(DescribeTaskAttributeResponse);
+
+impl Task {
+    pub(crate) fn id(&self) -> &str {
+        &self.0.task_id
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        Stage::of(self.status())
+    }
+
+    pub(crate) fn status(&self) -> Option<&str> {
+        self.0.task_status.as_deref()
+    }
+
+    /// Such as `45%`.
+    pub(crate) fn progress(&self) -> Option<&str> {
+        self.0.task_process.as_deref().filter(|progress| !progress.is_empty())
+    }
+
+    /// Whether CancelTask is worth a try.
+    pub(crate) fn may_be_cancelled(&self) -> bool {
+        self.0.support_cancel != Some(false)
+    }
+
+    /// Why it failed, if it says so.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.0.reason()
+    }
+
+    /// The bucket that it is about, if it names one.
+    pub(crate) fn bucket(&self) -> Option<&str> {
+        self.0.related("OSSBucket").find(|bucket| !bucket.is_empty())
+    }
+
+    /// The format that it writes, if it names one.
+    pub(crate) fn format(&self) -> Option<&str> {
+        self.0.related("ImageFormat").find(|format| !format.is_empty())
+    }
+
+    /// The objects that it is about, each once.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let mut objects: Vec<String> = Vec::new();
+        for object in self.0.related("OSSObject").filter(|object| !object.is_empty()) {
+            if !objects.iter().any(|known| known == object) {
+                objects.push(object.to_owned());
+            }
+        }
+        objects
+    }
+}
+
+/// What a call came to: the cloud's answer, unless the user interrupts the deployment.
+pub(crate) type Answered<T> = Result<Result<T, aliyun::Error>, Failure>;
+
+/// The tasks of one kind that an image has or had, the newest first.
+///
+/// # Errors
+/// [`Failure::Cancelled`], or within that what the cloud says instead.
+pub(crate) async fn of_image(
+    client: &Client,
+    context: &Context,
+    action: Action,
+    image: &str,
+    deadline: Instant,
+) -> Answered<Vec<Listed>> {
+    let mut found: Vec<Listed> = Vec::new();
+    let mut read = 0;
+    for number in 1.. {
+        let request = DescribeTasksRequest {
+            task_action: Some(action.name().to_owned()),
+            resource_ids: vec![image.to_owned()],
+            page_number: (number > 1).then_some(number),
+            page_size: Some(PAGE),
+            ..DescribeTasksRequest::default()
+        };
+        let page = match context.unless_cancelled(client.api.describe_tasks(&request, deadline)).await? {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        read += page.tasks.len();
+        let is_last = page.tasks.is_empty()
+            || page.total_count.is_none_or(|total| usize::try_from(total).is_ok_and(|total| read >= total));
+        // A cloud that passes over a filter answers with the tasks of others.
+        let is_wanted = |task: &Listed| {
+            task.resource_id.as_deref().is_none_or(|id| id == image)
+                && task.task_action.as_deref().is_none_or(|name| name == action.name())
+                && task.task_id.as_deref().is_some_and(|id| !id.is_empty())
+        };
+        found.extend(page.tasks.into_iter().filter(is_wanted));
+        if is_last {
+            break;
+        }
+    }
+    // Whether a time has seconds or not, its beginning is the same.
+    found.sort_by(|one, other| other.creation_time.cmp(&one.creation_time));
+    Ok(Ok(found))
+}
+
+/// A task; `None` if the cloud does not know it, or not any more.
+///
+/// # Errors
+/// As of [`of_image`].
+pub(crate) async fn describe(
+    client: &Client,
+    context: &Context,
+    id: &str,
+    deadline: Instant,
+) -> Answered<Option<Task>> {
+    let request = DescribeTaskAttributeRequest { task_id: id.to_owned() };
+    let call = client.api.describe_task_attribute(&request, deadline);
+    Ok(match context.unless_cancelled(call).await? {
+        Ok(task) => Ok(Some(Task(task))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    })
+}
+
+/// Whether an error says that this cloud has no such action. Private clouds may know no tasks.
+pub(crate) fn has_no_tasks(error: &aliyun::Error) -> bool {
+    let code = error.code().unwrap_or_default();
+    ["InvalidApi.NotFound", "InvalidAction.NotFound", "UnsupportedApi", "InvalidVersion"].contains(&code)
+        || code.starts_with("NoSuchAction")
+}
+
+/// Whether the cloud refuses to cancel this task, which then goes on or has ended. Older clouds have other codes for it.
+pub(crate) fn refuses_cancellation(error: &aliyun::Error) -> bool {
+    let codes = [
+        "InvalidTaskId.TaskActionNotSupport",
+        "TaskActionNotSupport",
+        "CancelTaskFailed",
+        "IncorrectTaskStatus",
+    ];
+    error.code().is_some_and(|code| codes.contains(&code))
+}
+
+/// The import that makes an image, followed while the image is waited for. The image alone decides when it can be used:
+/// what cannot be seen of its import changes nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Import {
+    task: Option<String>,
+    last: Option<Task>,
+    /// Looks in a row that showed nothing.
+    fruitless: u32,
+    /// Why the last of them did, if the cloud has said so.
+    error: Option<aliyun::Error>,
+}
+
+impl Import {
+    /// Of this task, or of one that is yet to be found.
+    pub(crate) fn of(task: Option<String>) -> Import {
+        Import { task, ..Import::default() }
+    }
+
+    /// The task's id, if it is known.
+    pub(crate) fn task(&self) -> Option<&str> {
+        self.task.as_deref()
+    }
+
+    /// Looks at the task, which takes one call once its id is known.
+    pub(crate) async fn look(&mut self, client: &Client, context: &Context, image: &str) -> Option<&Task> {
+        if self.fruitless >= FRUITLESS {
+            return None;
+        }
+        match self.seen(client, context, image).await {
+            Ok(Some(task)) => {
+                self.task = Some(task.id().to_owned());
+                (self.last, self.fruitless, self.error) = (Some(task), 0, None);
+            }
+            Ok(None) => (self.last, self.fruitless) = (None, self.fruitless + 1),
+            Err(error) => {
+                tracing::debug!(image, "the import cannot be looked at: {error}");
+                let passes = matches!(
+                    error.kind(),
+                    ErrorKind::Throttled
+                        | ErrorKind::Unavailable
+                        | ErrorKind::Transport
+                        | ErrorKind::TimedOut
+                );
+                self.last = None;
+                self.fruitless = if passes { self.fruitless + 1 } else { FRUITLESS };
+                self.error = Some(error);
+            }
+        }
+        self.last.as_ref()
+    }
+
+    async fn seen(
+        &self,
+        client: &Client,
+        context: &Context,
+        image: &str,
+    ) -> Result<Option<Task>, aliyun::Error> {
+        let deadline = (Instant::now() + LOOK).min(context.deadline());
+        let id = match &self.task {
+            Some(task) => task.clone(),
+            // An interruption ends the wait for the image itself.
+            None => match of_image(client, context, Action::Import, image, deadline).await {
+                Ok(tasks) => match tasks?.into_iter().find_map(|task| task.task_id) {
+                    Some(id) => id,
+                    None => return Ok(None),
+                },
+                Err(_) => return Ok(None),
+            },
+        };
+        match describe(client, context, &id, deadline).await {
+            Ok(task) => task,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What the last look showed.
+    pub(crate) fn last(&self) -> Option<&Task> {
+        self.last.as_ref()
+    }
+
+    /// Why the image could not be made, for the end of a sentence.
+    pub(crate) fn why(&self) -> String {
+        match (self.last.as_ref().and_then(Task::reason), &self.error) {
+            (Some(reason), _) => format!(", as its import has failed: {reason}"),
+            (None, Some(error)) => format!(
+                " (its import, which would say why, could not be looked at: {})",
+                crate::failure::text(error).replace('\n', ". ")
+            ),
+            (None, None) => String::new(),
+        }
+    }
+}

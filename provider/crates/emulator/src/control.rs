@@ -57,6 +57,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
             world.state.regions.clear();
             world.state.client_tokens.clear();
             world.state.closed_accounts.clear();
+            world.flaky.forget();
             saved(world)?;
             ok(world.state.view(now))
         }
@@ -87,6 +88,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
             ok(json!({"now_ms": now, "now": iso(now)}))
         }
         ("POST", "/change") => {
+            world.flaky.keep(&world.state, now);
             change::apply(&mut world.state, &read_list::<Change>(request)?, &world.options, now)
                 .map_err(bad_request)?;
             world.state.settle(now, at_once);

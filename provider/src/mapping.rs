@@ -3,7 +3,8 @@
 //! The text for Terraform has the shape that Pulumi's converter reads: of each resource and data source the upstream schema,
 //! with types by number, and the token and names here.
 
-use pulumi::model::{Kind, ObjectType};
+use pulumi::check::is_internal;
+use pulumi::model::{Kind, ObjectType, Property};
 use pulumi::{AnyFunction, AnyResource};
 use serde_json::{Map, Value as Json, json};
 
@@ -165,9 +166,7 @@ pub(crate) fn mappings(key: &str) -> Vec<String> {
 
 /// `computed` are the properties that only the cloud sets, beside those that are declared so.
 fn schemas(object: &ObjectType, computed: &[&str], rename: fn(&str) -> String) -> Json {
-    let schemas: Map<String, Json> = object
-        .properties
-        .iter()
+    let schemas: Map<String, Json> = public(object)
         .map(|(name, property)| {
             let mut schema = schema(&property.kind, rename);
             let is_computed = property.output_only || computed.contains(&name.as_str());
@@ -179,6 +178,11 @@ fn schemas(object: &ObjectType, computed: &[&str], rename: fn(&str) -> String) -
         })
         .collect();
     Json::Object(schemas)
+}
+
+/// What a program can see of it.
+fn public(object: &ObjectType) -> impl Iterator<Item = (&String, &Property)> {
+    object.properties.iter().filter(|(name, _)| !is_internal(name))
 }
 
 fn schema(kind: &Kind, rename: fn(&str) -> String) -> Map<String, Json> {
@@ -207,9 +211,7 @@ fn element(kind: &Kind, rename: fn(&str) -> String) -> Json {
 }
 
 fn fields(object: &ObjectType, rename: fn(&str) -> String) -> Json {
-    let fields: Map<String, Json> = object
-        .properties
-        .iter()
+    let fields: Map<String, Json> = public(object)
         .map(|(name, property)| {
             let field = match &property.kind {
                 Kind::List { item, .. } => match item.as_ref() {

@@ -7,6 +7,7 @@ schemas, and hands back what it has understood. That is compared with schema.jso
 import json
 import re
 import subprocess
+import urllib.parse
 
 import pytest
 from project import ROOT
@@ -96,7 +97,8 @@ class Declared:
     def nested(self, spec):
         if "$ref" not in spec:
             return None
-        properties = self.schema["types"][spec["$ref"].removeprefix("#/types/")]["properties"]
+        token = urllib.parse.unquote(spec["$ref"].removeprefix("#/types/"))
+        properties = self.schema["types"][token]["properties"]
         return {name: self.type_of(one) for name, one in properties.items()}
 
     def of(self, inputs, outputs):

@@ -10,7 +10,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge/info"
+	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
+	// The linker wants what package info refers to.
+	_ "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge/tokens"
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim"
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/schema"
 )
@@ -52,8 +54,7 @@ func main() {
 func read(text io.Reader) (*answer, error) {
 	decoder := json.NewDecoder(text)
 	decoder.DisallowUnknownFields()
-	// tfbridge calls this type MarshallableProviderInfo.
-	var marshalled info.MarshallableProvider
+	var marshalled tfbridge.MarshallableProviderInfo
 	if err := decoder.Decode(&marshalled); err != nil {
 		return nil, err
 	}
@@ -66,9 +67,9 @@ func read(text io.Reader) (*answer, error) {
 	}
 
 	understood := answer{provider.Name, map[string]entry{}, map[string]entry{}}
-	sources := &info.Provider{
+	sources := &tfbridge.ProviderInfo{
 		P:         (&schema.Provider{ResourcesMap: provider.P.DataSourcesMap()}).Shim(),
-		Resources: map[string]*info.Resource{},
+		Resources: map[string]*tfbridge.ResourceInfo{},
 	}
 	for name, resource := range provider.Resources {
 		if err := add(understood.Resources, name, resource.Tok.String(), provider.P.ResourcesMap(), resource.Fields); err != nil {
@@ -79,7 +80,7 @@ func read(text io.Reader) (*answer, error) {
 		if err := add(understood.DataSources, name, source.Tok.String(), provider.P.DataSourcesMap(), source.Fields); err != nil {
 			return nil, err
 		}
-		sources.Resources[name] = &info.Resource{Fields: source.Fields}
+		sources.Resources[name] = &tfbridge.ResourceInfo{Fields: source.Fields}
 	}
 	if provider.P.ResourcesMap().Len() != len(provider.Resources) || provider.P.DataSourcesMap().Len() != len(provider.DataSources) {
 		return nil, errors.New("there is a schema without a token")
@@ -88,7 +89,7 @@ func read(text io.Reader) (*answer, error) {
 	return &understood, sources.Validate(context.Background())
 }
 
-func add(to map[string]entry, name, token string, schemas shim.ResourceMap, fields map[string]*info.Schema) error {
+func add(to map[string]entry, name, token string, schemas shim.ResourceMap, fields map[string]*tfbridge.SchemaInfo) error {
 	resource, ok := schemas.GetOk(name)
 	if !ok {
 		return fmt.Errorf("%s has a token and no schema", name)
@@ -98,7 +99,7 @@ func add(to map[string]entry, name, token string, schemas shim.ResourceMap, fiel
 	return err
 }
 
-func propertiesOf(path string, schemas shim.SchemaMap, fields map[string]*info.Schema) (map[string]property, error) {
+func propertiesOf(path string, schemas shim.SchemaMap, fields map[string]*tfbridge.SchemaInfo) (map[string]property, error) {
 	properties := map[string]property{}
 	var problems []error
 	schemas.Range(func(name string, one shim.Schema) bool {
@@ -110,7 +111,7 @@ func propertiesOf(path string, schemas shim.SchemaMap, fields map[string]*info.S
 	return properties, errors.Join(problems...)
 }
 
-func propertyOf(path string, one shim.Schema, field *info.Schema) (property, error) {
+func propertyOf(path string, one shim.Schema, field *tfbridge.SchemaInfo) (property, error) {
 	if field == nil {
 		return property{}, fmt.Errorf("%s has no name here", path)
 	}

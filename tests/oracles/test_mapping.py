@@ -1,7 +1,7 @@
 """What `pulumi convert` is told of Terraform's names, read with the types that Pulumi's own converter reads it with.
 
-The reader in `mapping/` refuses fields that those types do not have, lets the converter's own library check names against
-schemas, and hands back what it has understood. That is compared with schema.json.
+The reader in `mapping/` refuses fields that those types do not have, lets the converter's own library check names
+against schemas, and hands back what it has understood. That is compared with schema.json.
 """
 
 import json

@@ -3,7 +3,8 @@
 //! The text for Terraform has the shape that Pulumi's converter reads: of each resource and data source the upstream schema,
 //! with types by number, and the token and names here.
 
-use pulumi::model::{Kind, ObjectType};
+use pulumi::check::is_internal;
+use pulumi::model::{Kind, ObjectType, Property};
 use pulumi::{AnyFunction, AnyResource};
 use serde_json::{Map, Value as Json, json};
 
@@ -126,23 +127,14 @@ pub(crate) fn mapping(
     let (mut types, mut data_sources) = (Section::default(), Section::default());
     for (name, token) in upstream.types {
         if let Some(resource) = resources.iter().find(|resource| resource.token() == *token) {
-            let inputs = &resource.types().ok()?.args;
-            types.add(name, token, schemas(inputs, &[], upstream.rename), fields(inputs, upstream.rename));
+            let of = resource.types().ok()?;
+            types.add(name, token, &of.state, &of.args, upstream.rename);
         }
     }
     for (name, token) in upstream.data_sources {
         if let Some(function) = functions.iter().find(|function| function.token() == *token) {
-            let function = function.types().ok()?;
-            // The result holds the arguments as well.
-            let computed: Vec<&str> = function
-                .output
-                .properties
-                .keys()
-                .map(String::as_str)
-                .filter(|name| !function.args.properties.contains_key(*name))
-                .collect();
-            let schemas = schemas(&function.output, &computed, snake_case);
-            data_sources.add(name, token, schemas, fields(&function.output, snake_case));
+            let of = function.types().ok()?;
+            data_sources.add(name, token, &of.output, &of.args, snake_case);
         }
     }
     let data = json!({
@@ -165,9 +157,19 @@ struct Section {
 }
 
 impl Section {
-    fn add(&mut self, name: &str, token: &str, schema: Json, fields: Json) {
-        self.schemas.insert(name.to_owned(), schema);
-        self.names.insert(name.to_owned(), json!({ "tok": token, "fields": fields }));
+    /// `all` is what there is of it, arguments and what the cloud sets; `args` are the arguments alone.
+    fn add(
+        &mut self,
+        name: &str,
+        token: &str,
+        all: &ObjectType,
+        args: &ObjectType,
+        rename: fn(&str) -> String,
+    ) {
+        let names = all.properties.keys().map(String::as_str);
+        let computed: Vec<&str> = names.filter(|name| !args.properties.contains_key(*name)).collect();
+        self.schemas.insert(name.to_owned(), schemas(all, &computed, rename));
+        self.names.insert(name.to_owned(), json!({ "tok": token, "fields": fields(all, rename) }));
     }
 }
 
@@ -177,22 +179,25 @@ pub(crate) fn mappings(key: &str) -> Vec<String> {
     of_key.map(|upstream| upstream.provider.to_owned()).collect()
 }
 
-/// `computed` are the properties that the cloud sets, beside those that are declared so.
+/// `computed` are the properties that only the cloud sets, beside those that are declared so.
 fn schemas(object: &ObjectType, computed: &[&str], rename: fn(&str) -> String) -> Json {
-    let schemas: Map<String, Json> = object
-        .properties
-        .iter()
+    let schemas: Map<String, Json> = public(object)
         .map(|(name, property)| {
             let mut schema = schema(&property.kind, rename);
             let is_computed = property.output_only || computed.contains(&name.as_str());
             schema.insert((if is_computed { "computed" } else { "optional" }).to_owned(), true.into());
-            if property.replace {
+            if property.replace && !is_computed {
                 schema.insert("forceNew".to_owned(), true.into());
             }
             (rename(name), Json::Object(schema))
         })
         .collect();
     Json::Object(schemas)
+}
+
+/// What a program can see of it.
+fn public(object: &ObjectType) -> impl Iterator<Item = (&String, &Property)> {
+    object.properties.iter().filter(|(name, _)| !is_internal(name))
 }
 
 fn schema(kind: &Kind, rename: fn(&str) -> String) -> Map<String, Json> {
@@ -221,9 +226,7 @@ fn element(kind: &Kind, rename: fn(&str) -> String) -> Json {
 }
 
 fn fields(object: &ObjectType, rename: fn(&str) -> String) -> Json {
-    let fields: Map<String, Json> = object
-        .properties
-        .iter()
+    let fields: Map<String, Json> = public(object)
         .map(|(name, property)| {
             let field = match &property.kind {
                 Kind::List { item, .. } => match item.as_ref() {
@@ -375,6 +378,31 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_computed(type_name: &str, output: &str, value_type: u8, here: &str) {
+        let data = read("terraform", type_name.split('_').next().unwrap());
+        let schema = &data["provider"]["resources"][type_name][output];
+        assert_eq!((&schema["type"], &schema["computed"]), (&json!(value_type), &json!(true)), "{output}");
+        assert!(schema["optional"].is_null() && schema["forceNew"].is_null(), "{schema}");
+        assert_eq!(data["resources"][type_name]["fields"][output]["name"], here);
+    }
+
+    #[test]
+    fn what_the_cloud_sets_is_computed() {
+        check_computed("alicloud_image", "create_time", value_type::STRING, "createTime");
+        check_computed("alicloud_image", "usable", value_type::BOOL, "usable");
+        check_computed("apsarastack_image", "size", value_type::INT, "size");
+        check_computed("alibabacloudstack_ecs_image", "region_id", value_type::STRING, "regionId");
+        check_computed("alicloud_image_copy", "architecture", value_type::STRING, "architecture");
+        check_computed("alicloud_copy_image", "disk_device_mapping", value_type::LIST, "diskDeviceMappings");
+        check_computed("alicloud_image_share_permission", "shared_time", value_type::STRING, "sharedTime");
+        let image = &read("terraform", "alicloud")["provider"]["resources"]["alicloud_image"];
+        assert_eq!(
+            image["architecture"],
+            json!({ "type": value_type::STRING, "optional": true, "forceNew": true })
+        );
+    }
+
     /// The others' copies go from the provider's region to another one, which no change of names expresses.
     #[test]
     fn copies_that_go_the_same_way_are_mapped() {
@@ -400,10 +428,8 @@ mod tests {
             let type_name = format!("{provider}_image_share_permission");
             let mapped = &data["resources"][&type_name];
             assert_eq!(mapped["tok"], "alicloud:ecs/imageSharePermission:ImageSharePermission");
-            assert_eq!(
-                mapped["fields"],
-                json!({ "account_id": { "name": "accountId" }, "image_id": { "name": "imageId" } })
-            );
+            assert_eq!(mapped["fields"]["account_id"], json!({ "name": "accountId" }));
+            assert_eq!(mapped["fields"]["image_id"], json!({ "name": "imageId" }));
             let upstream = &data["provider"]["resources"][&type_name];
             assert_eq!(upstream["account_id"]["type"], value_type::STRING);
             assert_eq!(upstream["account_id"]["forceNew"], true);

@@ -1,11 +1,15 @@
 """The program itself: its first line, its warnings, its errors and its end."""
 
+import contextlib
+import http.client
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from clients import KEY, Tea
+from emulator import REGION, Emulator
 from project import emulator_command
 
 
@@ -57,3 +61,79 @@ def test_a_flag_that_makes_no_sense_is_an_error_that_names_it(flags):
     ended = run(*flags)
     assert ended.returncode == 2
     assert flags[0] in ended.stderr and flags[1] in ended.stderr
+
+
+def test_it_says_what_it_stocks_and_what_goes_wrong_with_its_profile(start):
+    emulator = start("--profile", "flaky", "--public-images", "--copy-ready-after", "90s")
+    profile, stock, key = (emulator.process.stdout.readline().strip() for _ in range(3))
+    assert profile.startswith("profile flaky: images take 2s, copies 90s, 5 of them at a time in a region; ")
+    assert key == f"access key {KEY[0]}, secret as given"
+
+    round_of_calls = range(41)
+    for _ in round_of_calls:
+        with contextlib.suppress(AssertionError, OSError, http.client.HTTPException):
+            emulator.call("DescribeInstances")
+    wrong = {call + 1: (r["status"], r["code"]) for call, r in enumerate(emulator.requests()) if r["code"]}
+    assert wrong == {
+        2: (None, "reset_after"),
+        5: (500, "InternalError"),
+        16: (503, "http"),
+        24: (None, "reset_before"),
+        33: (400, "Throttling.User"),
+    }
+    # The sixth is served, and late.
+    assert f"of {len(round_of_calls)} calls to ECS {len(wrong) + 1} go wrong (cut after it was carried out, " in profile
+
+    region = emulator.control("GET", "state")["regions"][REGION]
+    kinds = dict(part.split(" ", 1) for part in stock.removeprefix("every region starts with ").split("; "))
+    for kind in ("instances", "snapshots"):
+        assert kinds[kind].split() == [thing["id"] for thing in region[kind]]
+    own, public = kinds["images"].split()[:2], int(kinds["images"].split()[2])
+    assert own == [image["id"] for image in region["images"]][:2] and len(region["images"]) == 2 + public
+
+
+def test_with_a_flaky_profile_an_image_is_listed_a_moment_after_it_is_made(start):
+    emulator = start("--profile", "flaky", "--image-ready-after", "0s")
+
+    def total():
+        return emulator.call("DescribeImages", Status="ALL", ImageOwnerAlias="self")["TotalCount"]
+
+    emulator.call("CreateImage", SnapshotId="s-system", ImageName="golden")
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        total()
+    assert total() == 0
+    emulator.advance(0.5)
+    assert total() == 1
+
+
+def test_images_live_their_lives_on_a_flaky_cloud(plug):
+    emulator = Emulator("--profile", "flaky", "--image-ready-after", "0s", key=KEY)
+    plugin = plug().configure(
+        region=REGION, accessKey=KEY[0], secretKey=KEY[1], endpoints=f'[{{"ecs": "{emulator.url}"}}]'
+    )
+
+    def life(name):
+        inputs = {"snapshotId": "s-system", "imageName": name, "tags": {"n": "1"}}
+        checked, _ = plugin.check(name, inputs)
+        image, state = plugin.create(name, checked)
+        changed = plugin.update(image, name, state, checked, checked | {"description": "described", "tags": {"n": "2"}})
+        assert (changed["description"], changed["tags"], changed["imageName"]) == ("described", {"n": "2"}, name)
+        plugin.delete(image, name, changed, checked)
+        return image
+
+    names = [f"image-{number}" for number in range(4)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        images = list(pool.map(life, names))
+    assert len(set(images)) == len(names) and emulator.images() == {}
+    assert {entry["code"] for entry in emulator.refusals()} >= {"InternalError", "reset_after", "http"}
+    emulator.stop()
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_names_every_profile_and_ends_with_an_example(flag):
+    said = run(flag).stdout
+    assert all(name in said for name in ("fast", "real", "slow", "flaky"))
+    example = said.partition("Example: ")[2].splitlines()
+    assert example[1].split()[:2] == ["pulumi-resource-alicloud", "emulator"] and example[-1].strip() == "pulumi up"
+    flags = [word for word in example[1].split() if word.startswith("--")]
+    assert flags and all(f"      {flag} " in said or f"      {flag}\n" in said for flag in flags)

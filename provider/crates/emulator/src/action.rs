@@ -1,5 +1,7 @@
 //! [`Action`]: a line in a service's list; [`Context`]: what an action works with.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::answer::{Failure, failure};
@@ -92,8 +94,12 @@ impl<'a> Context<'a> {
 
     /// How long an image that is made now is Creating.
     pub(crate) fn build_time(&self) -> Millis {
-        let ready_after = self.options.image_ready_after.as_millis();
-        Millis::try_from(ready_after).unwrap_or(LONGEST_BUILD).min(LONGEST_BUILD)
+        build(self.options.image_ready_after)
+    }
+
+    /// How long a copy that is made now is Creating.
+    pub(crate) fn copy_time(&self) -> Millis {
+        build(self.options.copy_ready_after())
     }
 
     /// For an action that has `DryRun` and found nothing wrong.
@@ -107,4 +113,8 @@ impl<'a> Context<'a> {
         }
         Ok(())
     }
+}
+
+fn build(time: Duration) -> Millis {
+    Millis::try_from(time.as_millis()).unwrap_or(LONGEST_BUILD).min(LONGEST_BUILD)
 }

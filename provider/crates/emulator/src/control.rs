@@ -55,6 +55,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
         ("DELETE", "/state") => {
             world.state.reset();
             world.state.settle(now, at_once);
+            world.flaky.forget();
             saved(world)?;
             ok(world.state.view(now))
         }
@@ -85,6 +86,7 @@ fn steer(world: &mut World, request: &Request) -> Result<Answer, Answer> {
             ok(json!({"now_ms": now, "now": iso(now)}))
         }
         ("POST", "/change") => {
+            world.flaky.keep(&world.state, now);
             change::apply(&mut world.state, &read_list::<Change>(request)?, &world.options, now)
                 .map_err(bad_request)?;
             world.state.settle(now, at_once);

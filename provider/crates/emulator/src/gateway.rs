@@ -75,7 +75,7 @@ fn admit(world: &mut World, call: &Call) -> Result<(Caller, Option<Posted>), Ans
         false => Err(failure(400, "Throttling", "Request was denied due to request throttling.")),
     });
     match admitted {
-        Ok(caller) => Ok((caller, world.faults.take(&call.action, &call.params))),
+        Ok(caller) => Ok((caller, fault(world, call, now))),
         Err(refused) => {
             let answer = refusal(call, &refused);
             record_call(world, call, Some(answer.status), Some(refused.code));
@@ -95,6 +95,15 @@ fn admit_oss(world: &mut World, call: &oss::Call) -> Result<Option<Posted>, Answ
             Err(answer)
         }
     }
+}
+
+/// What goes wrong with the call: because somebody wants it, or else because the profile is like that.
+fn fault(world: &mut World, call: &Call, now: Millis) -> Option<Posted> {
+    let asked_for = world.faults.take(&call.action, &call.params);
+    if asked_for.is_some() || call.service() != Some(Service::Ecs) {
+        return asked_for;
+    }
+    world.flaky.take(&call.action, ecs::is_read(&call.action), now)
 }
 
 /// The action that the call names.
@@ -251,6 +260,9 @@ fn act(world: &mut World, call: &Call, caller: &Caller, fault: Option<&Posted>) 
     stack::check(&world.options, call)?;
     let action = find(call, world.options.flavour)?;
     let now = world.now();
+    if action.changes {
+        world.flaky.keep(&world.state, now);
+    }
     let mut then = fault.and_then(|posted| posted.then.as_ref()).map(|then| (then.state.clone(), then.now));
     let (state, now) = match &mut then {
         Some((state, then)) => (state, *then),

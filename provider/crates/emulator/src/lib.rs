@@ -26,7 +26,9 @@
 //! - With `--names-freed-after` a name stays taken after DeleteImage, CancelCopyImage and a change to `gone`; a name that
 //!   an image was renamed from is free at once.
 //! - A manual clock starts at the real time, or at the time of the `--state` file, if that is later.
-//! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault.
+//! - A call is first authenticated, then counted against `--calls-per-second`, then meets its fault: one that was posted, or
+//!   else one of the profile's.
+//! - A profile that lags answers a read from what was there before the changes of its last moments, with statuses of now.
 //! - Every region has its own stock, made when the region is first named; `i-starting` runs 5 s after that.
 //! - The bucket `b-images` is one of every region, with one set of objects for all of them. `b-images-<region>` is one of that
 //!   region alone, and ImportImage and ExportImage do not find it from elsewhere. Each starts with `disk.raw` (4.5 GiB) and
@@ -85,6 +87,7 @@ mod error;
 mod fault;
 mod faults;
 mod file;
+mod flaky;
 mod gateway;
 mod id;
 mod journal;
@@ -93,6 +96,7 @@ mod metadata_server;
 mod options;
 mod oss;
 mod params;
+mod profile;
 mod rate;
 mod regions;
 mod request;
@@ -112,28 +116,45 @@ use std::net::SocketAddr;
 pub use error::Error;
 pub use fault::Fault;
 pub use options::{Flavour, ImageIds, Options, Secret};
+pub use profile::Profile;
 pub use server::Emulator;
 
-/// Serves until `shutdown` ends. The first line on standard output says at which address.
+/// Serves until `shutdown` ends. The first line on standard output says at which address, the next ones what is served.
 ///
 /// # Errors
 /// As [`Emulator::start`], and [`Error::Announce`].
 pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let listen = options.listen;
+    let told = told(&options);
     let emulator = Emulator::start(options).await?;
     if !listen.ip().is_loopback() {
         warn_of_open_address(listen);
     }
-    announce(&emulator)?;
+    announce(&emulator, &told)?;
     shutdown.await;
     emulator.stop().await;
     Ok(())
 }
 
 /// Not by `println!`, which panics if nobody reads.
-fn announce(emulator: &Emulator) -> Result<(), Error> {
+fn announce(emulator: &Emulator, told: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on {}", emulator.url()).and_then(|()| out.flush()).map_err(Error::Announce)
+    write!(out, "listening on {}\n{told}", emulator.url()).and_then(|()| out.flush()).map_err(Error::Announce)
+}
+
+/// What a person wants to know who starts it.
+fn told(options: &Options) -> String {
+    let default = Options::default();
+    let secret = match options.access_key_secret == default.access_key_secret {
+        true => default.access_key_secret.reveal(),
+        false => "as given",
+    };
+    format!(
+        "{}\nevery region starts with {}\naccess key {}, secret {secret}\n",
+        options.told(),
+        state::stock_told(options.public_images),
+        options.access_key_id
+    )
 }
 
 fn warn_of_open_address(listen: SocketAddr) {

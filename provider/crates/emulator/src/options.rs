@@ -7,17 +7,38 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::Millis;
+use crate::profile::{self, Profile};
+
+/// What `--help` ends with.
+const EXAMPLE: &str = r#"Example: try a program on a cloud that is as unreliable as clouds are.
+  pulumi-resource-alicloud emulator --listen 127.0.0.1:8080 --profile flaky --public-images &
+  pulumi config set alicloud:region cn-hangzhou
+  pulumi config set alicloud:endpoints '[{"ecs":"http://127.0.0.1:8080"}]'
+  pulumi config set alicloud:accessKey emulator
+  pulumi config set --secret alicloud:secretKey emulator
+  pulumi up"#;
 
 /// What the emulator can be told at start.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLE)]
 pub struct Options {
     /// Address to serve on; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 
+    /// How long everything takes, and what goes wrong; a flag for one of these overrules it
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub profile: Profile,
+
     /// How long an image takes from Creating to Available, e.g. 2s, 500ms, 1m, 0s
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", default_value_ifs = profile::defaults(|cycle| Some(cycle.images)))]
+    #[arg(value_parser = duration)]
     pub image_ready_after: Duration,
+
+    /// The same for a copy; if absent, the profile decides, and with `fast` it is the time of an image
+    #[arg(long, value_name = "TIME", default_value_ifs = profile::defaults(|cycle| cycle.copies))]
+    #[arg(value_parser = duration, hide_default_value = true)]
+    pub copy_ready_after: Option<Duration>,
 
     /// The one access key id that is known besides those issued by STS
     #[arg(long, value_name = "ID", default_value = "emulator")]
@@ -106,7 +127,9 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            profile: Profile::Fast,
             image_ready_after: Duration::from_secs(2),
+            copy_ready_after: None,
             access_key_id: "emulator".into(),
             access_key_secret: "emulator".into(),
             state: None,
@@ -132,6 +155,23 @@ impl Default for Options {
 }
 
 impl Options {
+    /// How long a copy takes from when its turn has come.
+    pub(crate) fn copy_ready_after(&self) -> Duration {
+        self.copy_ready_after.unwrap_or(self.image_ready_after)
+    }
+
+    /// What everything takes and what goes wrong, in one line.
+    pub(crate) fn told(&self) -> String {
+        format!(
+            "profile {}: images take {}, copies {}, {} of them at a time in a region; {}",
+            self.profile.cycle().name,
+            shown(self.image_ready_after),
+            shown(self.copy_ready_after()),
+            self.copies_at_once,
+            self.profile.flaws_told()
+        )
+    }
+
     pub(crate) fn copies_at_once(&self) -> usize {
         usize::try_from(self.copies_at_once.get()).unwrap_or(usize::MAX)
     }
@@ -222,6 +262,16 @@ fn unreported(text: &str) -> Result<String, String> {
     Err(format!("`{text}` is not one of {}", UNREPORTABLE.join(", ")))
 }
 
+/// As [`duration`] reads it, but for nought.
+fn shown(time: Duration) -> String {
+    match time.as_millis() {
+        0 => "no time".to_owned(),
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        ms => format!("{ms}ms"),
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -281,6 +331,40 @@ mod tests {
         refused(&["--image-ready-after", "s"], "whole number");
         refused(&["--image-ready-after", "99999999999999999999s"], "whole number");
         refused(&["--image-ready-after", "99999999999s"], "more than a day");
+    }
+
+    #[track_caller]
+    fn takes(flags: &[&str], expect: (u64, u64)) {
+        let seconds = |o: &Options| (o.image_ready_after.as_secs(), o.copy_ready_after().as_secs());
+        check(flags, |o| seconds(o) == expect);
+    }
+
+    #[test]
+    fn a_profile_decides_the_times_that_no_flag_gives() {
+        takes(&["--profile", "fast"], (2, 2));
+        takes(&["--profile", "real"], (180, 720));
+        takes(&["--profile", "slow"], (480, 2_700));
+        takes(&["--profile", "flaky"], (2, 4));
+        takes(&["--image-ready-after", "7s"], (7, 7));
+        takes(&["--profile", "slow", "--image-ready-after", "7s"], (7, 2_700));
+        takes(&["--copy-ready-after", "9s", "--profile", "slow"], (480, 9));
+        takes(&["--copy-ready-after", "9s"], (2, 9));
+        refused(&["--profile", "broken"], "broken");
+    }
+
+    #[test]
+    fn what_is_told_is_what_holds_and_not_what_the_profile_would_have() {
+        let told = |options: Options| options.told();
+        let slow = Options { profile: Profile::Slow, ..Options::default() };
+        let expect =
+            "profile slow: images take 2s, copies 2s, 5 of them at a time in a region; nothing goes wrong";
+        assert_eq!(told(slow), expect);
+        let odd = Options {
+            image_ready_after: Duration::ZERO,
+            copy_ready_after: Some(Duration::from_millis(1_500)),
+            ..Options::default()
+        };
+        assert!(told(odd).starts_with("profile fast: images take no time, copies 1500ms, "));
     }
 
     #[test]

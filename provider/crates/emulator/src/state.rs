@@ -51,6 +51,11 @@ pub(crate) struct State {
     has_public_images: bool,
 }
 
+/// What every region starts with, by name.
+pub(crate) fn stock_told(has_public_images: bool) -> String {
+    stock::told(has_public_images)
+}
+
 /// What a ClientToken was used for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UsedToken {

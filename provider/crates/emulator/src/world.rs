@@ -5,6 +5,7 @@ use crate::clock::{Clock, Millis};
 use crate::error::Error;
 use crate::faults::Faults;
 use crate::file;
+use crate::flaky::Flaky;
 use crate::journal::Journal;
 use crate::metadata::Metadata;
 use crate::options::Options;
@@ -18,6 +19,7 @@ pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
+    pub(crate) flaky: Flaky,
     pub(crate) metadata: Metadata,
     pub(crate) nonces: Nonces,
     pub(crate) rate: Option<Rate>,
@@ -44,6 +46,7 @@ impl World {
             state,
             journal: Journal::default(),
             faults: Faults::default(),
+            flaky: Flaky::new(options.profile),
             metadata: Metadata::default(),
             nonces: Nonces::default(),
             rate,

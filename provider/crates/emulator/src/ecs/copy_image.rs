@@ -47,7 +47,7 @@ pub(crate) fn copy_image(context: &mut Context<'_>) -> Result<Value, Failure> {
     let tags = rules::tags(params, (403, "QuotaExceed.Tags"), (400, "Duplicate.TagKey"))?;
     let encryption = Encryption::read(params, context.options)?;
     let dry_run = context.check_dry_run();
-    let (build, fails) = (context.build_time(), context.fails_later());
+    let (build, fails) = (context.copy_time(), context.fails_later());
     let unreported = context.options.unreported.iter().cloned().collect();
 
     let source_region = context.state.region(from, now);

@@ -50,6 +50,26 @@ pub(crate) fn bucket(region: &str) -> Bucket {
     }
 }
 
+/// What a region starts with, by name.
+pub(crate) fn told(has_public_images: bool) -> String {
+    let region = region(0);
+    let mut images: Vec<&str> = region.images.iter().map(|image| &*image.id).collect();
+    let public = format!("{} public ones", public_images().count());
+    if has_public_images {
+        images.push(&public);
+    }
+    let instances: Vec<&str> = region.instances.iter().map(|instance| &*instance.id).collect();
+    let snapshots: Vec<&str> = region.snapshots.iter().map(|snapshot| &*snapshot.id).collect();
+    let groups: Vec<&str> = region.resource_groups.iter().map(String::as_str).collect();
+    format!(
+        "instances {}; snapshots {}; images {}; resource groups {}",
+        instances.join(" "),
+        snapshots.join(" "),
+        images.join(" "),
+        groups.join(" ")
+    )
+}
+
 /// The public images that `--public-images` adds. The cloud names them after their files.
 pub(crate) fn public_images() -> impl Iterator<Item = Image> {
     let alibaba = ("Aliyun", "Alibaba Cloud Linux  3.2104 LTS 64 bit");

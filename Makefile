@@ -3,7 +3,7 @@ LANGUAGE ?= typescript
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-demo: ## One example's whole life against the emulator (LANGUAGE=typescript, python, go or csharp)
+demo: ## One example's whole life against the emulator (LANGUAGE=typescript, python, go, csharp or yaml)
 	@examples/demo $(LANGUAGE)
 
 build: ## The plugin, for development
@@ -15,7 +15,7 @@ test: ## Every test, with all set-up
 oracles: ## The emulator, tested with clients that are not ours
 	@tests/run oracles
 
-e2e: ## The examples with the real CLI, in four languages
+e2e: ## The examples with the real CLI, in four languages and YAML
 	@tests/run e2e
 
 e2e-%: ## The same in one language: e2e-go
@@ -54,11 +54,14 @@ docs-test: ## Its links, its examples, what it says of properties, and how Chrom
 install: ## The plugin for your own use, and the packages that the examples need
 	@sdk/install
 
+dist: ## What a release consists of, as far as this machine can build it, in dist/ (PARTS="linux-amd64 nodejs sums")
+	@python3 release/parts.py $(PARTS)
+
 clean: ## Removes what was built here
 	cargo clean
-	rm -rf sdk/nodejs/bin sdk/nodejs/node_modules sdk/dotnet/bin sdk/dotnet/obj sdk/python/build
+	rm -rf dist sdk/nodejs/bin sdk/nodejs/node_modules sdk/dotnet/bin sdk/dotnet/obj sdk/python/build
 
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current docs docs-test install clean ci
+.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current docs docs-test install dist clean ci

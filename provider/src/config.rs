@@ -59,7 +59,7 @@ pub(crate) struct Config {
     #[schemars(range(min = 1), extend("x-variables" = ["CLIENT_CONNECT_TIMEOUT"]))]
     pub(crate) client_connect_timeout: Option<Input<i64>>,
 
-    /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action.
+    /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action.
     #[schemars(range(min = 1), extend("x-variables" = ["CLIENT_READ_TIMEOUT"]))]
     pub(crate) client_read_timeout: Option<Input<i64>>,
 

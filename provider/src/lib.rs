@@ -4,10 +4,12 @@ mod client;
 mod client_settings;
 mod config;
 mod ecs;
+mod elsewhere;
 mod failure;
 mod key_source;
 mod mapping;
 mod package;
+mod publisher;
 
 use aliyun::Environment;
 use pulumi::pulumirpc::resource_provider_server::ResourceProvider;

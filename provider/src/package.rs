@@ -1,7 +1,11 @@
 //! The provider itself: its name, its list of resources, and the head of schema.json.
 
+use std::path::PathBuf;
+
 use aliyun::Environment;
-use pulumi::{AnyFunction, AnyResource, ConfigureError, Failure, Findings, Provider, function, resource};
+use pulumi::{
+    AnyFunction, AnyResource, Asked, ConfigureError, Failure, Findings, Provider, function, resource,
+};
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::Client;
@@ -15,13 +19,17 @@ use crate::ecs::image_export::ImageExport;
 use crate::ecs::image_import::ImageImport;
 use crate::ecs::image_share_permission::ImageSharePermission;
 use crate::ecs::images::memory::Memory;
+use crate::elsewhere;
 use crate::mapping;
+use crate::publisher::publisher;
 
 /// The alicloud package.
 pub(crate) struct Alicloud {
     resources: Vec<Box<dyn AnyResource<Client>>>,
     functions: Vec<Box<dyn AnyFunction<Client>>>,
     environment: Environment,
+    /// The file that the engine has started.
+    runs: Option<PathBuf>,
 }
 
 impl Alicloud {
@@ -41,6 +49,7 @@ impl Alicloud {
             // Every function, one line each, as well.
             functions: vec![function(GetImages::new(environment.clone())), function(GetImageFromFamily)],
             environment,
+            runs: std::env::current_exe().ok(),
         }
     }
 
@@ -71,10 +80,7 @@ impl Provider for Alicloud {
             "version": self.version(),
             "description": "Custom images of Alibaba Cloud's Elastic Compute Service, natively.",
             "keywords": ["pulumi", "alicloud", "alibaba", "ecs", "image", "category/cloud", "kind/native"],
-            "homepage": "https://github.com/pulumi/pulumi-alicloud",
             "license": "Apache-2.0",
-            "repository": "https://github.com/pulumi/pulumi-alicloud",
-            "publisher": "pulumi-alicloud",
             "meta": { "moduleFormat": "(.*)(?:/[^/]*)" },
             "language": {
                 "csharp": { "namespaces": { "alicloud": "AliCloud", "ecs": "Ecs" }, "respectSchemaVersion": true },
@@ -90,10 +96,11 @@ impl Provider for Alicloud {
                 }
             }
         });
-        match head {
+        let head = match head {
             Json::Object(map) => map,
             _ => Map::new(),
-        }
+        };
+        head.into_iter().chain(publisher()).collect()
     }
 
     fn resources(&self) -> &[Box<dyn AnyResource<Client>>] {
@@ -121,6 +128,10 @@ impl Provider for Alicloud {
             "configured"
         );
         Ok(Client { provider_id: id.map(ToOwned::to_owned), ..client })
+    }
+
+    fn elsewhere(&self, asked: &Asked) -> Option<String> {
+        Some(elsewhere::elsewhere(asked, self.version(), self.runs.as_deref()))
     }
 
     fn mapping(&self, key: &str, provider: &str) -> Option<(String, Vec<u8>)> {

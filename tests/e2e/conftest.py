@@ -157,6 +157,14 @@ def hosted(binary, tmp_path):
 
 
 @pytest.fixture
+def bare(tmp_path):
+    """A stack without a cloud and without any plugin, whose program is in the test."""
+    stack = hosted_stack(None, tmp_path)
+    yield stack
+    stack.program.stop()
+
+
+@pytest.fixture
 def scene(hosted, proxy, request):
     scene = Scene(hosted, proxy)
     request.node.shown = lambda: (hosted, scene.cloud)

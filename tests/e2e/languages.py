@@ -1,5 +1,6 @@
 """How a program in each language gets its packages: the SDK of this repository and what the language's host needs."""
 
+import json
 import os
 import re
 import shutil
@@ -205,6 +206,19 @@ class CSharp(Language):
         return env
 
 
+class Yaml(Language):
+    """Its programs have neither an SDK nor a compiler."""
+
+    needs = ("pulumi-language-yaml",)
+    folder, runtime, main = "yaml", "yaml", "Main.yaml"
+
+    def build(self):
+        pass
+
+    def wire(self, folder):
+        return {}
+
+
 class PublishedTypeScript(TypeScript):
     """With the published SDK in place of ours."""
 
@@ -217,8 +231,16 @@ class PublishedTypeScript(TypeScript):
         pass
 
     def wire(self, folder):
-        link_packages(Path(os.environ["PUBLISHED_NODE_MODULES"]), folder)
+        link_packages(self.installed, folder)
         return {}
+
+    @property
+    def installed(self):
+        return Path(os.environ["PUBLISHED_NODE_MODULES"])
+
+    def version(self):
+        """Of the SDK, which asks for the same of the plugin."""
+        return json.loads((self.installed / "@pulumi/alicloud/package.json").read_text())["version"]
 
 
 class PublishedPython(Python):
@@ -235,6 +257,19 @@ class PublishedPython(Python):
         (folder / "venv").symlink_to(programs.parent)
         return {"PATH": str(programs)}
 
+    def version(self):
+        """Of the SDK, which asks for the same of the plugin."""
+        environment = Path(os.environ["PUBLISHED_PYTHON"]).parent
+        (found,) = environment.glob("lib/python*/site-packages/pulumi_alicloud-*.dist-info")
+        return found.stem.partition("-")[2]
 
-LANGUAGES = {language.folder: language for language in (TypeScript, Python, Go, CSharp)}
-PUBLISHED = {language.folder: language for language in (PublishedTypeScript, PublishedPython)}
+
+class PublishedYaml(Yaml):
+    """There is no SDK, so programs themselves ask for the plugin of a version."""
+
+    def version(self):
+        return "4.0.0"
+
+
+LANGUAGES = {language.folder: language for language in (TypeScript, Python, Go, CSharp, Yaml)}
+PUBLISHED = {language.folder: language for language in (PublishedTypeScript, PublishedPython, PublishedYaml)}

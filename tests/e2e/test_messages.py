@@ -4,6 +4,7 @@ import json
 import re
 
 import emulator
+import pytest
 from program import Image
 from project import ROOT
 from stack import diagnostics
@@ -71,6 +72,7 @@ return await Deployment.RunAsync(() =>
 }
 
 
+@pytest.mark.languages(*TWO_IMAGES)
 def test_the_old_name_is_warned_of_once_per_resource(program, language, cloud):
     """In the schema's words. The present name ends the warning and changes nothing."""
     schema = json.loads((ROOT / "schema.json").read_text())

@@ -1,3 +1,7 @@
+import pytest
+
+
+@pytest.mark.languages("typescript", "python", "go", "csharp")
 def test_the_sdk_and_the_example_compile(language, tmp_path):
     folder = language.example(tmp_path / "program")
     language.wire(folder)

@@ -43,3 +43,21 @@ fn the_crates_know_only_what_they_may() {
         }
     }
 }
+
+#[test]
+fn what_users_copy_names_this_version() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let own = env!("CARGO_PKG_VERSION");
+    for (file, said) in [
+        ("README.md", format!("version: \"{own}\"")),
+        ("README.md", format!("version=\"{own}\"")),
+        ("README.md", format!("alicloud v{own}")),
+        ("examples/csharp/CustomImages.csproj", format!("\"Pulumi.AliCloud\" Version=\"{own}\"")),
+        ("examples/pipeline-csharp/CustomImages.csproj", format!("\"Pulumi.AliCloud\" Version=\"{own}\"")),
+        ("examples/pipeline-yaml/Pulumi.yaml", format!("version: {own}\n")),
+        ("examples/yaml/Pulumi.yaml", format!("version: {own}\n")),
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        assert!(text.contains(&said), "{file} does not say {said}");
+    }
+}

@@ -1,5 +1,4 @@
-//! The built plugin, spoken to over gRPC, against the emulator over HTTP. A file for each resource, and one for the
-//! provider itself.
+//! The built plugin, spoken to over gRPC, against the emulator over HTTP. A file for each subject.
 
 #![expect(
     clippy::unwrap_used,

@@ -222,10 +222,13 @@ async fn what_is_not_known_is_named() {
         })
         .await
         .unwrap_err();
-    assert_eq!(
-        status.message(),
-        "unknown function \"alicloud:ecs/getZones:getZones\": this provider has alicloud:ecs/getImages:getImages, \
-         alicloud:ecs/getImageFromFamily:getImageFromFamily"
+    let message = status.message();
+    assert!(
+        message.starts_with(
+            "unknown function \"alicloud:ecs/getZones:getZones\": this provider has alicloud:ecs/getImages:getImages, \
+             alicloud:ecs/getImageFromFamily:getImageFromFamily. No version of the plugin was asked for"
+        ),
+        "{message}"
     );
     let status = world.plugin.rpc.construct(rpc::ConstructRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
@@ -233,6 +236,30 @@ async fn what_is_not_known_is_named() {
     assert_eq!(status.code(), Code::Unimplemented);
     let status = world.plugin.rpc.parameterize(rpc::ParameterizeRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_told_by_how_the_plugin_was_chosen() {
+    let mut world = World::new().await;
+    let own = env!("CARGO_PKG_VERSION");
+    for (version, provider, wanted) in [
+        ("4.0.0", "default_4_0_0", "Version 4.0.0 of the plugin was asked for"),
+        (own, "default_0_1_0", "The option `version: \""),
+        (own, "images", "The provider \"images\" has the option `version: \""),
+    ] {
+        let mut settings = settings(&world.cloud);
+        settings["version"] = version.into();
+        let urn = format!("urn:pulumi:test::test::pulumi:providers:alicloud::{provider}");
+        for name in [Some(provider.to_owned()), None] {
+            let args = Some(to_struct(&settings));
+            let request = rpc::ConfigureRequest { args, name, urn: Some(urn.clone()), ..Default::default() };
+            world.plugin.rpc.configure(request).await.unwrap();
+            let tok = "alicloud:ecs/getZones:getZones".to_owned();
+            let request = rpc::InvokeRequest { tok, ..Default::default() };
+            let status = world.plugin.rpc.invoke(request).await.unwrap_err();
+            assert!(status.message().contains(wanted), "{version} of {provider}: {}", status.message());
+        }
+    }
 }
 
 #[tokio::test]

@@ -42,14 +42,45 @@ class Call:
         return self.action + "".join(f"\n    {name} = {value}" for name, value in sorted(self.params.items()))
 
 
-class Emulator:
-    """`place` and `headers` are what a private cloud wants in every call besides."""
+class Client:
+    """Calls that do not come from the plugin, with signature version 1. `place` and `headers` are what a private cloud
+    wants in every call besides."""
 
-    def __init__(self, *options, key=(KEY_ID, KEY_SECRET), place=None, headers=None):
+    def __init__(self, url, key=(KEY_ID, KEY_SECRET), place=None, headers=None):
+        self.url = url
         self.key = key
-        self.expected = ""
         self.place = place or {}
         self.headers = headers or {}
+
+    def call(self, action, **params):
+        params |= {
+            **self.place,
+            "AccessKeyId": self.key[0],
+            "Action": action,
+            "Format": "JSON",
+            "RegionId": params.get("RegionId", REGION),
+            "SignatureMethod": "HMAC-SHA1",
+            "SignatureNonce": uuid.uuid4().hex,
+            "SignatureVersion": "1.0",
+            "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "Version": "2014-05-26",
+        }
+        query = "&".join(f"{escape(name)}={escape(value)}" for name, value in sorted(params.items()))
+        digest = hmac.new(f"{self.key[1]}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
+        signature = escape(base64.b64encode(digest).decode())
+        request = urllib.request.Request(f"{self.url}/?{query}&Signature={signature}", headers=self.headers)
+        try:
+            with DIRECT.open(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            raise AssertionError(f"{action} was refused: {refusal.read().decode()}") from None
+
+
+class Emulator(Client):
+    """The process. What a test does behind Pulumi's back is a `call`."""
+
+    def __init__(self, *options, key=(KEY_ID, KEY_SECRET), **more):
+        self.expected = ""
         keys = ("--access-key-id", key[0], "--access-key-secret", key[1])
         # To a file, so that it can say as much as it likes.
         self.log = tempfile.TemporaryFile("a+")
@@ -66,10 +97,7 @@ class Emulator:
             self.process.wait()
             raise RuntimeError(f"no address but {line!r}; {self.said()}")
         self.host = line.removeprefix(start)
-
-    @property
-    def url(self):
-        return f"http://{self.host}"
+        super().__init__(f"http://{self.host}", key, **more)
 
     def said(self):
         """What it wrote to stderr."""
@@ -140,30 +168,6 @@ class Emulator:
     def snapshots(self):
         regions = self.control("GET", "state")["regions"]
         return {snapshot["id"]: snapshot for region in regions.values() for snapshot in region["snapshots"]}
-
-    def call(self, action, **params):
-        """What someone does behind Pulumi's back: a call with signature version 1."""
-        params |= {
-            **self.place,
-            "AccessKeyId": self.key[0],
-            "Action": action,
-            "Format": "JSON",
-            "RegionId": params.get("RegionId", REGION),
-            "SignatureMethod": "HMAC-SHA1",
-            "SignatureNonce": uuid.uuid4().hex,
-            "SignatureVersion": "1.0",
-            "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "Version": "2014-05-26",
-        }
-        query = "&".join(f"{escape(name)}={escape(value)}" for name, value in sorted(params.items()))
-        digest = hmac.new(f"{self.key[1]}&".encode(), f"GET&%2F&{escape(query)}".encode(), hashlib.sha1).digest()
-        signature = escape(base64.b64encode(digest).decode())
-        request = urllib.request.Request(f"{self.url}/?{query}&Signature={signature}", headers=self.headers)
-        try:
-            with DIRECT.open(request, timeout=60) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as refusal:
-            raise AssertionError(f"{action} was refused: {refusal.read().decode()}") from None
 
 
 def escape(text):

@@ -38,7 +38,7 @@ class PluginCall:
 
 class Stack:
     """`folder` holds the program, unless `program` takes its place; all else that the command keeps goes to `home`. One
-    that is not `quick` is as users have it."""
+    that is not `quick` is as users have it. `plugin` is on PATH; without it, there is what tests install."""
 
     def __init__(self, folder, home, plugin, env, program=None, *, quick=True):
         self.folder = Path(folder)
@@ -53,9 +53,10 @@ class Stack:
         self.transcript = []
         self.printed = []
         # The engine runs this in place of the plugin itself, so that what it writes to stderr is kept.
-        wrapper = self.home / "plugin" / "pulumi-resource-alicloud"
-        wrapper.write_text(f"#!/bin/sh\nexec '{plugin}' \"$@\" 2>>'{self.plugin_stderr}'\n")
-        wrapper.chmod(0o755)
+        if plugin:
+            wrapper = self.home / "plugin" / "pulumi-resource-alicloud"
+            wrapper.write_text(f"#!/bin/sh\nexec '{plugin}' \"$@\" 2>>'{self.plugin_stderr}'\n")
+            wrapper.chmod(0o755)
         self.use(env)
 
     def use(self, env):

@@ -66,11 +66,6 @@ pub(crate) fn advise(error: &Error, facts: &Facts<'_>) -> Option<String> {
             facts.endpoint.origin()
         )),
         "InvalidProtocol.NeedSsl" => Some("The endpoint takes HTTPS only: set the protocol to HTTPS.".to_owned()),
-        "IdempotenceParamNotMatch" | "IdempotentParameterMismatch" | "InvalidParamter.Conflict"
-        | "InvalidIdempotenceParameter.Mismatch" => Some(
-            "The same request was made before with other parameters. Run the update again: it starts a new request."
-                .to_owned(),
-        ),
         "EntityNotExist.Role" => Some(
             "Check the role's ARN, acs:ram::<account>:role/<name>: the account and the role's name must be right.".to_owned(),
         ),

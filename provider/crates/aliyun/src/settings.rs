@@ -37,7 +37,7 @@ pub struct Settings {
     /// For one connection, TLS included. 8 s by default; zero is the default too, here and below. With more than 25 s an
     /// unreachable endpoint takes longer than half a minute to be reported.
     pub connect_timeout: Option<Duration>,
-    /// For one attempt, from sending to the answer's last byte. By default 10 s to 38 s, depending on the action.
+    /// For one attempt, from sending to the answer's last byte. By default 10 s to 60 s, depending on the action.
     pub read_timeout: Option<Duration>,
     /// No call goes on for longer than this, even if its deadline allows it. No such limit by default.
     pub max_retry_timeout: Option<Duration>,

@@ -290,6 +290,12 @@ mod tests {
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
         check(&["--normalise"], |o| o.normalise);
+        check(&["--exports-at-once", "2", "--exports-a-week", "3"], |o| {
+            (o.exports_at_once, o.exports_a_week) == (NonZeroU32::new(2), NonZeroU32::new(3))
+        });
+        refused(&["--exports-a-week", "0"], "0");
+        check(&["--cancelled-imports-stay"], |o| o.cancelled_imports_stay && !o.cancelled_exports_stay);
+        check(&["--cancelled-exports-stay"], |o| o.cancelled_exports_stay && !o.cancelled_imports_stay);
         check(&["--public-images"], |o| o.public_images);
         check(&["--refuse-all-status"], |o| o.refuse_all_status && !o.refuse_deprecated_status);
         check(&["--refuse-deprecated-status"], |o| o.refuse_deprecated_status && !o.refuse_all_status);
@@ -300,6 +306,7 @@ mod tests {
         check(&["--unreported", "LicenseType,BootMode", "--unreported", "Description"], |o| {
             o.unreported == ["LicenseType", "BootMode", "Description"]
         });
+        check(&["--unreported", "RelatedItemSet"], |o| o.unreported == ["RelatedItemSet"]);
         refused(&["--unreported", "LicenseType,ImageName"], "`ImageName` is not one of LicenseType");
         refused(&["--unreported", ""], "is not one of");
     }

@@ -43,7 +43,7 @@ pub use input::{Input, known};
 pub use operations::{urn_name, urn_type};
 pub use plugin::serve;
 pub use provider::{
-    AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Reconsidered, Types, package_schema,
+    AnyResource, AnyUpdate, Asked, ConfigureError, OldInputs, Provider, Reconsidered, Types, package_schema,
     resource,
 };
 pub use redact::Redactor;

@@ -33,7 +33,7 @@ impl<P: Provider> Operations<P> {
             [] => "no functions".to_owned(),
             some => some.iter().map(|function| function.token()).collect::<Vec<_>>().join(", "),
         };
-        Err(Failure::Refused(format!("unknown function {token:?}: this provider has {there_are}")))
+        Err(self.unknown("function", token, &there_are))
     }
 
     pub(crate) async fn invoke(

@@ -18,7 +18,7 @@ use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
 use crate::model::ObjectType;
 use crate::path::Path;
-use crate::provider::{AnyResource, AnyUpdate, ConfigureError, OldInputs, Provider, Types};
+use crate::provider::{AnyResource, AnyUpdate, Asked, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Read};
 use crate::secrets::with_secrets;
@@ -42,6 +42,7 @@ pub(crate) struct Operations<P: Provider> {
     pub(crate) provider: P,
     pub(crate) engine: Engine,
     client: Mutex<Option<Arc<P::Client>>>,
+    asked: Mutex<Asked>,
     config: OnceLock<Result<Arc<ObjectType>, String>>,
     pub(crate) cancellation: CancellationToken,
     /// The resources whose deprecated properties were warned of: once each is enough, and a replacement checks twice.
@@ -54,6 +55,7 @@ impl<P: Provider> Operations<P> {
             provider,
             engine,
             client: Mutex::new(None),
+            asked: Mutex::new(Asked::default()),
             config: OnceLock::new(),
             cancellation: CancellationToken::new(),
             warned: Mutex::new(HashSet::new()),
@@ -70,10 +72,14 @@ impl<P: Provider> Operations<P> {
             return Ok(resource.as_ref());
         }
         let tokens: Vec<&str> = resources.iter().map(|resource| resource.token()).collect();
-        Err(Failure::Refused(format!(
-            "unknown resource type {token:?}: this provider has {}",
-            tokens.join(", ")
-        )))
+        Err(self.unknown("resource type", token, &tokens.join(", ")))
+    }
+
+    /// What is asked for and not here, what is, and where the other may be.
+    pub(crate) fn unknown(&self, what: &str, token: &str, there_are: &str) -> Failure {
+        let elsewhere = self.provider.elsewhere(&lock(&self.asked));
+        let elsewhere = elsewhere.map(|text| format!(". {text}")).unwrap_or_default();
+        Failure::Refused(format!("unknown {what} {token:?}: this provider has {there_are}{elsewhere}"))
     }
 
     fn config(&self) -> Result<&Arc<ObjectType>, Failure> {
@@ -372,6 +378,7 @@ impl<P: Provider> Operations<P> {
     }
 
     pub(crate) fn configure(&self, request: rpc::ConfigureRequest) -> Result<(), Status> {
+        let provider = name_or_from_urn(request.name(), request.urn()).to_owned();
         let args = request.args.unwrap_or_else(|| prost_types::Struct {
             fields: request
                 .variables
@@ -383,7 +390,9 @@ impl<P: Provider> Operations<P> {
                 .collect(),
         });
         let object = self.config().map_err(|failure| failure.into_status(&Redactor::default()))?;
-        let (settings, _) = split_settings(args);
+        let (settings, engines) = split_settings(args);
+        let version = engines.get("version").and_then(Value::as_str).map(ToOwned::to_owned);
+        *lock(&self.asked) = Asked { provider, version };
         let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
         let redactor = Redactor::of([&settings]);
         // For as long as the process lives.

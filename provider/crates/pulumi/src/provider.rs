@@ -61,6 +61,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Every setting that is missing, or what is wrong with those that are there.
     fn configure(&self, config: Self::Config, id: Option<&str>) -> Result<Self::Client, ConfigureError>;
 
+    /// What a user does about a resource or a function that is not here, where there is more to say than what is.
+    fn elsewhere(&self, _asked: &Asked) -> Option<String> {
+        None
+    }
+
     /// Which resources of another ecosystem are which of ours: for that ecosystem's key (`terraform`) and, if it is
     /// given, provider, the provider's name there and the mapping's text.
     fn mapping(&self, _key: &str, _provider: &str) -> Option<(String, Vec<u8>)> {
@@ -71,6 +76,15 @@ pub trait Provider: Send + Sync + 'static {
     fn mappings(&self, _key: &str) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// By which way the engine has come to this plugin.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The provider resource's name; empty if an older engine does not tell it.
+    pub provider: String,
+    /// The version of the plugin that it asks for. The engine may have found another one.
+    pub version: Option<String>,
 }
 
 /// Why there is no client.

@@ -96,7 +96,8 @@ pub trait Resource<C>: Send + Sync + 'static {
         args: Self::Args,
     ) -> impl Future<Output = Result<(String, Self::State), Failure>> + Send;
 
-    /// Reads the resource; `None` only if it is proven that there is none. `old` is absent on an import, whose `id` is what
+    /// Reads the resource; `None` only if it is proven that there is none, or that
+    /// what the id leads to is not this resource's. `old` is absent on an import, whose `id` is what
     /// the user has typed: it may say more than the id that the state gets.
     fn read(
         &self,

@@ -1,4 +1,5 @@
-//! What only an image makes no difference of, or refuses. Nothing here does I/O.
+//! Which changes of an image count for nothing, and the one that is refused: `imdsSupport` does not go back. Nothing here
+//! does I/O.
 
 use pulumi::diff::Change;
 use pulumi::{Failure, Lazy, known};

@@ -5,7 +5,7 @@
 //! gives it its own. Here is what follows from that:
 //!
 //! - What is found under the unfinished name is taken up again, whether the account's list, the token or the taken name
-//!   leads to it. No tokens are needed for that, as a cloud forgets them.
+//!   leads to it. This does not rest on tokens, which the cloud forgets.
 //! - What the token leads to under another name was finished by an earlier create. It is some state's, or was retained, or
 //!   its create was killed between the last call and the save. It is named in a warning, and the next token makes another.
 //! - A token may also lead to an image that has been deleted since. The next one, made from the first and that id, settles
@@ -56,8 +56,8 @@ pub(crate) trait Making: Sync {
         None
     }
 
-    /// What to do about a refusal of this action, if its own text does not say it: by the error's code, beginning with the
-    /// property that it is about.
+    /// What to do about a refusal of this action, if its own text does not say it: by the error's code. It begins with the
+    /// property that it is about, if it is about one.
     fn advice(&self, _code: &str) -> Option<String> {
         None
     }
@@ -745,5 +745,6 @@ mod tests {
         });
         let text = create(&cloud, &within(600)).await.unwrap_err().to_string();
         assert!(text.contains("IdempotentParameterMismatch") && text.contains("Change imageName"), "{text}");
+        assert!(!text.contains("starts a new request"), "{text}");
     }
 }

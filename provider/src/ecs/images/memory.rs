@@ -10,7 +10,7 @@ pub(crate) struct Memory(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The entries that states hold, by the image's id: the mark of each, and its URN. An import and an older version's entry
+    /// The entries that states hold, by the resource's id: the mark of each, and its URN. An import and an older version's entry
     /// have no mark.
     marks: HashMap<String, HashMap<Option<String>, String>>,
     /// Which resource has a name, or is about to.

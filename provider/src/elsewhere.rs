@@ -1,0 +1,76 @@
+//! What to do about a resource or a function that this plugin does not have and the published one does.
+//!
+//! The engine runs one plugin for each version that it is asked for, so it depends on that version whether the wrong one
+//! was asked for or the wrong one was found.
+
+use std::path::Path;
+
+use pulumi::Asked;
+
+/// `own` is this plugin's version, `runs` the file that the engine has started.
+pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String {
+    let Asked { provider, version } = asked;
+    match version.as_deref() {
+        Some(version) if version != own => {
+            let file = runs.map_or_else(|| "pulumi-resource-alicloud".into(), Path::to_string_lossy);
+            format!(
+                "Version {version} of the plugin was asked for, and the engine found this one, {own}, at {file}, which serves \
+                 every version where it is. If that is on PATH, run `pulumi plugin install resource alicloud v{own} --file \
+                 {file}` and take it out of PATH. If it is under `plugins:` in Pulumi.yaml, give that entry `version: {own}`. \
+                 Images then choose it by the option `version: \"{own}\"`"
+            )
+        }
+        Some(_) if is_explicit(provider) => format!(
+            "The provider \"{provider}\" has the option `version: \"{own}\"`, which is this plugin: use that provider for images \
+             only, and for this one another provider, or none"
+        ),
+        Some(_) => format!(
+            "The option `version: \"{own}\"`, which is this plugin, was asked for: take that option away here, and the \
+             published plugin of the SDK's version serves it. In a YAML program the version of one resource holds for all \
+             that name none: give this one the option `version` with a version of the published plugin"
+        ),
+        None => format!(
+            "No version of the plugin was asked for, and the engine found this one, {own}: give the option `version` with a \
+             version of the published plugin, after `pulumi plugin install resource alicloud`"
+        ),
+    }
+}
+
+/// The engine names the providers that it makes itself `default`, with their version.
+fn is_explicit(provider: &str) -> bool {
+    !provider.is_empty() && provider != "default" && !provider.starts_with("default_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(provider: &str, version: Option<&str>) -> String {
+        let asked = Asked { provider: provider.to_owned(), version: version.map(ToOwned::to_owned) };
+        elsewhere(&asked, "0.1.0", Some(Path::new("/opt/bin/pulumi-resource-alicloud")))
+    }
+
+    #[test]
+    fn a_plugin_that_serves_every_version_is_told_with_its_file() {
+        let said = said("default_4_0_0", Some("4.0.0"));
+        assert!(said.contains("PATH") && said.contains("`plugins:` in Pulumi.yaml"), "{said}");
+        let command =
+            "`pulumi plugin install resource alicloud v0.1.0 --file /opt/bin/pulumi-resource-alicloud`";
+        assert!(said.contains(command) && said.contains("4.0.0"), "{said}");
+    }
+
+    #[test]
+    fn the_option_that_chose_this_plugin_is_told_with_its_place() {
+        let of_provider = said("images", Some("0.1.0"));
+        assert!(
+            of_provider.starts_with("The provider \"images\" has the option `version: \"0.1.0\"`"),
+            "{of_provider}"
+        );
+        for provider in ["default", "default_0_1_0", ""] {
+            let of_resource = said(provider, Some("0.1.0"));
+            assert!(of_resource.starts_with("The option `version: \"0.1.0\"`"), "{of_resource}");
+        }
+        let of_none = said("default", None);
+        assert!(of_none.starts_with("No version of the plugin was asked for"), "{of_none}");
+    }
+}

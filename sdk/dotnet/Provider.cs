@@ -279,7 +279,7 @@ namespace Pulumi.AliCloud
         public Input<int>? ClientConnectTimeout { get; set; }
 
         /// <summary>
-        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        /// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         /// </summary>
         [Input("clientReadTimeout", json: true)]
         public Input<int>? ClientReadTimeout { get; set; }

@@ -238,7 +238,7 @@ export interface ProviderArgs {
      */
     clientConnectTimeout?: pulumi.Input<number | undefined>;
     /**
-     * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+     * The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
      */
     clientReadTimeout?: pulumi.Input<number | undefined>;
     /**

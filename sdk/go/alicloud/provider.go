@@ -148,7 +148,7 @@ type providerArgs struct {
 	CaFile *string `pulumi:"caFile"`
 	// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
 	ClientConnectTimeout *int `pulumi:"clientConnectTimeout"`
-	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 	ClientReadTimeout *int `pulumi:"clientReadTimeout"`
 	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
 	// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
@@ -243,7 +243,7 @@ type ProviderArgs struct {
 	CaFile pulumi.StringPtrInput
 	// The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
 	ClientConnectTimeout pulumi.IntPtrInput
-	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+	// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 	ClientReadTimeout pulumi.IntPtrInput
 	// Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
 	// begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.

@@ -72,7 +72,7 @@ class ProviderArgs:
         :param pulumi.Input['ProviderAssumeRoleWithOidcArgs'] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
         :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
         :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
                begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.
@@ -295,7 +295,7 @@ class ProviderArgs:
     @pulumi.getter(name="clientReadTimeout")
     def client_read_timeout(self) -> pulumi.Input[Optional[_builtins.int]]:
         """
-        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         """
         return pulumi.get(self, "client_read_timeout")
 
@@ -780,7 +780,7 @@ class Provider(pulumi.ProviderResource):
         :param pulumi.Input[Union['ProviderAssumeRoleWithOidcArgs', 'ProviderAssumeRoleWithOidcArgsDict']] assume_role_with_oidc: A RAM role to assume with the token of an OpenID Connect provider, without any key.
         :param pulumi.Input[_builtins.str] ca_file: A PEM file with certificate authorities to trust beside the system's own.
         :param pulumi.Input[_builtins.int] client_connect_timeout: The longest time to wait for a connection, in milliseconds. Default: 8000. Also read from `CLIENT_CONNECT_TIMEOUT`.
-        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        :param pulumi.Input[_builtins.int] client_read_timeout: The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         :param pulumi.Input[_builtins.str] cloud: Which cloud: `alibabacloud`, the public one and the default, `apsarastack` or `alibabacloudstack`. Variables that
                begin with `APSARASTACK_` or `ALIBABACLOUDSTACK_` count only on that stack.
         :param pulumi.Input[_builtins.str] configuration_source: Added to the `User-Agent` of every call, so that audits see what they were made for; at most 1024 characters. Also read from `TF_APPEND_USER_AGENT`.

@@ -46,7 +46,7 @@ func GetClientConnectTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientConnectTimeout")
 }
 
-// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+// The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 func GetClientReadTimeout(ctx *pulumi.Context) int {
 	return config.GetInt(ctx, "alicloud:clientReadTimeout")
 }

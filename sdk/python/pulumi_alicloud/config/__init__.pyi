@@ -52,7 +52,7 @@ The longest time to wait for a connection, in milliseconds. Default: 8000. Also 
 
 clientReadTimeout: Optional[int]
 """
-The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
 """
 
 cloud: Optional[str]

@@ -73,7 +73,7 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def client_read_timeout(self) -> Optional[int]:
         """
-        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 38000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
+        The longest time for one attempt at a call, in milliseconds. Default: 10000 to 60000, depending on the action. Also read from `CLIENT_READ_TIMEOUT`.
         """
         return __config__.get_int('clientReadTimeout')
 

@@ -1,4 +1,4 @@
-"""One operation on one image, copy or share, again and again from the same beginning, and what happens in the middle of
+"""One operation on one image, copy, import or share, again and again from the same beginning, and what happens in the middle of
 it."""
 
 import json
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from emulator import REGION, Emulator
-from program import Copy, Image, Share
+from program import Copy, Image, Import, Share
 from stack import resources_of
 
 PATIENCE = 120
@@ -59,8 +59,23 @@ COPY_CHANGED = COPIED | {
     "tags": {"kept": "1", "changed": "2", "added": "1"},
 }
 COPY_AUTONAMED = {name: COPIED[name] for name in ("sourceImageId", "sourceRegionId", "deleteAutoSnapshot")}
+IMPORTED = {
+    "diskDeviceMappings": [{"ossBucket": "b-images", "ossObject": "disk.qcow2"}],
+    "imageName": "golden",
+    "description": "a golden image",
+    "tags": {"kept": "1", "changed": "1", "removed": "1"},
+    "deleteAutoSnapshot": True,
+}
+IMPORT_CHANGED = IMPORTED | {
+    "imageName": "golden-2",
+    "description": "another text",
+    "licenseType": "BYOL",
+    "tags": {"kept": "1", "changed": "2", "added": "1"},
+}
+IMPORT_AUTONAMED = {name: IMPORTED[name] for name in ("diskDeviceMappings", "deleteAutoSnapshot")}
+ANOTHER_FILE = {"diskDeviceMappings": [{"ossBucket": "b-images", "ossObject": "disk.raw"}]}
 # What differs from one run to the next: ids, marks, automatic names and times.
-FRESH = re.compile(r"\b[ms]-[0-9a-z]{20}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bimage-[0-9a-f]{7}\b")
+FRESH = re.compile(r"\b[mst]-[0-9a-z]{20}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bimage-[0-9a-f]{7}\b")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z")
 SHARED = {"imageId": SOURCE, "accountId": "1000000000000001"}
 
@@ -92,6 +107,12 @@ OPERATIONS = {
     "copy: replace": Operation(COPY_AUTONAMED, COPY_AUTONAMED | {"sourceImageId": ANOTHER}, kind=Copy),
     "copy: delete": Operation(COPIED, None, "destroy", kind=Copy),
     "copy: delete under way": Operation(COPIED, None, "destroy", {"create": "1s"}, Copy, late=True),
+    "import: create, named": Operation(None, IMPORTED, kind=Import),
+    "import: create, autonamed": Operation(None, IMPORT_AUTONAMED, kind=Import),
+    "import: update": Operation(IMPORTED, IMPORT_CHANGED, kind=Import),
+    "import: replace": Operation(IMPORT_AUTONAMED, IMPORT_AUTONAMED | ANOTHER_FILE, kind=Import),
+    "import: delete": Operation(IMPORTED, None, "destroy", kind=Import),
+    "import: delete under way": Operation(IMPORTED, None, "destroy", {"create": "1s"}, Import, late=True),
     "share: create": Operation(None, SHARED, kind=Share),
     "share: replace": Operation(SHARED, SHARED | {"accountId": "1000000000000002"}, kind=Share),
     "share: delete": Operation(SHARED, None, "destroy", kind=Share),

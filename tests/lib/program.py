@@ -12,6 +12,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2, re
 
 IMAGE = "alicloud:ecs/image:Image"
 COPY = "alicloud:ecs/imageCopy:ImageCopy"
+IMPORT = "alicloud:ecs/imageImport:ImageImport"
 SHARE = "alicloud:ecs/imageSharePermission:ImageSharePermission"
 AT_A_TIME = 64
 # What stands for the id of what a preview does not make.
@@ -54,6 +55,10 @@ class Image(Resource):
 
 class Copy(Resource):
     type = COPY
+
+
+class Import(Resource):
+    type = IMPORT
 
 
 class Share(Resource):

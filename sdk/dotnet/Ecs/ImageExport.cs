@@ -46,7 +46,9 @@ namespace Pulumi.AliCloud.Ecs
     /// });
     /// ```
     /// 
-    /// An export cannot be imported into a stack, as the cloud does not tell where an image has been exported to.
+    /// ## Import
+    /// 
+    /// `pulumi import` takes no export, as the cloud does not tell where an image has been exported to.
     /// </summary>
     [AliCloudResourceType("alicloud:ecs/imageExport:ImageExport")]
     public partial class ImageExport : global::Pulumi.CustomResource

@@ -36,7 +36,9 @@ import * as utilities from "../utilities";
  * export const objects = exported.ossObjects;
  * ```
  *
- * An export cannot be imported into a stack, as the cloud does not tell where an image has been exported to.
+ * ## Import
+ *
+ * `pulumi import` takes no export, as the cloud does not tell where an image has been exported to.
  */
 export class ImageExport extends pulumi.CustomResource {
     /**

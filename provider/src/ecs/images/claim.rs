@@ -128,7 +128,7 @@ enum Answer {
 /// What the search for an unfinished name that is taken has come to.
 enum ByName {
     /// The image that has it.
-    Made(Made),
+    Made(Box<Made>),
     /// The name was free after all, and this is the cloud's answer: a new image, or one that the token has made before.
     Answered(String),
 }
@@ -245,7 +245,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                             return Ok(self.found(id, unfinished, None));
                         }
                         (Err(failure), _) => return Err(failure),
-                        (Ok(ByName::Made(made)), _) => return Ok(made),
+                        (Ok(ByName::Made(made)), _) => return Ok(*made),
                         (Ok(ByName::Answered(id)), _) => id,
                     }
                 }
@@ -354,16 +354,16 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             if let Some(id) = &unseen {
                 let seen = self.client.looks.describe(self.context, id).await.map_err(kept)?;
                 if seen.as_ref().is_some_and(|seen| seen.image_name.as_ref() == Some(&unfinished.name)) {
-                    return Ok(ByName::Made(self.found(id.clone(), unfinished, seen)));
+                    return Ok(ByName::Made(Box::new(self.found(id.clone(), unfinished, seen))));
                 }
             }
             let owner = self.client.account.owner_of(self.context, &unfinished.name).await.map_err(kept)?;
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
-                return Ok(ByName::Made(made));
+                return Ok(ByName::Made(Box::new(made)));
             }
             if wait.elapsed() >= self.client.patience.invisible {
                 if let Some(id) = unseen {
-                    return Ok(ByName::Made(self.found(id, unfinished, None)));
+                    return Ok(ByName::Made(Box::new(self.found(id, unfinished, None))));
                 }
                 return Err(Failure::Refused(format!(
                     "{}\nimage name {}: an unfinished image of this resource has it, but DescribeImages does not show that \

@@ -63,7 +63,9 @@ import (
 //
 // ```
 //
-// An export cannot be imported into a stack, as the cloud does not tell where an image has been exported to.
+// ## Import
+//
+// `pulumi import` takes no export, as the cloud does not tell where an image has been exported to.
 type ImageExport struct {
 	pulumi.CustomResourceState
 

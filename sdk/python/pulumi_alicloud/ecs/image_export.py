@@ -335,7 +335,9 @@ class ImageExport(pulumi.CustomResource):
         pulumi.export("objects", exported.oss_objects)
         ```
 
-        An export cannot be imported into a stack, as the cloud does not tell where an image has been exported to.
+        ## Import
+
+        `pulumi import` takes no export, as the cloud does not tell where an image has been exported to.
 
 
         :param str resource_name: The name of the resource.
@@ -388,7 +390,9 @@ class ImageExport(pulumi.CustomResource):
         pulumi.export("objects", exported.oss_objects)
         ```
 
-        An export cannot be imported into a stack, as the cloud does not tell where an image has been exported to.
+        ## Import
+
+        `pulumi import` takes no export, as the cloud does not tell where an image has been exported to.
 
 
         :param str resource_name: The name of the resource.

@@ -30,7 +30,7 @@ enum Command {
     /// Prints the package schema
     Schema,
     /// Runs an ECS on this machine to try programs on
-    Emulator(emulator::Options),
+    Emulator(Box<emulator::Options>),
 }
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Emulator(options)) => {
-            runtime()?.block_on(async { Ok(emulator::run(options, signal()).await?) })
+            runtime()?.block_on(async { Ok(emulator::run(*options, signal()).await?) })
         }
         None => {
             let runtime = runtime()?;

@@ -16,6 +16,8 @@ from pulumi.runtime.proto import provider_pb2
 HERE = ROOT / "tests" / "oracles"
 IMAGE = "alicloud:ecs/image:Image"
 IMAGE_COPY = "alicloud:ecs/imageCopy:ImageCopy"
+IMAGE_EXPORT = "alicloud:ecs/imageExport:ImageExport"
+IMAGE_IMPORT = "alicloud:ecs/imageImport:ImageImport"
 IMAGE_SHARE_PERMISSION = "alicloud:ecs/imageSharePermission:ImageSharePermission"
 GET_IMAGES = "alicloud:ecs/getImages:getImages"
 
@@ -26,18 +28,27 @@ NAMES = {
             "alicloud_copy_image": IMAGE_COPY,
             "alicloud_image": IMAGE,
             "alicloud_image_copy": IMAGE_COPY,
+            "alicloud_image_export": IMAGE_EXPORT,
+            "alicloud_image_import": IMAGE_IMPORT,
             "alicloud_image_share_permission": IMAGE_SHARE_PERMISSION,
         },
         {"alicloud_images": GET_IMAGES},
     ),
     "apsarastack": (
-        {"apsarastack_image": IMAGE, "apsarastack_image_share_permission": IMAGE_SHARE_PERMISSION},
+        {
+            "apsarastack_image": IMAGE,
+            "apsarastack_image_export": IMAGE_EXPORT,
+            "apsarastack_image_import": IMAGE_IMPORT,
+            "apsarastack_image_share_permission": IMAGE_SHARE_PERMISSION,
+        },
         {"apsarastack_images": GET_IMAGES},
     ),
     "alibabacloudstack": (
         {
             "alibabacloudstack_ecs_image": IMAGE,
             "alibabacloudstack_image": IMAGE,
+            "alibabacloudstack_image_export": IMAGE_EXPORT,
+            "alibabacloudstack_image_import": IMAGE_IMPORT,
             "alibabacloudstack_image_share_permission": IMAGE_SHARE_PERMISSION,
         },
         {"alibabacloudstack_ecs_images": GET_IMAGES, "alibabacloudstack_images": GET_IMAGES},

@@ -21,6 +21,10 @@ e2e: ## The examples with the real CLI, in four languages and YAML
 e2e-%: ## The same in one language: e2e-go
 	@E2E_LANGUAGES=$* tests/run e2e
 
+crash: ## The plugin and `pulumi` killed at every instant of every operation of every type; `make test` leaves out seven
+	@cargo build --workspace --quiet
+	@EVERY_CRASH=true tests/e2e/run "" -k test_crash
+
 bench: ## Start, memory, throughput, `pulumi` on many images, against floors: bench/RESULTS.md (BENCH_SIZES, PEER)
 	@bench/run
 
@@ -64,4 +68,4 @@ clean: ## Removes what was built here
 ci: ## What every change must pass
 	@.ci/run
 
-.PHONY: help demo build test oracles e2e bench instructions instructions-renew soak fuzz lint generate generated-current docs docs-test install dist clean ci
+.PHONY: help demo build test oracles e2e crash bench instructions instructions-renew soak fuzz lint generate generated-current docs docs-test install dist clean ci

@@ -241,10 +241,22 @@ impl Work<'_> {
                 entry.see(&task);
                 let text =
                     format!("the export of image {image} to {} failed{}", target.place(), self.why(&task));
-                let written = match task.bucket() {
+                let mut written = match task.bucket() {
                     Some(bucket) if bucket == target.bucket => task.objects(),
                     _ => Vec::new(),
                 };
+                if task.stage() != Stage::Failed {
+                    // What this means is not documented, so that the task may go on.
+                    let text =
+                        format!("{text}\nNothing of it is deleted. Run `pulumi up` to look at it again");
+                    return stop(Failure::Refused(text), entry, false);
+                }
+                if !written.is_empty() {
+                    match objects::of_others(client, context, target, task.id()).await {
+                        Ok(others) => written.retain(|object| !others.contains(object)),
+                        Err(failure) => return stop(failure, entry, false),
+                    }
+                }
                 match objects::delete(client, context, &target.bucket, &written).await {
                     Ok(left) if left.is_empty() => {
                         let text = format!("{text}\nNo files of it are left behind");
@@ -419,7 +431,7 @@ impl Work<'_> {
         let Work { client, context, target, .. } = *self;
         let task = tasks::describe(client, context, id, context.deadline()).await?.map_err(failure::cloud)?;
         let Some(task) = task else { return Ok(None) };
-        if task.stage() != Stage::Running {
+        if matches!(task.stage(), Stage::Finished | Stage::Failed) {
             return Ok(Some(task));
         }
         let mut is_cancelled = false;

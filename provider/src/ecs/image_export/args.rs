@@ -92,6 +92,7 @@ pub(crate) struct ExportIdentity {
     pub(crate) mark: Option<String>,
     pub(crate) region_id: Option<String>,
     image_id: Option<String>,
+    image_format: Option<String>,
     oss_bucket: Option<String>,
     oss_prefix: Option<String>,
 }
@@ -103,7 +104,7 @@ impl ExportIdentity {
             image: self.image_id.clone()?,
             bucket: self.oss_bucket.clone()?,
             prefix: self.oss_prefix.clone().filter(|prefix| !prefix.is_empty()),
-            format: None,
+            format: self.image_format.clone(),
         })
     }
 }
@@ -144,7 +145,8 @@ impl Target {
 
     /// By what a process remembers it.
     pub(crate) fn key(&self) -> String {
-        format!("export of {} to {}/{}", self.image, self.bucket, self.prefix.as_deref().unwrap_or_default())
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        format!("export of {} to {}/{prefix} as {}", self.image, self.bucket, self.format())
     }
 
     fn stem(&self) -> String {

@@ -177,7 +177,9 @@ impl Exporting<'_> {
             else {
                 continue;
             };
-            match (target.is_of(&task), task.stage()) {
+            // One that has begun since the call and says of itself nothing at all is most likely what the call has begun.
+            let is_silent = task.bucket().is_none() && task.objects().is_empty();
+            match (target.is_of(&task) || is_new && is_silent, task.stage()) {
                 (true, Stage::Running) => return Ok(Found::Ours(task)),
                 (true, Stage::Finished | Stage::Failed) if is_new => return Ok(Found::Ours(task)),
                 (false, Stage::Running) => others = Some(task),

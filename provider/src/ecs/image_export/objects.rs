@@ -63,7 +63,7 @@ pub(crate) async fn delete(
 /// the rule of the cloud's documentation. Whether they are guessed.
 ///
 /// # Errors
-/// Only [`Failure::Cancelled`].
+/// If tasks or image cannot be looked at.
 pub(crate) async fn find(
     client: &Client,
     context: &Context,
@@ -71,11 +71,16 @@ pub(crate) async fn find(
 ) -> Result<(Vec<String>, bool), Failure> {
     let deadline = context.deadline();
     let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
-    let finished = listed.unwrap_or_default().into_iter().filter_map(|task| {
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) if tasks::has_no_tasks(&error) => Vec::new(),
+        Err(error) => return Err(failure::cloud(error)),
+    };
+    let finished = listed.into_iter().filter_map(|task| {
         (Stage::of(task.task_status.as_deref()) == Stage::Finished).then_some(task.task_id).flatten()
     });
     for id in finished {
-        if let Ok(Some(task)) = tasks::describe(client, context, &id, deadline).await?
+        if let Some(task) = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?
             && target.is_of(&task)
         {
             return Ok((task.objects(), false));
@@ -84,10 +89,36 @@ pub(crate) async fn find(
     Ok((guess(client, context, target).await?, true))
 }
 
+/// The objects that earlier exports of the image to the same place have written, which end with their own entries only.
+///
+/// # Errors
+/// If the tasks cannot be looked at.
+pub(crate) async fn of_others(
+    client: &Client,
+    context: &Context,
+    target: &Target,
+    own_task: &str,
+) -> Result<Vec<String>, Failure> {
+    let deadline = context.deadline();
+    let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
+    let mut objects = Vec::new();
+    for listed in listed.map_err(failure::cloud)? {
+        let Some(id) = listed.task_id.filter(|id| id != own_task) else { continue };
+        if Stage::of(listed.task_status.as_deref()) == Stage::Failed {
+            continue;
+        }
+        let task = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?;
+        if let Some(task) = task.filter(|task| task.bucket() == Some(target.bucket.as_str())) {
+            objects.extend(task.objects());
+        }
+    }
+    Ok(objects)
+}
+
 /// The objects by the rule, with one for each data disk that the image shows.
 ///
 /// # Errors
-/// Only [`Failure::Cancelled`].
+/// If the image cannot be looked at: its data disks are files as well.
 pub(crate) async fn guess(
     client: &Client,
     context: &Context,
@@ -95,9 +126,9 @@ pub(crate) async fn guess(
 ) -> Result<Vec<String>, Failure> {
     let disks = match client.looks.describe(context, &target.image).await {
         Ok(Some(image)) => image.disk_device_mappings,
-        Err(cancelled @ Failure::Cancelled(_)) => return Err(cancelled),
-        // An image that is gone, or cannot be seen, shows no data disks.
-        Ok(None) | Err(_) => Vec::new(),
+        // An image that is gone shows no data disks.
+        Ok(None) => Vec::new(),
+        Err(failure) => return Err(failure),
     };
     let data = disks.iter().filter(|disk| disk.disk_type.as_deref() == Some("data"));
     Ok(target.guess(data.filter_map(|disk| disk.device.as_deref())))

@@ -170,6 +170,10 @@ pub(crate) async fn describe(
     let request = DescribeTaskAttributeRequest { task_id: id.to_owned() };
     let call = client.api.describe_task_attribute(&request, deadline);
     Ok(match context.unless_cancelled(call).await? {
+        Ok(task) if task.task_id != id => {
+            let text = format!("it was asked for task {id} and answered with {}", task.task_id);
+            Err(aliyun::Error::contradiction("DescribeTaskAttribute", text))
+        }
         Ok(task) => Ok(Some(Task(task))),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),

@@ -94,7 +94,10 @@ impl Action for DescribeTaskAttributeRequest {
         _request_id: Option<&str>,
         _text: &str,
     ) -> Option<&'static str> {
-        response.task_id.is_empty().then_some("a TaskId")
+        if response.task_id.is_empty() {
+            return Some("a TaskId");
+        }
+        response.task_status.as_deref().is_none_or(str::is_empty).then_some("a TaskStatus")
     }
 }
 
@@ -135,7 +138,12 @@ mod tests {
     async fn a_task_that_is_forgotten_is_not_found_and_an_answer_without_one_is_none() {
         let error = describe(refuse(400, "InvalidTaskId.NotFound")).await.expect_err("not there");
         assert!(error.is_not_found());
-        let error = describe(ok(r#"{"RequestId":"R"}"#)).await.expect_err("no task");
-        assert!(error.to_string().contains("without a TaskId"), "{error}");
+        for (json, lack) in [
+            (r#"{"RequestId":"R"}"#, "without a TaskId"),
+            (r#"{"RequestId":"R","TaskId":"t-1"}"#, "without a TaskStatus"),
+        ] {
+            let error = describe(ok(json)).await.expect_err(json);
+            assert!(error.to_string().contains(lack), "{error}");
+        }
     }
 }

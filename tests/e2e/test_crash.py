@@ -16,7 +16,8 @@ from stack import diagnostics, resources_of
 
 # Of a create: it gives the image its own name.
 LAST_CALL = [("ModifyImageAttribute", UNANSWERED), ("ModifyImageAttribute", ANSWERED)]
-# Of copies and imports these run the code in which images are killed, so they are killed only if all is asked for: `make crash`.
+# Of copies and imports these run the code in which images are killed, so they are killed only if all is asked for:
+# `make crash`.
 AS_IMAGES = (
     "copy: create, autonamed",
     "copy: update",

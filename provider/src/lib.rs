@@ -22,7 +22,9 @@ use crate::package::Alicloud;
 /// # Errors
 /// If no port can be had, or serving fails.
 pub async fn serve(engine: Option<&str>, shutdown: impl Future<Output = ()>) -> Result<(), BoxError> {
-    pulumi::serve(Alicloud::new(), engine, collector(Environment::from_process()), shutdown).await
+    let provider = Alicloud::new();
+    let collector = collector(provider.environment().clone());
+    pulumi::serve(provider, engine, collector, shutdown).await
 }
 
 /// The collector of spans that the engine names, if the user asks for traces.

@@ -33,6 +33,11 @@ pub(crate) struct Alicloud {
 }
 
 impl Alicloud {
+    /// The variables, files and clock of the process.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     pub(crate) fn new() -> Self {
         let memory = Memory::default();
         // Once, so that CheckConfig and Configure see the same.

@@ -10,7 +10,7 @@ mod tests;
 
 use std::time::Duration;
 
-use aliyun::ecs::{CancelTaskRequest, ExportImageRequest};
+use aliyun::ecs::ExportImageRequest;
 use pulumi::{
     CheckContext, Context, Failure, Findings, Old, Read, Resource, Timeouts, Unlisted, Update, known,
 };
@@ -19,7 +19,7 @@ use crate::client::Client;
 use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, FINISHED, Target};
 use crate::ecs::image_export::exporting::{Exporting, Outcome, wait_until_ended};
 use crate::ecs::images::memory::Memory;
-use crate::ecs::images::tasks::{self, Stage, Task};
+use crate::ecs::images::tasks::{self, Cancellation, Stage, Task};
 use crate::failure;
 
 /// The resource.
@@ -434,22 +434,13 @@ impl Work<'_> {
         if matches!(task.stage(), Stage::Finished | Stage::Failed) {
             return Ok(Some(task));
         }
-        let mut is_cancelled = false;
-        if task.may_be_cancelled() {
-            let request = CancelTaskRequest { task_id: id.to_owned() };
-            let call = client.api.cancel_task(&request, context.deadline());
-            match context.unless_cancelled(call).await? {
-                Ok(()) => is_cancelled = true,
-                Err(error) if error.is_not_found() => return Ok(Some(task)),
-                Err(error) if tasks::refuses_cancellation(&error) => {}
-                Err(error) => return Err(failure::cloud(error)),
-            }
-        }
-        if !is_cancelled {
-            context.info(&format!(
+        match tasks::cancel(client, context, &task).await? {
+            Cancellation::Accepted => {}
+            Cancellation::Refused => context.info(&format!(
                 "image {}: the cloud cannot cancel its export, so that the files are deleted when it has ended",
                 target.image
-            ));
+            )),
+            Cancellation::Unknown => return Ok(Some(task)),
         }
         match wait_until_ended(client, context, &target.image, id, "its export ends").await {
             Outcome::Finished(ended) | Outcome::Failed(ended) => {

@@ -135,6 +135,16 @@ pub enum Ended {
     LookFailed(Failure),
 }
 
+impl Ended {
+    /// The failure that it is. `late` says what to tell if the time is up.
+    pub fn into_failure(self, late: impl FnOnce() -> String) -> Failure {
+        match self {
+            Ended::Late | Ended::OutOfPatience => Failure::Refused(late()),
+            Ended::Cancelled(failure) | Ended::LookFailed(failure) => failure,
+        }
+    }
+}
+
 /// A wait for one thing:
 ///
 /// ```

@@ -1,12 +1,13 @@
 //! The call that makes an image of an instance, a snapshot or disks.
 
-use aliyun::ecs::{CreateImageRequest, DiskDeviceMapping, Tag};
+use aliyun::ecs::{CreateImageRequest, DiskDeviceMapping};
 use pulumi::{Context, Failure, Input, known};
 
 use crate::client::Client;
 use crate::ecs::image::args::ImageArgs;
 use crate::ecs::images::claim::Making;
 use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::tags;
 
 /// CreateImage, for an image whose name and token are given when it is sent.
 #[derive(Debug)]
@@ -52,12 +53,7 @@ impl CreateImage {
             features_imds_support: attributes.imds,
             detection_strategy: known(&args.detection_strategy).cloned(),
             resource_group_id: attributes.resource_group,
-            tags: attributes
-                .tags
-                .unwrap_or_default()
-                .iter()
-                .map(|(key, value)| Tag::new(key, value))
-                .collect(),
+            tags: tags::sent(attributes.tags.as_ref()),
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! The call that copies an image from another region.
 
 use aliyun::ErrorKind;
-use aliyun::ecs::{CopyImageRequest, DescribeImagesRequest, Status, Tag};
+use aliyun::ecs::{CopyImageRequest, DescribeImagesRequest, Status};
 use pulumi::{Context, Failure, known};
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::ecs::image_copy::args::ImageCopyArgs;
 use crate::ecs::images::claim::Making;
 use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::tags;
 use crate::ecs::images::wait::{Wait, progress};
 use crate::failure;
 
@@ -45,12 +46,7 @@ impl CopyImage {
             encrypted: known(&args.encrypted).copied(),
             kms_key_id: known(&args.kms_key_id).cloned(),
             resource_group_id: attributes.resource_group,
-            tags: attributes
-                .tags
-                .unwrap_or_default()
-                .iter()
-                .map(|(key, value)| Tag::new(key, value))
-                .collect(),
+            tags: tags::sent(attributes.tags.as_ref()),
         };
         Ok(CopyImage { request, source: client.api.in_region(region).map_err(failure::cloud)? })
     }

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::ecs::image_export::args::Target;
 use crate::ecs::image_export::refusal::refused;
 use crate::ecs::images::tasks::{self, Action, Stage, Task};
-use crate::ecs::images::wait::progress;
+use crate::ecs::images::wait::{progress, time_left};
 use crate::failure;
 
 /// How long an interrupted call may take to say which task it has begun, before the operation ends without knowing.
@@ -239,7 +239,7 @@ pub(crate) async fn wait_until_ended(
                 Stage::Running => {
                     let shown = task.progress().unwrap_or_default().to_owned();
                     last = Some(task);
-                    let left = time_left(&shown, wait.elapsed());
+                    let left = time_left(Some(&shown), wait.elapsed());
                     Ok(Look::Going { status: format!("image {image}: {doing} {shown}"), left })
                 }
             },
@@ -265,16 +265,6 @@ pub(crate) async fn wait_until_ended(
                 return Outcome::Stopped(failure, last);
             }
         }
-    }
-}
-
-/// How long it will still take from this percentage on if it goes on as it did so far.
-fn time_left(percent: &str, waited: Duration) -> Option<Duration> {
-    let percent: u32 = percent.trim_end_matches('%').parse().ok()?;
-    match percent {
-        0 => None,
-        1..100 => Some(waited * (100 - percent) / percent),
-        _ => Some(Duration::ZERO),
     }
 }
 

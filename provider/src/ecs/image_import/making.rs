@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use aliyun::ecs::{ImportImageRequest, ImportedDisk, Tag};
+use aliyun::ecs::{ImportImageRequest, ImportedDisk};
 use pulumi::{Context, Failure, known};
 
 use crate::client::Client;
 use crate::ecs::image_import::args::ImageImportArgs;
 use crate::ecs::images::claim::Making;
 use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::tags;
 
 /// The role by which ECS reads buckets if the program names none.
 const ROLE: &str = "AliyunECSImageImportDefaultRole";
@@ -60,12 +61,7 @@ impl ImportImage {
             detection_strategy: known(&args.detection_strategy).cloned(),
             role_name: known(&args.role_name).cloned(),
             resource_group_id: attributes.resource_group,
-            tags: attributes
-                .tags
-                .unwrap_or_default()
-                .iter()
-                .map(|(key, value)| Tag::new(key, value))
-                .collect(),
+            tags: tags::sent(attributes.tags.as_ref()),
         };
         Ok(ImportImage { request, region: client.api.region().to_owned(), tasks: Mutex::default() })
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use aliyun::ErrorKind;
 use aliyun::ecs::{
-    CancelCopyImageRequest, CancelTaskRequest, DeleteImageRequest, DeleteSnapshotRequest,
-    DescribeImagesRequest, Status,
+    CancelCopyImageRequest, DeleteImageRequest, DeleteSnapshotRequest, DescribeImagesRequest, Status,
 };
 use pulumi::{Context, Failure};
 use tokio::time::Instant;
@@ -13,7 +12,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::{Inputs, MadeBy};
-use crate::ecs::images::tasks::{self, Action, Stage, Task};
+use crate::ecs::images::tasks::{self, Action, Cancellation, Stage, Task};
 use crate::ecs::images::wait::{wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made};
 use crate::failure;
 
@@ -120,23 +119,14 @@ impl<'a> Deletion<'a> {
     /// documented.
     async fn cancel_import(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let Some(task) = self.import(client, context).await? else { return Ok(()) };
-        let request = CancelTaskRequest { task_id: task.id().to_owned() };
-        let mut is_cancelled = false;
-        if task.may_be_cancelled() {
-            let call = client.api.cancel_task(&request, context.deadline());
-            match context.unless_cancelled(call).await? {
-                Ok(()) => is_cancelled = true,
-                // It has ended.
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) if tasks::refuses_cancellation(&error) => {}
-                Err(error) => return Err(failure::cloud(error)),
-            }
-        }
-        if !is_cancelled {
-            context.info(&format!(
+        match tasks::cancel(client, context, &task).await? {
+            Cancellation::Accepted => {}
+            Cancellation::Refused => context.info(&format!(
                 "image {}: the cloud cannot cancel the import that makes it, so it is deleted when that has ended",
                 self.id
-            ));
+            )),
+            // It has ended.
+            Cancellation::Unknown => return Ok(()),
         }
         wait_until_ended(client, context, self.id, task.id()).await
     }

@@ -9,6 +9,11 @@ use pulumi::{Findings, Input};
 
 use crate::ecs::images::names::{RESERVED_PREFIXES, WEB_PREFIXES, contains, has_prefix};
 
+/// The tags, as a call that makes an image sends them.
+pub(crate) fn sent(tags: Option<&BTreeMap<String, String>>) -> Vec<Tag> {
+    tags.into_iter().flatten().map(|(key, value)| Tag::new(key, value)).collect()
+}
+
 /// Checks keys and values.
 pub(crate) fn check(tags: &BTreeMap<String, Input<String>>, findings: &mut Findings) {
     for (key, value) in tags {

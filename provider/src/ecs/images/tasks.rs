@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use aliyun::ErrorKind;
 use aliyun::ecs::{
-    DescribeTaskAttributeRequest, DescribeTaskAttributeResponse, DescribeTasksRequest, Task as Listed,
+    CancelTaskRequest, DescribeTaskAttributeRequest, DescribeTaskAttributeResponse, DescribeTasksRequest,
+    Task as Listed,
 };
 use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
+use crate::failure;
 
 /// The most tasks that one DescribeTasks answers with.
 const PAGE: u32 = 100;
@@ -79,7 +81,7 @@ impl Task {
     }
 
     /// Whether CancelTask is worth a try.
-    pub(crate) fn may_be_cancelled(&self) -> bool {
+    fn may_be_cancelled(&self) -> bool {
         self.0.support_cancel != Some(false)
     }
 
@@ -187,8 +189,36 @@ pub(crate) fn has_no_tasks(error: &aliyun::Error) -> bool {
         || code.starts_with("NoSuchAction")
 }
 
+/// What came of the wish to cancel a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancellation {
+    Accepted,
+    /// The task goes on to its end.
+    Refused,
+    /// The cloud does not know the task any more.
+    Unknown,
+}
+
+/// Asks the cloud to cancel a task.
+///
+/// # Errors
+/// What the cloud answers that says nothing of the task, or an interruption.
+pub(crate) async fn cancel(client: &Client, context: &Context, task: &Task) -> Result<Cancellation, Failure> {
+    if !task.may_be_cancelled() {
+        return Ok(Cancellation::Refused);
+    }
+    let request = CancelTaskRequest { task_id: task.id().to_owned() };
+    let call = client.api.cancel_task(&request, context.deadline());
+    match context.unless_cancelled(call).await? {
+        Ok(()) => Ok(Cancellation::Accepted),
+        Err(error) if error.is_not_found() => Ok(Cancellation::Unknown),
+        Err(error) if refuses_cancellation(&error) => Ok(Cancellation::Refused),
+        Err(error) => Err(failure::cloud(error)),
+    }
+}
+
 /// Whether the cloud refuses to cancel this task, which then goes on or has ended. Older clouds have other codes for it.
-pub(crate) fn refuses_cancellation(error: &aliyun::Error) -> bool {
+fn refuses_cancellation(error: &aliyun::Error) -> bool {
     let codes = [
         "InvalidTaskId.TaskActionNotSupport",
         "TaskActionNotSupport",

@@ -232,7 +232,7 @@ fn progress_of(image: &Described, task: Option<&Task>) -> String {
 }
 
 /// How long it will still take from this percentage on if it goes on as it did so far.
-fn time_left(percent: Option<&str>, waited: Duration) -> Option<Duration> {
+pub(crate) fn time_left(percent: Option<&str>, waited: Duration) -> Option<Duration> {
     let percent: u32 = percent?.trim_end_matches('%').parse().ok()?;
     match percent {
         0 => None,
@@ -262,15 +262,12 @@ pub(crate) async fn wait_until_made(
         match wait.after(look).await {
             Ok(Some(())) => return Ok(()),
             Ok(None) => {}
-            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
-            Err(Ended::Late | Ended::OutOfPatience) => {
-                return Err(Failure::Refused(format!(
+            Err(ended) => return Err(ended.into_failure(|| format!(
                     "image {id} is still being {being} after {} s: {last}. Run the command again to keep waiting; \
                      customTimeouts.{} allows more time",
                     context.time_limit().as_secs(),
                     context.verb()
-                )));
-            }
+                ))),
         }
     }
 }
@@ -297,15 +294,12 @@ pub(crate) async fn wait_until_ended(
         match wait.after(look).await {
             Ok(Some(())) => return Ok(()),
             Ok(None) => {}
-            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
-            Err(Ended::Late | Ended::OutOfPatience) => {
-                return Err(Failure::Refused(format!(
+            Err(ended) => return Err(ended.into_failure(|| format!(
                     "the import of image {id} has not ended after {} s. Run the command again to keep waiting; \
                      customTimeouts.{} allows more time",
                     context.time_limit().as_secs(),
                     context.verb()
-                )));
-            }
+                ))),
         }
     }
 }
@@ -344,14 +338,11 @@ async fn wait_for_the_end(
         match wait.after(look).await {
             Ok(Some(is_gone)) => return Ok(is_gone),
             Ok(None) => {}
-            Err(Ended::Cancelled(failure) | Ended::LookFailed(failure)) => return Err(failure),
-            Err(Ended::Late | Ended::OutOfPatience) => {
-                return Err(Failure::Refused(format!(
+            Err(ended) => return Err(ended.into_failure(|| format!(
                     "image {id} is still there {} s after the cloud accepted its deletion. Run the command again to keep \
                      waiting; customTimeouts.delete allows more time",
                     context.time_limit().as_secs()
-                )));
-            }
+                ))),
         }
     }
 }

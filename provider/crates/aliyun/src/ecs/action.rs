@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::ecs::tag::Tag;
 use crate::error::Rule;
-use crate::lenient::Record;
+use crate::lenient::{Record, is_empty_list};
 
 /// ECS's API version.
 pub(crate) const VERSION: &str = "2014-05-26";
 /// What every answer has, in the words of [`Action::lacks`].
-pub(crate) const REQUEST_ID: &str = "a RequestId";
+const REQUEST_ID: &str = "a RequestId";
 
 /// One action of the API.
 pub(crate) trait Action {
@@ -42,6 +42,36 @@ pub(crate) trait Action {
     /// Whether carrying it out twice is as good as once.
     fn is_idempotent(&self) -> bool {
         true
+    }
+}
+
+/// A list that an answer may be without. That it has no entry is believed only from an answer that counts them, and that has
+/// the shape of its action's answers.
+pub(crate) struct List {
+    /// The wrapper and, within it, the list.
+    pub(crate) names: [&'static str; 2],
+    /// What lacks if there is something else, in the words of [`Action::lacks`].
+    pub(crate) list: &'static str,
+    /// What lacks if there is less than is counted.
+    pub(crate) counted: &'static str,
+}
+
+impl List {
+    /// What an answer without a single entry lacks. `are_missing` says whether so many, on all pages, should have shown.
+    pub(crate) fn lacks(
+        &self,
+        request_id: Option<&str>,
+        total_count: Option<i64>,
+        text: &str,
+        are_missing: impl FnOnce(i64) -> bool,
+    ) -> Option<&'static str> {
+        let [wrapper, list] = self.names;
+        match (request_id, total_count) {
+            (None, _) => Some(REQUEST_ID),
+            (Some(_), None) => Some("a TotalCount"),
+            (Some(_), Some(0)) => (!is_empty_list(text, wrapper, list)).then_some(self.list),
+            (Some(_), Some(count)) => (count < 0 || are_missing(count)).then_some(self.counted),
+        }
     }
 }
 

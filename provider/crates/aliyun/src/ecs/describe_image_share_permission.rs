@@ -1,7 +1,7 @@
 //! `DescribeImageSharePermission`: whom an image is shared with.
 
-use crate::ecs::action::{Action, Params, REQUEST_ID};
-use crate::lenient::{is_empty_list, record};
+use crate::ecs::action::{Action, List, Params};
+use crate::lenient::record;
 
 /// Which image to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,12 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+const LIST: List = List {
+    names: ["Accounts", "Account"],
+    list: "a list of accounts",
+    counted: "the accounts that its TotalCount counts",
+};
+
 impl Action for DescribeImageSharePermissionRequest {
     const NAME: &'static str = "DescribeImageSharePermission";
 
@@ -81,17 +87,9 @@ impl Action for DescribeImageSharePermissionRequest {
         }
         let before = i64::from(self.page_number.unwrap_or(1).saturating_sub(1))
             .saturating_mul(self.page_size.unwrap_or(DEFAULT_SIZE).into());
-        match (request_id, response.total_count) {
-            (None, _) => Some(REQUEST_ID),
-            (Some(_), None) => Some("a TotalCount"),
-            (Some(_), Some(0)) => {
-                (!is_empty_list(text, "Accounts", "Account")).then_some("a list of accounts")
-            }
-            (Some(_), Some(count)) => {
-                let is_missing = count > before && response.share_groups.is_empty();
-                (is_missing || count < 0).then_some("the accounts that its TotalCount counts")
-            }
-        }
+        LIST.lacks(request_id, response.total_count, text, |count| {
+            count > before && response.share_groups.is_empty()
+        })
     }
 }
 

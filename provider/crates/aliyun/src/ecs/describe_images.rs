@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::answer::{Exchange, Expected};
-use crate::ecs::action::{Action, Params, REQUEST_ID};
+use crate::ecs::action::{Action, List, Params};
 use crate::ecs::tag::Tag;
 use crate::error::{Class, Error, ErrorKind, Rule};
-use crate::lenient::{is_empty_list, record};
+use crate::lenient::record;
 use crate::transport::HttpResponse;
 
 /// Which images to describe.
@@ -234,6 +234,12 @@ record! {
     }
 }
 
+const LIST: List = List {
+    names: ["Images", "Image"],
+    list: "a list of images",
+    counted: "the images that its TotalCount counts",
+};
+
 impl Action for DescribeImagesRequest {
     const NAME: &'static str = "DescribeImages";
     const TIME_LIMIT: Duration = Duration::from_secs(38);
@@ -281,14 +287,7 @@ impl Action for DescribeImagesRequest {
             return None;
         }
         let first_page = self.page_number.is_none_or(|page| page <= 1);
-        match (request_id, response.total_count) {
-            (None, _) => Some(REQUEST_ID),
-            (Some(_), None) => Some("a TotalCount"),
-            (Some(_), Some(0)) => (!is_empty_list(text, "Images", "Image")).then_some("a list of images"),
-            (Some(_), Some(count)) => {
-                (first_page || count < 0).then_some("the images that its TotalCount counts")
-            }
-        }
+        LIST.lacks(request_id, response.total_count, text, |_| first_page)
     }
 }
 

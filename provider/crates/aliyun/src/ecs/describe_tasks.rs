@@ -1,7 +1,7 @@
 //! `DescribeTasks`: imports and exports, running and past.
 
-use crate::ecs::action::{Action, Params, REQUEST_ID};
-use crate::lenient::{is_empty_list, record};
+use crate::ecs::action::{Action, List, Params};
+use crate::lenient::record;
 
 /// Which tasks to describe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,12 @@ record! {
     }
 }
 
+const LIST: List = List {
+    names: ["TaskSet", "Task"],
+    list: "a list of tasks",
+    counted: "the tasks that its TotalCount counts",
+};
+
 impl Action for DescribeTasksRequest {
     const NAME: &'static str = "DescribeTasks";
     const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(11);
@@ -74,14 +80,7 @@ impl Action for DescribeTasksRequest {
             return None;
         }
         let first_page = self.page_number.is_none_or(|page| page <= 1);
-        match (request_id, response.total_count) {
-            (None, _) => Some(REQUEST_ID),
-            (Some(_), None) => Some("a TotalCount"),
-            (Some(_), Some(0)) => (!is_empty_list(text, "TaskSet", "Task")).then_some("a list of tasks"),
-            (Some(_), Some(count)) => {
-                (first_page || count < 0).then_some("the tasks that its TotalCount counts")
-            }
-        }
+        LIST.lacks(request_id, response.total_count, text, |_| first_page)
     }
 }
 

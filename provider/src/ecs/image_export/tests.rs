@@ -310,6 +310,54 @@ async fn an_export_that_fails_says_why_and_deletes_what_it_wrote() {
     assert_eq!(objects(&cloud), [""; 0]);
 }
 
+/// Another resource has exported the image to the same place, so the files are its own.
+#[tokio::test(start_paused = true)]
+async fn an_export_that_fails_leaves_what_an_earlier_one_has_written() {
+    let cloud = plain(100);
+    complete(&cloud).await;
+    cloud.state().exports_end = "Failed";
+    let next = cloud.of_another_process();
+    create(&next, &within(Verb::Create, 3_600)).await.unwrap_err();
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+}
+
+/// What such a status means is not documented, so that the task may go on.
+#[tokio::test(start_paused = true)]
+async fn an_export_in_an_unknown_status_keeps_its_files_and_its_entry() {
+    let cloud = plain(100);
+    cloud.state().exports_end = "Archived";
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"));
+    let (_, state, _, text) = partial(create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err());
+    assert!(text.contains("Nothing of it is deleted"), "{text}");
+    assert_eq!(state["taskId"].as_str(), Some("t-1"));
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_another_task_is_not_believed() {
+    let cloud = cloud(100, |sent, _| {
+        let other = json!({ "RequestId": "R", "TaskId": "t-9", "TaskStatus": "Finished" });
+        (sent.action() == "DescribeTaskAttribute").then(|| reply(200, &other.to_string()))
+    });
+    let (_, state, _, text) = partial(create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err());
+    assert!(text.contains("it was asked for task t-1 and answered with t-9"), "{text}");
+    assert_eq!(state["taskId"].as_str(), Some("t-1"));
+}
+
+#[test]
+fn exports_in_two_formats_are_two() {
+    let of = |format: Option<&str>| {
+        let args = ExportArgs { image_format: format.and_then(text), ..args() };
+        Target::of(&args).unwrap().key()
+    };
+    assert_ne!(of(Some("qcow2")), of(None));
+    assert_eq!(of(Some("raw")), of(None));
+    let state =
+        json!({ "imageId": "m-1", "ossBucket": "b-images", "ossPrefix": "web", "imageFormat": "qcow2" });
+    let identity: args::ExportIdentity = serde_json::from_value(state).unwrap();
+    assert_eq!(identity.target().unwrap().key(), of(Some("qcow2")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_export_whose_files_stay_is_in_the_state_and_is_exported_anew() {
     let forbidden = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));

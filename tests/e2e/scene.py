@@ -1,4 +1,4 @@
-"""One operation on one image, copy, import or share, again and again from the same beginning, and what happens in the
+"""One operation on one image, copy, import, export or share, again and again from the same beginning, and what happens in the
 middle of it."""
 
 import json
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from emulator import REGION, Emulator
-from program import Copy, Image, Import, Share
+from program import Copy, Export, Image, Import, Share
 from stack import resources_of
 
 PATIENCE = 120
@@ -22,7 +22,7 @@ SOON, NOT_SOON = 1, 3600
 STOCK = {"s-system", "s-data", "s-2013"}
 # Where each kind of resource finds the two images that it is made of, and what stands for their ids in its inputs. No
 # program of a scene makes them.
-SOURCES = {Copy: "cn-beijing", Share: REGION}
+SOURCES = {Copy: "cn-beijing", Export: REGION, Share: REGION}
 SOURCE, ANOTHER = "m-source", "m-another"
 
 GOLDEN = {
@@ -74,6 +74,7 @@ IMPORT_CHANGED = IMPORTED | {
 }
 IMPORT_AUTONAMED = {name: IMPORTED[name] for name in ("diskDeviceMappings", "deleteAutoSnapshot")}
 ANOTHER_FILE = {"diskDeviceMappings": [{"ossBucket": "b-images", "ossObject": "disk.raw"}]}
+EXPORTED = {"imageId": SOURCE, "ossBucket": "b-images", "ossPrefix": "web"}
 # What differs from one run to the next: ids, marks, automatic names and times.
 FRESH = re.compile(r"\b[mst]-[0-9a-z]{20}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bimage-[0-9a-f]{7}\b")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z")
@@ -113,6 +114,10 @@ OPERATIONS = {
     "import: replace": Operation(IMPORT_AUTONAMED, IMPORT_AUTONAMED | ANOTHER_FILE, kind=Import),
     "import: delete": Operation(IMPORTED, None, "destroy", kind=Import),
     "import: delete under way": Operation(IMPORTED, None, "destroy", {"create": "1s"}, Import, late=True),
+    "export: create": Operation(None, EXPORTED, kind=Export),
+    "export: replace": Operation(EXPORTED, EXPORTED | {"ossPrefix": "both"}, kind=Export),
+    "export: delete": Operation(EXPORTED, None, "destroy", kind=Export),
+    "export: delete under way": Operation(EXPORTED, None, "destroy", {"create": "1s"}, Export, late=True),
     "share: create": Operation(None, SHARED, kind=Share),
     "share: replace": Operation(SHARED, SHARED | {"accountId": "1000000000000002"}, kind=Share),
     "share: delete": Operation(SHARED, None, "destroy", kind=Share),
@@ -128,17 +133,20 @@ class Scene:
         self.clouds, self.saved_clouds = stack.home / "cloud.json", stack.home / "saved-cloud.json"
         self.cloud = self.operation = None
         self.sources = {}
+        self.files = set()
         self.proved = set()
 
     def prepare(self, operation):
         self.operation = operation
         self.open()
+        self.files = self.objects()
         if region := SOURCES.get(operation.kind):
             for source in (SOURCE, ANOTHER):
                 made = self.cloud.call("CreateImage", RegionId=region, ImageName=source, SnapshotId="s-system")
                 self.sources[source] = made["ImageId"]
             self.cloud.advance(2 * NOT_SOON)
         self.proxy.ticks = True
+        self.stack.env["ALIBABA_CLOUD_ENDPOINT_OSS"] = self.proxy.url
         self.stack.init_quickly(self.proxy)
         self.say(operation.before)
         self.stack.up(fails=operation.late)
@@ -223,13 +231,28 @@ class Scene:
             for account in found["shared_with"]
         }
 
+    def objects(self):
+        """All that is in buckets, by its path."""
+        buckets = self.cloud.control("GET", "state")["buckets"]
+        return {f"{bucket}/{name}" for bucket, found in buckets.items() for name in found["objects"]}
+
+    def exported(self):
+        """What exports have written, by the ids that they have in a state."""
+        names = {image: source for source, image in self.sources.items()}
+        return {
+            image: path.replace(image, names[image])
+            for path in sorted(self.objects() - self.files)
+            for image in names
+            if image in path
+        }
+
     def unknown(self):
         """The images that the state does not hold."""
         held = {found.get("id") for found in resources_of(self.stack.deployment())}
         return [image for image in self.images().values() if image["id"] not in held]
 
     def made(self):
-        """The account's images and shares as far as they are the same each time they are made."""
+        """The account's images, files and shares as far as they are the same each time they are made."""
         plain = ("description", "family", "license_type", "resource_group", "tags", "status", "usable")
         autonamed = self.operation.after is not None and "imageName" not in self.operation.after
         images = [
@@ -241,7 +264,7 @@ class Scene:
             }
             for image in self.images().values()
         ]
-        return images + list(self.shares().values())
+        return [*images, *self.exported().values(), *self.shares().values()]
 
     def check(self, wanted):
         """Cloud and state hold what is wanted and nothing else, no preview would change it, and all of it goes. The
@@ -252,7 +275,7 @@ class Scene:
         used = {disk["snapshot"] for image in self.images().values() for disk in image["disks"]}
         assert self.cloud.snapshots().keys() - STOCK == used - STOCK, "snapshots of no image"
         deployment = self.stack.deployment()
-        assert [found["id"] for found in resources_of(deployment)] == [*self.images(), *self.shares()]
+        assert [found["id"] for found in resources_of(deployment)] == [*self.images(), *self.exported(), *self.shares()]
         assert not deployment.get("pending_operations")
         if self.operation.after is None:
             assert not deployment.get("resources")

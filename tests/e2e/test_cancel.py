@@ -43,6 +43,14 @@ WAITS = {
     "copy: CopyImage carried out": ("copy: create, named", Instant(UNANSWERED, "CopyImage", 1)),
     "copy: until usable, between looks": ("copy: create, named", Instant(ANSWERED, "DescribeImages", 2)),
     "copy: CancelCopyImage": ("copy: delete under way", Instant(BEFORE, "CancelCopyImage", 1)),
+    "import: ImportImage carried out": ("import: create, named", Instant(UNANSWERED, "ImportImage", 1)),
+    "import: until usable, between looks": ("import: create, named", Instant(ANSWERED, "DescribeImages", 2)),
+    "import: CancelTask": ("import: delete under way", Instant(BEFORE, "CancelTask", 1)),
+    "export: the image's tasks": ("export: create", Instant(BEFORE, "DescribeTasks", 1)),
+    "export: ExportImage carried out": ("export: create", Instant(UNANSWERED, "ExportImage", 1)),
+    "export: until ended, between looks": ("export: create", Instant(ANSWERED, "DescribeTaskAttribute", 1)),
+    "export: CancelTask": ("export: delete under way", Instant(BEFORE, "CancelTask", 1)),
+    "export: DeleteObject": ("export: delete", Instant(BEFORE, "DeleteObject", 1)),
     "share: carried out": ("share: create", Instant(UNANSWERED, "ModifyImageSharePermission", 1)),
     "share: the look": ("share: create", Instant(BEFORE, "DescribeImageSharePermission", 1)),
 }
@@ -53,6 +61,11 @@ METHODS = {
     "refresh": "Read",
     "copy: create, named": "Create",
     "copy: delete under way": "Delete",
+    "import: create, named": "Create",
+    "import: delete under way": "Delete",
+    "export: create": "Create",
+    "export: delete under way": "Delete",
+    "export: delete": "Delete",
     "share: create": "Create",
 }
 # What the cloud has to ignore for a look to show that there is something to wait for.

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from late import Late
-from program import Copy, Share
+from program import Copy, Export, Import, Share
 from proxy import BEFORE, Instant
-from scene import CHANGED, COPIED, GOLDEN, PATIENCE, SHARED, Operation
+from scene import CHANGED, COPIED, EXPORTED, GOLDEN, IMPORTED, PATIENCE, SHARED, Operation
 from stack import diagnostics
 
 SECONDS = 3
@@ -18,6 +18,9 @@ NAMED = Operation(None, GOLDEN | {"licenseType": "BYOL"}, timeouts={"create": f"
 UPDATE = Operation(GOLDEN, CHANGED, timeouts={"update": f"{SECONDS}s"})
 DELETE = Operation(GOLDEN, None, "destroy", timeouts={"delete": f"{SECONDS}s"})
 COPY = Operation(None, COPIED, timeouts={"create": f"{SECONDS}s"}, kind=Copy)
+IMPORT = Operation(None, IMPORTED, timeouts={"create": f"{SECONDS}s"}, kind=Import)
+EXPORT = Operation(None, EXPORTED, timeouts={"create": f"{SECONDS}s"}, kind=Export)
+EXPORT_DELETE = Operation(EXPORTED, None, "destroy", timeouts={"delete": f"{SECONDS}s"}, kind=Export)
 SHARE = Operation(None, SHARED, timeouts={"create": f"{SECONDS}s"}, kind=Share)
 
 
@@ -53,6 +56,14 @@ CASES = {
     "delete: never gone": (DELETE, "DeleteImage", ("still there 3 s after", "again", "customTimeouts.delete")),
     "delete: DeleteImage": (DELETE, Instant(BEFORE, "DeleteImage", 1), ("DeleteImage: ", *AGAIN)),
     "copy: never usable": (COPY, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
+    "import: never usable": (IMPORT, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
+    "export: never ended": (EXPORT, None, ("has not ended after 3 s", "again to keep waiting", "customTimeouts.create")),
+    "export: ExportImage": (
+        EXPORT,
+        Instant(BEFORE, "ExportImage", 1),
+        ("ExportImage: ", *AGAIN, "the next `pulumi up` finds out and begins no second one"),
+    ),
+    "export: DeleteObject": (EXPORT_DELETE, Instant(BEFORE, "DeleteObject", 1), ("DeleteObject", *AGAIN)),
     "share: ModifyImageSharePermission": (
         SHARE,
         Instant(BEFORE, "ModifyImageSharePermission", 1),

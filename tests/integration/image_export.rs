@@ -7,7 +7,7 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, IMAGE_EXPORT, Plan, Stack, TIME_LIMIT, World, advance, text, to_struct, urn_of,
+    Failed, IMAGE_EXPORT, Plan, Stack, TIME_LIMIT, World, advance, secret, text, to_struct, urn_of,
 };
 
 /// A cloud with an image, and a plugin that is asked about exports.
@@ -100,7 +100,9 @@ async fn an_export_lives_and_leaves_nothing_behind() {
     let mut stack = Stack::new("web");
     let program = exports.program();
     assert_eq!(stack.up(&mut exports.world.plugin, &program).await.unwrap(), Plan::Create);
-    assert_eq!(exports.world.take_actions().await, ["DescribeTasks", "ExportImage", "DescribeTaskAttribute"]);
+    let actions = exports.world.take_actions().await;
+    assert_eq!(actions[..3], ["DescribeTasks", "ExportImage", "DescribeTaskAttribute"]);
+    assert_eq!(actions[3..], ["HeadObject", "HeadObject"]);
     let state = stack.kept.as_ref().unwrap().state.clone();
     assert_eq!((&state["id"], &state["status"]), (&json!(exports.image), &json!("Finished")));
     assert_eq!((&state["progress"], &state["regionId"]), (&json!("100%"), &json!("cn-hangzhou")));
@@ -356,4 +358,40 @@ async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
     let request = rpc::ReadRequest { id, urn: urn_of(IMAGE_EXPORT, "web"), ..Default::default() };
     let refused = exports.world.plugin.rpc.read(request).await.unwrap_err();
     assert!(refused.message().contains("an export cannot be imported"), "{refused:?}");
+}
+
+/// The names of the objects hold the prefix.
+#[tokio::test]
+async fn what_holds_a_secret_is_one() {
+    let mut exports = Exports::new().await;
+    let mut program = exports.program();
+    program["ossPrefix"] = secret("classified".into());
+    let mut stack = Stack::new("web");
+    stack.up(&mut exports.world.plugin, &program).await.unwrap();
+    let state = stack.kept.as_ref().unwrap().state.clone();
+    let names = state["ossObjects"].as_array().unwrap();
+    assert_eq!(names.len(), 2);
+    for name in names {
+        let name = text(&name["value"]);
+        assert!(name.starts_with("classified_"), "{state}");
+    }
+    stack.destroy(&mut exports.world.plugin).await.unwrap();
+    assert!(exports.objects().await.is_empty());
+}
+
+/// `pulumi up --replace` makes the new one first, and has another process delete the older one.
+#[tokio::test]
+async fn the_older_of_two_entries_leaves_what_the_newer_has_written() {
+    let mut exports = Exports::new().await;
+    let program = exports.program();
+    let (mut older, mut newer) = (Stack::new("web"), Stack::new("web"));
+    older.up(&mut exports.world.plugin, &program).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    newer.up(&mut exports.world.plugin, &program).await.unwrap();
+    exports.world.restart_plugin().await;
+    older.destroy(&mut exports.world.plugin).await.unwrap();
+    assert_eq!(exports.objects().await, exports.names());
+    assert!(newer.refresh(&mut exports.world.plugin).await.unwrap());
+    newer.destroy(&mut exports.world.plugin).await.unwrap();
+    assert!(exports.objects().await.is_empty());
 }

@@ -369,13 +369,16 @@ async fn no_call_waits_for_an_acknowledgement() {
     let mut world = World::new().await;
     let nothing = json!({});
     let mut quickest = LONG;
-    for _ in 0..60 {
+    // A machine that is busy is slow at times, but a call that waits does so each time.
+    for _ in 0..1_000 {
         let started = Instant::now();
         world.plugin.read("web", "m-system", &nothing, &nothing).await.unwrap().unwrap();
         quickest = quickest.min(started.elapsed());
+        if quickest < HELD_BACK {
+            return;
+        }
     }
-    // A machine that is busy is slow at times, but a call that waits does so each time.
-    assert!(quickest < HELD_BACK, "{quickest:?}");
+    panic!("{quickest:?}");
 }
 
 #[tokio::test]

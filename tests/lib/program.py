@@ -13,6 +13,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2, re
 IMAGE = "alicloud:ecs/image:Image"
 COPY = "alicloud:ecs/imageCopy:ImageCopy"
 IMPORT = "alicloud:ecs/imageImport:ImageImport"
+EXPORT = "alicloud:ecs/imageExport:ImageExport"
 SHARE = "alicloud:ecs/imageSharePermission:ImageSharePermission"
 AT_A_TIME = 64
 # What stands for the id of what a preview does not make.
@@ -59,6 +60,10 @@ class Copy(Resource):
 
 class Import(Resource):
     type = IMPORT
+
+
+class Export(Resource):
+    type = EXPORT
 
 
 class Share(Resource):

@@ -49,7 +49,9 @@ class Proxy(Serving):
         return True
 
     def answer(self, handler):
-        body, action = body_of(handler), handler.headers["x-acs-action"]
+        body = body_of(handler)
+        # Calls to buckets have no name.
+        action = handler.headers["x-acs-action"] or f"{handler.command.capitalize()}Object"
         with self.turn:
             self.seen.append(action)
             if self.is_time(BEFORE, action):

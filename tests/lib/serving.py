@@ -22,7 +22,7 @@ class Serving:
             def do_POST(self):
                 serving.answer(self)
 
-            do_GET = do_PUT = do_POST
+            do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
             def log_message(self, *_):
                 pass

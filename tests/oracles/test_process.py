@@ -66,7 +66,9 @@ def test_a_flag_that_makes_no_sense_is_an_error_that_names_it(flags):
 def test_it_says_what_it_stocks_and_what_goes_wrong_with_its_profile(start):
     emulator = start("--profile", "flaky", "--public-images", "--copy-ready-after", "90s")
     profile, stock, key = (emulator.process.stdout.readline().strip() for _ in range(3))
-    assert profile.startswith("profile flaky: images take 2s, copies 90s, 5 of them at a time in a region; ")
+    assert profile.startswith(
+        "profile flaky: images take 2s, imports and exports 5s, copies 90s, 5 of them at a time in a region; "
+    )
     assert key == f"access key {KEY[0]}, secret as given"
 
     round_of_calls = range(41)

@@ -11,13 +11,15 @@ mod tests;
 use std::time::Duration;
 
 use aliyun::ecs::ExportImageRequest;
+use aliyun::object::ObjectVersion;
 use pulumi::{
     CheckContext, Context, Failure, Findings, Old, Read, Resource, Timeouts, Unlisted, Update, known,
 };
 
 use crate::client::Client;
-use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, FINISHED, Target};
-use crate::ecs::image_export::exporting::{Exporting, Outcome, wait_until_ended};
+use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, Target};
+use crate::ecs::image_export::exporting::{Exporting, Outcome, seen_for_sure, wait_until_ended};
+use crate::ecs::image_export::objects::{Named, Ownership};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::tasks::{self, Cancellation, Stage, Task};
 use crate::failure;
@@ -135,15 +137,23 @@ impl Resource<Client> for ImageExport {
         context: &Context,
         update: Update<ExportArgs, ExportEntry>,
     ) -> Result<ExportEntry, Failure> {
-        let Update { old, args, .. } = update;
+        let Update { old, args, changed, .. } = update;
         let mut entry = old.state;
         let target = Target::of(&entry.args)?;
         entry.args.role_name.clone_from(&args.role_name);
-        if entry.is_complete() {
+        if entry.is_complete() || entry.is_published() && !changed.is_empty() {
             return Ok(entry);
         }
         let work = Work { client, context, target: &target, args: &args };
-        let task = match work.look(&mut entry).await {
+        let looked = match entry.is_published() {
+            true => match work.was_written(&mut entry).await {
+                Ok(true) => return Ok(entry),
+                Ok(false) => Ok(None),
+                Err(failure) => Err(failure),
+            },
+            false => work.look(&mut entry).await,
+        };
+        let task = match looked {
             Ok(_) if entry.is_complete() => return work.with_objects(entry).await,
             // One that has failed, or that the cloud has forgotten, is begun anew.
             Ok(_) if !entry.is_running() => match work.begin().await {
@@ -153,8 +163,12 @@ impl Resource<Client> for ImageExport {
             Ok(_) => entry.task_id.clone().unwrap_or_default(),
             Err(failure) => return Err(in_state(&target, &entry, failure)),
         };
-        let begun = ExportEntry::begun(&args, client.api.region(), entry.mark.clone(), &task);
-        let begun = ExportEntry { args: entry.args, ..begun };
+        let begun = match entry.task_id.as_deref() == Some(task.as_str()) {
+            true => entry,
+            false => {
+                ExportEntry { region_id: Some(client.api.region().to_owned()), ..entry.begun_anew(&task) }
+            }
+        };
         work.complete(begun, &task).await.map_err(|stop| in_state(&target, &stop.entry, stop.failure))
     }
 
@@ -169,7 +183,8 @@ impl Resource<Client> for ImageExport {
     ) -> Result<(), Failure> {
         let Old { args, state: entry } = old;
         let target = Target::of(&entry.args)?;
-        if self.memory.let_go(&target.key(), &entry.mark) {
+        // Where it is known how the objects were written, that tells whose they are.
+        if self.memory.let_go(&target.key(), &entry.mark) && entry.versions.is_empty() {
             context.warn(&format!(
                 "the export of image {} to {} stays: another entry of the state holds the same one",
                 target.image,
@@ -241,38 +256,26 @@ impl Work<'_> {
                 entry.see(&task);
                 let text =
                     format!("the export of image {image} to {} failed{}", target.place(), self.why(&task));
-                let mut written = match task.bucket() {
-                    Some(bucket) if bucket == target.bucket => task.objects(),
-                    _ => Vec::new(),
-                };
                 if task.stage() != Stage::Failed {
                     // What this means is not documented, so that the task may go on.
-                    let text =
-                        format!("{text}\nNothing of it is deleted. Run `pulumi up` to look at it again");
+                    let text = format!(
+                        "{text}\nNothing of it is deleted. Run `pulumi up` to look at it again, and to export the image anew if it is over"
+                    );
                     return stop(Failure::Refused(text), entry, false);
                 }
-                if !written.is_empty() {
-                    match objects::of_others(client, context, target, task.id()).await {
-                        Ok(others) => written.retain(|object| !others.contains(object)),
-                        Err(failure) => return stop(failure, entry, false),
-                    }
-                }
-                match objects::delete(client, context, &target.bucket, &written).await {
+                let left = match self.clean_up(&mut entry, &task).await {
                     Ok(left) if left.is_empty() => {
                         let text = format!("{text}\nNo files of it are left behind");
-                        stop(Failure::Refused(text), entry, true)
+                        return stop(Failure::Refused(text), entry, true);
                     }
                     Ok(left) => {
-                        entry.name_objects(left.iter().map(|(object, _)| object.clone()).collect(), false);
                         let lines = objects::lines(&target.bucket, &left);
-                        let text = format!("{text}\nOf its files these could not be deleted:\n{lines}");
-                        stop(Failure::Refused(text), entry, false)
+                        format!("Of its files these could not be deleted:\n{lines}")
                     }
-                    Err(failure) => {
-                        entry.name_objects(written, false);
-                        stop(failure, entry, false)
-                    }
-                }
+                    Err(cancelled @ Failure::Cancelled(_)) => return stop(cancelled, entry, false),
+                    Err(failure) => format!("Whether it has left files is not known: {}", reason(&failure)),
+                };
+                stop(Failure::Refused(format!("{text}\n{left}")), entry, false)
             }
             Outcome::Forgotten => {
                 entry.status = None;
@@ -292,6 +295,32 @@ impl Work<'_> {
         }
     }
 
+    /// Deletes what an export has written that has failed. What stays is in the entry, each with the reason.
+    async fn clean_up(&self, entry: &mut ExportEntry, task: &Task) -> Result<Vec<(String, String)>, Failure> {
+        let Work { client, context, target, .. } = *self;
+        let named = target.objects_of(task);
+        let guessed = named.is_empty();
+        let written = if guessed { objects::guess(client, context, target).await?.names } else { named };
+        entry.name_objects(written.clone(), guessed);
+        let ownership = self.ownership(entry).await?;
+        let left = objects::delete(client, context, &target.bucket, &written, &ownership).await?.left;
+        entry.name_objects(left.iter().map(|(object, _)| object.clone()).collect(), guessed);
+        Ok(left)
+    }
+
+    /// Whose the objects are that have the names of this export's.
+    async fn ownership(&self, entry: &ExportEntry) -> Result<Ownership, Failure> {
+        let Work { client, context, target, .. } = *self;
+        let mut ownership =
+            Ownership { versions: entry.versions.clone(), began: entry.began, ..Ownership::default() };
+        if let Some(task) = entry.task_id.as_deref().filter(|_| entry.versions.is_empty()) {
+            // What was there when a complete export began it has written anew.
+            let from = entry.began.filter(|_| entry.is_complete()).unwrap_or(i64::MIN);
+            ownership.of_others = objects::of_others(client, context, target, task, from).await?;
+        }
+        Ok(ownership)
+    }
+
     /// Why a task failed, and what to do about it.
     fn why(&self, task: &Task) -> String {
         let Some(reason) = task.reason() else {
@@ -305,18 +334,23 @@ impl Work<'_> {
         }
     }
 
-    /// Names the objects of a finished export that its task does not name.
+    /// Names the objects of a finished export that its task does not name, and keeps how they are now.
     async fn with_objects(&self, mut entry: ExportEntry) -> Result<ExportEntry, Failure> {
+        let Work { client, context, target, .. } = *self;
         if entry.oss_objects.is_none() {
-            let guessed = objects::guess(self.client, self.context, self.target).await?;
-            self.context.warn(&format!(
+            let guessed = objects::guess(client, context, target).await?.names;
+            context.warn(&format!(
                 "the task that has exported image {} does not name its files, so that their names follow the cloud's \
                  documentation: {}",
-                self.target.image,
+                target.image,
                 guessed.join(", ")
             ));
             entry.name_objects(guessed, true);
         }
+        let names = entry.oss_objects.clone().unwrap_or_default();
+        let seen = objects::glance(client, context, &target.bucket, &names).await?;
+        entry.versions =
+            seen.there.into_iter().map(|(object, version)| (object, objects::text(&version))).collect();
         Ok(entry)
     }
 
@@ -342,10 +376,16 @@ impl Work<'_> {
                 target.place(),
                 task.progress().or(task.status()).unwrap_or_default()
             )),
-            Stage::Failed | Stage::Unknown => Some(format!(
+            Stage::Failed => Some(format!(
                 "the export of image {image} to {} failed{}\nRun `pulumi up` to export it anew",
                 target.place(),
                 self.why(&task)
+            )),
+            Stage::Unknown => Some(format!(
+                "the task {id} that exports image {image} to {} is in the state {}, which is not documented. If it is over, run \
+                 `pulumi up` to export the image anew",
+                target.place(),
+                task.status().unwrap_or_default()
             )),
         })
     }
@@ -356,8 +396,8 @@ impl Work<'_> {
         let Work { client, context, target, .. } = *self;
         let image = &target.image;
         if entry.oss_objects.is_none() {
-            let (found, guessed) = objects::find(client, context, target).await?;
-            entry.name_objects(found, guessed);
+            let found = objects::find(client, context, target).await?;
+            entry.name_objects(found.names, found.guessed);
         }
         let names = entry.oss_objects.clone().unwrap_or_default();
         let seen = objects::look(client, context, &target.bucket, &names).await?;
@@ -368,6 +408,17 @@ impl Work<'_> {
                 objects::lines(&target.bucket, &seen.unknown)
             ));
             return Ok(true);
+        }
+        let is_anew = |(object, version): &(&String, &ObjectVersion)| {
+            entry.versions.get(*object).is_some_and(|written| *written != objects::text(version))
+        };
+        let anew: Vec<&str> = seen.there.iter().filter(is_anew).map(|(object, _)| object.as_str()).collect();
+        if !anew.is_empty() {
+            context.warn(&format!(
+                "of the files that image {image} was exported to, these have been written anew since, by somebody else or by \
+                 another export; the deletion of this one leaves them: {}",
+                anew.join(", ")
+            ));
         }
         let absent = seen.absent.join(", ");
         match (seen.there.is_empty(), seen.absent.is_empty()) {
@@ -395,42 +446,98 @@ impl Work<'_> {
         }
     }
 
+    /// Whether the published provider's export has written anything. Unlike a refresh, an update can do something about it if
+    /// not, and doing it once more does no harm.
+    async fn was_written(&self, entry: &mut ExportEntry) -> Result<bool, Failure> {
+        let Work { client, context, target, .. } = *self;
+        let found = objects::find(client, context, target).await?;
+        let seen = objects::look(client, context, &target.bucket, &found.names).await?;
+        if seen.there.is_empty() && seen.unknown.is_empty() {
+            return Ok(false);
+        }
+        entry.name_objects(found.names, found.guessed);
+        Ok(true)
+    }
+
     /// Cancels the export if it is under way, and deletes its objects.
     async fn delete(&self, mut entry: ExportEntry) -> Result<(), Failure> {
         let Work { client, context, target, .. } = *self;
-        let image = &target.image;
-        let mut names = entry.oss_objects.take().unwrap_or_default();
-        if let Some(id) = entry.task_id.clone().filter(|_| entry.status.as_deref() != Some(FINISHED))
+        let mut named = Named {
+            names: entry.oss_objects.take().unwrap_or_default(),
+            guessed: entry.guessed == Some(true),
+            may_lack_data: false,
+        };
+        if let Some(id) = entry.task_id.clone().filter(|_| !entry.is_complete())
             && let Some(task) = self.end(&id).await?
         {
-            for object in task.objects() {
-                if !names.contains(&object) {
-                    names.push(object);
-                }
-            }
+            entry.began = entry.began.or(task.began());
+            let new = target.objects_of(&task);
+            named.names.extend(new.into_iter().filter(|object| !entry.leftovers.contains(object)));
         }
-        if names.is_empty() {
-            names = match entry.is_complete() {
-                true => objects::find(client, context, target).await?.0,
+        if named.names.is_empty() {
+            named = match entry.is_complete() || entry.is_published() {
+                true => objects::find(client, context, target).await?,
                 false => objects::guess(client, context, target).await?,
             };
         }
-        let left = objects::delete(client, context, &target.bucket, &names).await?;
-        if left.is_empty() {
+        if named.guessed {
+            self.tell_of_guess(&named).await?;
+        }
+        let mut names = named.names;
+        names.extend(entry.leftovers.clone());
+        names.sort_unstable();
+        names.dedup();
+        let ownership = self.ownership(&entry).await?;
+        let deleted = objects::delete(client, context, &target.bucket, &names, &ownership).await?;
+        if !deleted.of_others.is_empty() {
+            context.warn(&format!(
+                "these files have the names of those that image {image} was exported to, and were not written by that export. They \
+                 stay in the bucket {}: {}",
+                target.bucket,
+                deleted.of_others.join(", "),
+                image = target.image
+            ));
+        }
+        if deleted.left.is_empty() {
             return Ok(());
         }
         Err(Failure::Refused(format!(
-            "of the files that image {image} was exported to, these could not be deleted, and the export stays in the state. \
+            "of the files that image {} was exported to, these could not be deleted, and the export stays in the state. \
              Run the command again to try once more, or delete them by hand and then run it again:\n{}",
-            objects::lines(&target.bucket, &left)
+            target.image,
+            objects::lines(&target.bucket, &deleted.left)
         )))
+    }
+
+    /// What a guess of the names may have missed. OSS says of an absent object, too, that it is deleted.
+    async fn tell_of_guess(&self, named: &Named) -> Result<(), Failure> {
+        let Work { client, context, target, .. } = *self;
+        let seen = objects::look(client, context, &target.bucket, &named.names).await?;
+        if seen.there.is_empty() && seen.unknown.is_empty() {
+            context.warn(&format!(
+                "image {}: no task has named the files that it was exported to, and the bucket {} has none of the names that the \
+                 cloud's documentation gives them: {}. If there are others, whose names begin with {}, delete them by hand",
+                target.image,
+                target.bucket,
+                named.names.join(", "),
+                target.stem()
+            ));
+        } else if named.may_lack_data {
+            context.warn(&format!(
+                "image {}: no task has named the files that it was exported to, and as the image is gone, nothing tells whether it \
+                 had data disks. If there are files in the bucket {} whose names begin with {}_data, delete them by hand",
+                target.image,
+                target.bucket,
+                target.stem()
+            ));
+        }
+        Ok(())
     }
 
     /// Ends the task if it is running. What it shows at its end; `None` if the cloud does not know it.
     async fn end(&self, id: &str) -> Result<Option<Task>, Failure> {
         let Work { client, context, target, .. } = *self;
-        let task = tasks::describe(client, context, id, context.deadline()).await?.map_err(failure::cloud)?;
-        let Some(task) = task else { return Ok(None) };
+        let Some(task) = seen_for_sure(client, context, id).await? else { return Ok(None) };
         if matches!(task.stage(), Stage::Finished | Stage::Failed) {
             return Ok(Some(task));
         }
@@ -457,13 +564,19 @@ impl Work<'_> {
 fn in_state(target: &Target, entry: &ExportEntry, failure: Failure) -> Failure {
     let image = &target.image;
     let reason = match failure {
-        Failure::Cloud(error) => pulumi::chain(&*error),
         Failure::Cancelled(_) => {
             format!(
                 "interrupted. The export of image {image} is in the state, and the next `pulumi up` goes on from there"
             )
         }
-        other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
+        other => reason(&other),
     };
     Failure::partial(image, entry, Vec::new(), reason)
+}
+
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Cloud(error) => pulumi::chain(&**error),
+        other => other.to_string(),
+    }
 }

@@ -59,6 +59,9 @@ pub(crate) trait Reading: Send {
     /// What the success that was read from `text` lacks to be an answer of its action, e.g. "a RequestId". `request_id` is
     /// out of the answer or its headers, and never empty.
     fn lacks(&self, request_id: Option<&str>, text: &str) -> Option<&'static str>;
+
+    /// Takes over what the headers of a success tell.
+    fn read_headers(&mut self, _response: &HttpResponse) {}
 }
 
 /// What a response lacks, in the words of [`Reading::lacks`].

@@ -317,7 +317,7 @@ impl Caller {
             Ok(response) => {
                 let exchange = Exchange { action: call.action, rules: call.rules, response, redact: &redact };
                 let outcome = match &call.object {
-                    Some(object) => object.read(&exchange, now),
+                    Some(object) => object.read(&exchange, now, reading),
                     None => exchange.read(reading),
                 };
                 (outcome, answer::server_time(response))

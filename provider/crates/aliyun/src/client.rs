@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::answer::Expected;
+use crate::answer::{Expected, Reading};
 use crate::ascm::Lookup;
 use crate::call::{Call, Caller, Layout, Service};
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ use crate::credential::KeyCache;
 use crate::ecs::{self, Action};
 use crate::endpoint::{self, Endpoint, Hosts, Product};
 use crate::error::{Error, ErrorKind};
-use crate::object::{self, Object, Verb};
+use crate::object::{self, Object, ObjectVersion, Verb};
 use crate::settings::Settings;
 use crate::stack;
 use crate::throttle::Throttle;
@@ -350,14 +350,20 @@ impl Client {
         self.call(request, deadline).await
     }
 
-    /// Whether an object is in a bucket of OSS, in this client's region.
+    /// Looks at an object in a bucket of OSS, in this client's region. `None` if it is not there, or its bucket is not.
     ///
     /// # Errors
     /// If OSS refuses the look, or something else has answered: then nobody knows.
-    pub async fn object_exists(&self, bucket: &str, key: &str, deadline: Instant) -> Result<bool, Error> {
-        match self.call_object(Verb::Head, bucket, key, deadline).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
+    pub async fn head_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Option<ObjectVersion>, Error> {
+        let mut found = ObjectVersion::default();
+        match self.call_object(Verb::Head, bucket, key, deadline, &mut found).await {
+            Ok(()) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -365,13 +371,21 @@ impl Client {
     /// Deletes an object from a bucket of OSS, in this client's region. One that is not there counts as deleted, and so does
     /// one whose bucket is not. In a bucket with versions the older ones stay.
     pub async fn delete_object(&self, bucket: &str, key: &str, deadline: Instant) -> Result<(), Error> {
-        match self.call_object(Verb::Delete, bucket, key, deadline).await {
+        let mut nothing = Expected::<()>::anything();
+        match self.call_object(Verb::Delete, bucket, key, deadline, &mut nothing).await {
             Err(error) if error.is_not_found() => Ok(()),
             other => other,
         }
     }
 
-    async fn call_object(&self, verb: Verb, bucket: &str, key: &str, deadline: Instant) -> Result<(), Error> {
+    async fn call_object(
+        &self,
+        verb: Verb,
+        bucket: &str,
+        key: &str,
+        deadline: Instant,
+        reading: &mut dyn Reading,
+    ) -> Result<(), Error> {
         let (shared, region) = (&*self.shared, &*self.region);
         let endpoint = region.oss.as_ref().map_err(Clone::clone)?;
         object::check_bucket(verb, bucket)?;
@@ -397,8 +411,7 @@ impl Client {
             send_secret: false,
             throttle: None,
         };
-        let mut nothing = Expected::<()>::anything();
-        Box::pin(shared.caller.call(&service, &shared.keys, &call, &mut nothing)).await
+        Box::pin(shared.caller.call(&service, &shared.keys, &call, reading)).await
     }
 
     /// The deadline, or an earlier one if the settings limit calls.

@@ -34,6 +34,8 @@ const TOLERATED: Duration = Duration::from_secs(15 * 60);
 const TOKEN_HEADER: &str = "x-oss-security-token";
 /// What every answer of OSS has. Nothing else has answered if it is not there.
 const REQUEST_ID_HEADER: &str = "x-oss-request-id";
+/// The refusal of a HEAD, which has no body: the XML of the error in base64.
+const ERROR_HEADER: &str = "x-oss-err";
 
 /// A request about one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,33 @@ pub(crate) struct Object {
     pub(crate) bucket: String,
     /// The object's name, unescaped.
     pub(crate) key: String,
+}
+
+/// By what one writing of an object is told from the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// The `ETag`, as OSS writes it. The same content can have the same one again.
+    pub etag: String,
+    /// When the object was written, in seconds since 1970.
+    pub last_modified: Option<i64>,
+}
+
+impl Reading for ObjectVersion {
+    fn read(&mut self, text: &str) -> Result<answer::Envelope, serde_json::Error> {
+        NotOfOss.read(text)
+    }
+
+    fn lacks(&self, request_id: Option<&str>, text: &str) -> Option<&'static str> {
+        NotOfOss.lacks(request_id, text)
+    }
+
+    fn read_headers(&mut self, response: &HttpResponse) {
+        self.etag = response.header("etag").unwrap_or_default().to_owned();
+        self.last_modified = response
+            .header("last-modified")
+            .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+            .map(|date| date.timestamp().as_second());
+    }
 }
 
 /// What is asked.
@@ -142,7 +171,7 @@ impl Object {
     }
 
     /// What the answer says.
-    pub(crate) fn read(&self, exchange: &Exchange<'_>, now: Timestamp) -> Outcome {
+    pub(crate) fn read(&self, exchange: &Exchange<'_>, now: Timestamp, reading: &mut dyn Reading) -> Outcome {
         let response = exchange.response;
         let request_id = response.header(REQUEST_ID_HEADER).filter(|id| !id.is_empty()).map(exchange.redact);
         let Some(request_id) = request_id else { return exchange.read(&mut NotOfOss) };
@@ -155,8 +184,14 @@ impl Object {
             outcome(Err(error))
         };
         match (response.status, self.verb) {
-            (200..300, _) => outcome(Ok(())),
-            // An answer to HEAD has no body that could tell more.
+            (200..300, _) => {
+                reading.read_headers(response);
+                outcome(Ok(()))
+            }
+            (_, Verb::Head) if let Some(told) = told_in_header(response) => {
+                Exchange { response: &told, ..*exchange }.read(&mut NotOfOss)
+            }
+            // Without that header there is nothing that could tell more.
             (404, Verb::Head) => refused(
                 ErrorKind::NotFound,
                 Class::Fatal,
@@ -175,6 +210,12 @@ impl Object {
             _ => exchange.read(&mut NotOfOss),
         }
     }
+}
+
+/// The same response with the error that a header tells as its body.
+fn told_in_header(response: &HttpResponse) -> Option<HttpResponse> {
+    let xml = String::from_utf8(BASE64.decode(response.header(ERROR_HEADER)?).ok()?).ok()?;
+    Some(HttpResponse { body: xml.into(), ..response.clone() })
 }
 
 /// Whether the time that the server's answer bears is too far from the one that the request was signed with.
@@ -267,8 +308,8 @@ mod tests {
         json(status, body).with_header(REQUEST_ID_HEADER, "R")
     }
 
-    async fn exists(reply: Reply) -> Result<bool, Error> {
-        client(&Stub::script(vec![reply])).object_exists("b-1", "a/k", in_seconds(60)).await
+    async fn look(reply: Reply) -> Result<Option<ObjectVersion>, Error> {
+        client(&Stub::script(vec![reply])).head_object("b-1", "a/k", in_seconds(60)).await
     }
 
     async fn delete(reply: Reply) -> Result<(), Error> {
@@ -283,9 +324,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_object_is_looked_at_and_deleted_where_its_bucket_is() {
-        let stub = Stub::script(vec![answered(200, ""), answered(204, "")]);
+        let found = answered(200, "")
+            .with_header("etag", "\"E\"")
+            .with_header("last-modified", "Sat, 28 Nov 2026 02:13:26 GMT");
+        let stub = Stub::script(vec![found, answered(204, "")]);
         let client = client(&stub);
-        assert!(client.object_exists("b-1", "a/k", in_seconds(60)).await.expect("a look"));
+        let version = client.head_object("b-1", "a/k", in_seconds(60)).await.expect("a look");
+        let expected = ObjectVersion { etag: "\"E\"".to_owned(), last_modified: Some(1_795_832_006) };
+        assert_eq!(version, Some(expected));
         client.delete_object("b-1", "a/k", in_seconds(60)).await.expect("deleted");
         let sent = stub.sent();
         let asked: Vec<_> = sent.iter().map(|sent| (sent.method(), sent.host(), sent.path())).collect();
@@ -300,7 +346,7 @@ mod tests {
         let stub = Stub::script(vec![answered(200, "")]);
         let client = client(&stub);
         for bucket in ["", "ab", "a.evil.example/", "evil.example#", "B-images", "-b-images", "b_images"] {
-            client.object_exists(bucket, "k", in_seconds(60)).await.expect_err(bucket);
+            client.head_object(bucket, "k", in_seconds(60)).await.expect_err(bucket);
             client.delete_object(bucket, "k", in_seconds(60)).await.expect_err(bucket);
         }
         assert!(stub.sent().is_empty());
@@ -309,11 +355,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_object_is_absent_only_if_oss_itself_says_so() {
-        assert!(!exists(answered(404, "")).await.expect("a look"));
+        assert_eq!(look(answered(404, "")).await.expect("a look"), None);
         for reply in [json(404, ""), json(200, ""), json(404, "<html>no such page</html>"), answered(500, "")]
         {
-            exists(reply).await.expect_err("nobody knows");
+            look(reply).await.expect_err("nobody knows");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn why_a_look_is_refused_is_told_in_a_header() {
+        let told = |status, code: &str| {
+            answered(status, "").with_header(ERROR_HEADER, &BASE64.encode(refusal(code)))
+        };
+        for code in ["NoSuchKey", "NoSuchBucket"] {
+            assert_eq!(look(told(404, code)).await.expect("a look"), None);
+        }
+        for (status, code) in [(404, "NoSuchWebsite"), (403, "SignatureDoesNotMatch"), (403, "AccessDenied")]
+        {
+            let error = look(told(status, code)).await.expect_err("nobody knows");
+            assert_eq!((error.code(), error.status()), (Some(code), Some(status)));
+        }
+        let expired = look(told(403, "SecurityTokenExpired")).await.expect_err("nobody knows");
+        assert_eq!(expired.kind(), ErrorKind::Credential);
     }
 
     #[tokio::test(start_paused = true)]
@@ -328,7 +391,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_key_without_the_right_is_told_which_one_it_lacks() {
         let text = |error: Error| error.advice().unwrap_or_default();
-        let looked = text(exists(answered(403, "")).await.expect_err("denied"));
+        let looked = text(look(answered(403, "")).await.expect_err("denied"));
         assert!(looked.contains("Allow oss:GetObject"), "{looked}");
         let deleted = text(delete(answered(403, &refusal("AccessDenied"))).await.expect_err("denied"));
         assert!(deleted.contains("Allow oss:DeleteObject"), "{deleted}");
@@ -338,9 +401,9 @@ mod tests {
     async fn a_clock_that_is_wrong_is_corrected() {
         let late = answered(403, "").with_header("date", "Fri, 01 Jan 2100 00:00:00 GMT");
         let stub = Stub::script(vec![late, answered(200, "")]);
-        assert!(
-            client(&stub).object_exists("b-1", "k", in_seconds(60)).await.expect("at the second attempt")
-        );
+        let found =
+            client(&stub).head_object("b-1", "k", in_seconds(60)).await.expect("at the second attempt");
+        assert!(found.is_some());
         let sent = stub.sent();
         assert!(
             sent[1].header("date").is_some_and(|date| date.contains("2100")),

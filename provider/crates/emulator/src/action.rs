@@ -102,6 +102,11 @@ impl<'a> Context<'a> {
         build(self.options.copy_ready_after())
     }
 
+    /// How long an import or an export that begins now is Processing.
+    pub(crate) fn task_time(&self) -> Millis {
+        build(self.options.task_ready_after())
+    }
+
     /// For an action that has `DryRun` and found nothing wrong.
     pub(crate) fn check_dry_run(&self) -> Result<(), Failure> {
         if self.params.flag("DryRun")? {

@@ -40,6 +40,11 @@ pub struct Options {
     #[arg(value_parser = duration, hide_default_value = true)]
     pub copy_ready_after: Option<Duration>,
 
+    /// The same for an import or an export; if absent, the profile decides, and with `fast` it is the time of an image
+    #[arg(long, value_name = "TIME", default_value_ifs = profile::defaults(|cycle| cycle.tasks))]
+    #[arg(value_parser = duration, hide_default_value = true)]
+    pub task_ready_after: Option<Duration>,
+
     /// The one access key id that is known besides those issued by STS
     #[arg(long, value_name = "ID", default_value = "emulator")]
     pub access_key_id: String,
@@ -130,6 +135,7 @@ impl Default for Options {
             profile: Profile::Fast,
             image_ready_after: Duration::from_secs(2),
             copy_ready_after: None,
+            task_ready_after: None,
             access_key_id: "emulator".into(),
             access_key_secret: "emulator".into(),
             state: None,
@@ -160,12 +166,18 @@ impl Options {
         self.copy_ready_after.unwrap_or(self.image_ready_after)
     }
 
+    /// How long an import or an export takes.
+    pub(crate) fn task_ready_after(&self) -> Duration {
+        self.task_ready_after.unwrap_or(self.image_ready_after)
+    }
+
     /// What everything takes and what goes wrong, in one line.
     pub(crate) fn told(&self) -> String {
         format!(
-            "profile {}: images take {}, copies {}, {} of them at a time in a region; {}",
+            "profile {}: images take {}, imports and exports {}, copies {}, {} of them at a time in a region; {}",
             self.profile.cycle().name,
             shown(self.image_ready_after),
+            shown(self.task_ready_after()),
             shown(self.copy_ready_after()),
             self.copies_at_once,
             self.profile.flaws_told()
@@ -334,21 +346,24 @@ mod tests {
     }
 
     #[track_caller]
-    fn takes(flags: &[&str], expect: (u64, u64)) {
-        let seconds = |o: &Options| (o.image_ready_after.as_secs(), o.copy_ready_after().as_secs());
+    fn takes(flags: &[&str], expect: (u64, u64, u64)) {
+        let seconds = |o: &Options| {
+            (o.image_ready_after.as_secs(), o.copy_ready_after().as_secs(), o.task_ready_after().as_secs())
+        };
         check(flags, |o| seconds(o) == expect);
     }
 
     #[test]
     fn a_profile_decides_the_times_that_no_flag_gives() {
-        takes(&["--profile", "fast"], (2, 2));
-        takes(&["--profile", "real"], (180, 720));
-        takes(&["--profile", "slow"], (480, 2_700));
-        takes(&["--profile", "flaky"], (2, 4));
-        takes(&["--image-ready-after", "7s"], (7, 7));
-        takes(&["--profile", "slow", "--image-ready-after", "7s"], (7, 2_700));
-        takes(&["--copy-ready-after", "9s", "--profile", "slow"], (480, 9));
-        takes(&["--copy-ready-after", "9s"], (2, 9));
+        takes(&["--profile", "fast"], (2, 2, 2));
+        takes(&["--profile", "real"], (180, 720, 900));
+        takes(&["--profile", "slow"], (480, 2_700, 3_600));
+        takes(&["--profile", "flaky"], (2, 4, 5));
+        takes(&["--image-ready-after", "7s"], (7, 7, 7));
+        takes(&["--profile", "slow", "--image-ready-after", "7s"], (7, 2_700, 3_600));
+        takes(&["--copy-ready-after", "9s", "--profile", "slow"], (480, 9, 3_600));
+        takes(&["--copy-ready-after", "9s"], (2, 9, 2));
+        takes(&["--task-ready-after", "9s", "--profile", "slow"], (480, 2_700, 9));
         refused(&["--profile", "broken"], "broken");
     }
 
@@ -356,15 +371,17 @@ mod tests {
     fn what_is_told_is_what_holds_and_not_what_the_profile_would_have() {
         let told = |options: Options| options.told();
         let slow = Options { profile: Profile::Slow, ..Options::default() };
-        let expect =
-            "profile slow: images take 2s, copies 2s, 5 of them at a time in a region; nothing goes wrong";
+        let expect = "profile slow: images take 2s, imports and exports 2s, copies 2s, 5 of them at a time in a region; \
+                      nothing goes wrong";
         assert_eq!(told(slow), expect);
         let odd = Options {
             image_ready_after: Duration::ZERO,
             copy_ready_after: Some(Duration::from_millis(1_500)),
+            task_ready_after: Some(Duration::from_secs(90)),
             ..Options::default()
         };
-        assert!(told(odd).starts_with("profile fast: images take no time, copies 1500ms, "));
+        let expect = "profile fast: images take no time, imports and exports 90s, copies 1500ms, ";
+        assert!(told(odd).starts_with(expect));
     }
 
     #[test]

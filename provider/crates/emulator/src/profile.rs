@@ -1,4 +1,4 @@
-//! The profiles: life cycles as data. How long images and copies take, and what goes wrong meanwhile.
+//! The profiles: life cycles as data. How long images, copies and tasks take, and what goes wrong meanwhile.
 
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) struct Cycle {
     pub(crate) images: &'static str,
     /// `None` if copies take what images take, whatever that is.
     pub(crate) copies: Option<&'static str>,
+    /// The same for imports and exports.
+    pub(crate) tasks: Option<&'static str>,
     /// The calls of each round of [`ROUND`] that go wrong, from 1, and how.
     pub(crate) flaws: &'static [(u64, Flaw)],
     /// How long a read does not show a change.
@@ -52,14 +54,31 @@ pub(crate) enum Flaw {
 }
 
 const CYCLES: [(Profile, Cycle); 4] = [
-    (Profile::Fast, Cycle { name: "fast", images: "2s", copies: None, flaws: &[], lag: Duration::ZERO }),
+    (
+        Profile::Fast,
+        Cycle { name: "fast", images: "2s", copies: None, tasks: None, flaws: &[], lag: Duration::ZERO },
+    ),
     (
         Profile::Real,
-        Cycle { name: "real", images: "3m", copies: Some("12m"), flaws: &[], lag: Duration::ZERO },
+        Cycle {
+            name: "real",
+            images: "3m",
+            copies: Some("12m"),
+            tasks: Some("15m"),
+            flaws: &[],
+            lag: Duration::ZERO,
+        },
     ),
     (
         Profile::Slow,
-        Cycle { name: "slow", images: "8m", copies: Some("45m"), flaws: &[], lag: Duration::ZERO },
+        Cycle {
+            name: "slow",
+            images: "8m",
+            copies: Some("45m"),
+            tasks: Some("60m"),
+            flaws: &[],
+            lag: Duration::ZERO,
+        },
     ),
     (
         Profile::Flaky,
@@ -67,6 +86,7 @@ const CYCLES: [(Profile, Cycle); 4] = [
             name: "flaky",
             images: "2s",
             copies: Some("4s"),
+            tasks: Some("5s"),
             // The first ones come early, so that a program of one image meets some. Throttling comes late: it slows callers down.
             flaws: &[
                 (2, Flaw::AnswerLost),
@@ -129,9 +149,10 @@ impl ValueEnum for Profile {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        let Cycle { name, images, copies, .. } = self.cycle();
-        let copies = copies.unwrap_or(images);
-        let help = format!("Images take {images}, copies {copies}; {}", self.flaws_told());
+        let Cycle { name, images, copies, tasks, .. } = self.cycle();
+        let (copies, tasks) = (copies.unwrap_or(images), tasks.unwrap_or(images));
+        let flaws = self.flaws_told();
+        let help = format!("Images take {images}, copies {copies}, imports and exports {tasks}; {flaws}");
         Some(PossibleValue::new(*name).help(help))
     }
 }

@@ -101,7 +101,7 @@ impl Context {
 
     /// Whether a text is or holds a secret of this operation's inputs or state.
     pub fn is_secret(&self, text: &str) -> bool {
-        self.redactor.redact(text) != text
+        self.redactor.finds(text)
     }
 
     /// Ends when the user interrupts the deployment; never otherwise.

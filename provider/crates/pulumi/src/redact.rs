@@ -46,6 +46,11 @@ impl Redactor {
         self.secrets.is_empty()
     }
 
+    /// Whether the text is or holds a secret.
+    pub(crate) fn finds(&self, text: &str) -> bool {
+        self.secrets.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
     /// The text with `[secret]` in place of each secret.
     pub fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))

@@ -65,7 +65,8 @@ impl<P: Provider> Server<P> {
             target: SPANS,
             parent: &span,
             "operation",
-            request = Q::NAME,
+            otel.name = Q::NAME.trim_end_matches("Request"),
+            otel.status_message = tracing::field::Empty,
             urn = request.urn(),
             traceparent = metadata.get("traceparent").and_then(|parent| parent.to_str().ok()),
         );
@@ -73,7 +74,11 @@ impl<P: Provider> Server<P> {
         let operation = operation(Arc::clone(&self.operations), request, redactor.clone());
         let operation = async move {
             let _hiding = hiding;
-            operation.instrument(traced).await
+            let result = operation.instrument(traced.clone()).await;
+            if let Err(failure) = &result {
+                traced.record("otel.status_message", failure.to_string());
+            }
+            result
         };
         let result = match tokio::spawn(operation.instrument(span)).await {
             Ok(result) => result,

@@ -1,7 +1,8 @@
 //! Spans of operations, waits and calls, for the collector that the engine names if the user asks for traces
 //! (`pulumi up --otel-traces …`): OTLP over gRPC. Without a collector no span is made.
 //!
-//! A span is a `tracing` span of the target [`SPANS`], by its name and fields. Its parent is the span around it; that of an
+//! A span is a `tracing` span of the target [`SPANS`], by its name and fields. The field `otel.name` stands for a name that is
+//! not known at compile time, and one with `otel.status_message` has failed. Its parent is the span around it; that of an
 //! operation is the engine's, which the call carries as `traceparent`.
 
 use std::collections::hash_map::RandomState;
@@ -25,6 +26,8 @@ use crate::engine::{Engine, SPANS};
 
 /// The field that names the parent which another process has made.
 const PARENT_FIELD: &str = "traceparent";
+const NAME_FIELD: &str = "otel.name";
+const FAILURE_FIELD: &str = "otel.status_message";
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// How many spans go out at once, at most.
 const BATCH: usize = 512;
@@ -159,11 +162,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
             trace_id,
             span_id: self.ids.eight().to_vec(),
             parent_span_id,
-            name: metadata.name().to_owned(),
+            name: fields.name.unwrap_or_else(|| metadata.name().to_owned()),
             kind: 1,
             start_time_unix_nano: (self.now)(),
             end_time_unix_nano: 0,
             attributes: fields.attributes,
+            status: fields.failure.map(OtlpStatus::failed),
         };
         span.extensions_mut().insert(Open(open));
     }
@@ -173,7 +177,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         if let Some(Open(open)) = span.extensions_mut().get_mut::<Open>() {
             let mut fields = Fields::default();
             values.record(&mut fields);
-            open.attributes.extend(fields.attributes);
+            for new in fields.attributes {
+                open.attributes.retain(|old| old.key != new.key);
+                open.attributes.push(new);
+            }
+            if let Some(failure) = fields.failure {
+                open.status = Some(OtlpStatus::failed(failure));
+            }
         }
     }
 
@@ -181,10 +191,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let Some(span) = context.span(&id) else { return };
         let Some(Open(mut ended)) = span.extensions_mut().remove::<Open>() else { return };
         ended.end_time_unix_nano = (self.now)();
-        for attribute in &mut ended.attributes {
-            if let Some(AnyValue { text: Some(text) }) = &mut attribute.value {
-                *text = self.engine.redact(std::mem::take(text));
-            }
+        let attributes =
+            ended.attributes.iter_mut().filter_map(|attribute| attribute.value.as_mut()?.text.as_mut());
+        for text in attributes.chain(ended.status.as_mut().map(|status| &mut status.message)) {
+            *text = self.engine.redact(std::mem::take(text));
         }
         // After the last flush nobody listens.
         let _ = self.queue.send(Sent::Span(ended));
@@ -209,6 +219,8 @@ fn parse_parent(text: &str) -> Option<(Vec<u8>, Vec<u8>)> {
 #[derive(Default)]
 struct Fields {
     parent: Option<String>,
+    name: Option<String>,
+    failure: Option<String>,
     attributes: Vec<KeyValue>,
 }
 
@@ -216,6 +228,8 @@ impl Fields {
     fn add(&mut self, field: &Field, text: String) {
         match field.name() {
             PARENT_FIELD => self.parent = Some(text),
+            NAME_FIELD => self.name = Some(text),
+            FAILURE_FIELD => self.failure = Some(text),
             name => {
                 let value = Some(AnyValue { text: Some(text) });
                 self.attributes.push(KeyValue { key: name.to_owned(), value });
@@ -283,6 +297,22 @@ pub(crate) struct Span {
     end_time_unix_nano: u64,
     #[prost(message, repeated, tag = "9")]
     pub(crate) attributes: Vec<KeyValue>,
+    #[prost(message, optional, tag = "15")]
+    status: Option<OtlpStatus>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OtlpStatus {
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(int32, tag = "3")]
+    code: i32,
+}
+
+impl OtlpStatus {
+    fn failed(message: String) -> OtlpStatus {
+        OtlpStatus { message, code: 2 }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -345,9 +375,18 @@ mod tests {
         let (engine, _record) = Engine::recorded();
         let spans = spans_of(&engine, || {
             let parent = "00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01";
-            let operation = tracing::debug_span!(target: SPANS, "Create", urn = "u", traceparent = parent);
+            let operation = tracing::debug_span!(
+                target: SPANS,
+                "operation",
+                otel.name = "Create",
+                otel.status_message = tracing::field::Empty,
+                urn = "u",
+                traceparent = parent
+            );
+            operation.record("otel.status_message", "no");
             let _operation = operation.enter();
             let call = tracing::debug_span!(target: SPANS, "call", action = "CreateImage", code = tracing::field::Empty);
+            call.record("code", "Unavailable");
             call.record("code", "Throttling");
             call.in_scope(|| {});
         });
@@ -360,6 +399,11 @@ mod tests {
         assert!(call.end_time_unix_nano < operation.end_time_unix_nano);
         assert_eq!((attribute(call, "action"), attribute(call, "code")), ("CreateImage", "Throttling"));
         assert_eq!(attribute(operation, "urn"), "u");
+        assert_eq!(
+            (operation.status.clone(), &call.status),
+            (Some(OtlpStatus::failed("no".to_owned())), &None)
+        );
+        assert_eq!((operation.attributes.len(), call.attributes.len()), (1, 2));
     }
 
     #[test]
@@ -370,10 +414,14 @@ mod tests {
         let _hiding = engine.hide(Redactor::of([&secret]));
         let spans = spans_of(&engine, || {
             drop(tracing::info_span!(target: "pulumi::server", "resource", urn = "u"));
-            drop(tracing::debug_span!(target: SPANS, "call", action = "is hunter2"));
+            let failure = "not hunter2";
+            drop(
+                tracing::debug_span!(target: SPANS, "call", action = "is hunter2", otel.status_message = failure),
+            );
         });
         assert_eq!(spans.len(), 1, "{spans:?}");
         assert_eq!(attribute(&spans[0], "action"), "is [secret]");
+        assert_eq!(spans[0].status.as_ref().unwrap().message, "not [secret]");
         assert_eq!((spans[0].trace_id.len(), spans[0].parent_span_id.len()), (16, 0));
     }
 

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::model::{Kind, ObjectType, Property};
 use crate::path::{Path, Step};
 use crate::provider::Types;
+use crate::redact::Redactor;
 use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
 
 /// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
@@ -57,12 +58,9 @@ fn foreseen(property: &Property, arg: Option<Value>) -> Option<Value> {
 pub(crate) struct Secrets {
     /// Where secrets are. A path ends at the list that it leads into, as the cloud lists in an order of its own.
     paths: Vec<Path>,
-    /// The secret texts, as the cloud may report a text under another property than the one that gave it.
-    texts: HashSet<String>,
+    /// The secret texts: the cloud may report one under another property than the one that gave it, or within another text.
+    texts: Redactor,
 }
-
-/// Shorter texts are found in too many places to be looked for by what they say.
-const SHORTEST_SECRET: usize = 3;
 
 impl Secrets {
     /// The secrets of inputs, under their present names.
@@ -94,7 +92,7 @@ impl Secrets {
     fn add(&mut self, properties: &Properties, place: impl Fn(&Path) -> Option<Path>) {
         if properties.values().any(Value::has_secrets) {
             self.paths.extend(secret_paths(properties).iter().filter_map(place));
-            properties.values().for_each(|value| collect_texts(value, false, &mut self.texts));
+            self.texts = self.texts.and(Redactor::of([properties]));
         }
     }
 
@@ -109,7 +107,7 @@ impl Secrets {
 
     fn conceal_texts(&self, value: &mut Value) {
         match value {
-            Value::String(text) if self.texts.contains(text) => {
+            Value::String(text) if self.texts.finds(text) => {
                 *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null)));
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.conceal_texts(item)),
@@ -122,23 +120,6 @@ impl Secrets {
             | Value::Unknown
             | Value::Foreign(..) => {}
         }
-    }
-}
-
-fn collect_texts(value: &Value, secret: bool, texts: &mut HashSet<String>) {
-    match value {
-        Value::Secret(inner) => collect_texts(inner, true, texts),
-        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, secret, texts)),
-        Value::Object(map) => map.values().for_each(|item| collect_texts(item, secret, texts)),
-        Value::String(text) if secret && text.chars().count() >= SHORTEST_SECRET => {
-            texts.insert(text.clone());
-        }
-        Value::String(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Unknown
-        | Value::Foreign(..) => {}
     }
 }
 

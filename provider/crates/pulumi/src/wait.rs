@@ -113,7 +113,7 @@ pub enum Look<T> {
     Done(T),
     /// It goes on.
     Going {
-        /// What the user is shown, if it is not what was shown last.
+        /// What the user is shown, with the time that it will still take, if it is not what was shown last.
         status: String,
         /// How long it will still take, if anybody knows.
         left: Option<Duration>,
@@ -169,6 +169,10 @@ pub struct Wait<'a> {
     /// When the last pause ended, from the beginning.
     paused_until: Duration,
     shown: String,
+    /// Of the whole wait, from its first pause on.
+    span: Option<tracing::Span>,
+    /// When it was first seen how much is done, and how much that was, from 0 to 1.
+    first_share: Option<(Duration, f64)>,
 }
 
 impl<'a> Wait<'a> {
@@ -182,6 +186,8 @@ impl<'a> Wait<'a> {
             pauses: 0,
             paused_until: Duration::ZERO,
             shown: String::new(),
+            span: None,
+            first_share: None,
         }
     }
 
@@ -215,9 +221,14 @@ impl<'a> Wait<'a> {
                 return Ok(Some(done));
             }
             Ok(Look::Going { status, left }) => {
+                let expected = self.expected(left);
                 if status != self.shown {
-                    self.context.status(&status);
+                    let expected = expected.map(|left| format!(", {}", in_words(left))).unwrap_or_default();
+                    self.context.status(&format!("{status}{expected}"));
                     self.shown = status;
+                    if let Some(span) = &self.span {
+                        span.record("status", self.shown.as_str());
+                    }
                 }
                 left
             }
@@ -245,15 +256,39 @@ impl<'a> Wait<'a> {
         let next = self.pace.next(waited, left, calls);
         let next = self.patience.map_or(next, |patience| next.min(self.began + patience));
         let until = next.min(self.context.deadline());
-        let pause = tokio::time::sleep_until(until)
-            .instrument(tracing::debug_span!(target: SPANS, "wait", status = self.shown.as_str()));
-        let paused = self.context.unless_cancelled(pause).await;
+        let shown = self.shown.as_str();
+        self.span.get_or_insert_with(|| tracing::debug_span!(target: SPANS, "wait", status = shown));
+        let paused = self.context.unless_cancelled(tokio::time::sleep_until(until)).await;
         self.paused_until = self.elapsed();
         paused
     }
 
+    /// How long it will still take at the pace since the first look. What was done before this wait began tells nothing of
+    /// the pace.
+    fn expected(&mut self, left: Option<Duration>) -> Option<Duration> {
+        let (elapsed, left) = (self.elapsed(), left?);
+        if elapsed.is_zero() {
+            return None;
+        }
+        let share = elapsed.as_secs_f64() / (elapsed + left).as_secs_f64();
+        let (since, first) = *self.first_share.get_or_insert((elapsed, share));
+        let seconds = (elapsed - since).as_secs_f64() * (1.0 - share) / (share - first);
+        Duration::try_from_secs_f64(seconds).ok().filter(|left| *left < LONGEST)
+    }
+
     fn is_late(&self) -> bool {
         Instant::now() >= self.context.deadline()
+    }
+}
+
+/// An expectation of more is none.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// For the status line, as rough as it is known.
+fn in_words(left: Duration) -> String {
+    match left.as_secs() {
+        0..120 => format!("about {} s left", left.as_secs().div_ceil(10).max(1) * 10),
+        seconds => format!("about {} min left", seconds.div_ceil(60)),
     }
 }
 
@@ -512,6 +547,31 @@ mod tests {
         }
         assert_eq!(wait.after(Ok(Look::Done(7)), 1).await.unwrap(), Some(7));
         assert_eq!(context.statuses(), ["1%", "2%"]);
+    }
+
+    /// A wait that began when a tenth was done goes on at the pace that it has seen, not at that of the whole.
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_is_left_is_shown_once_the_pace_is_known() {
+        let (pace, context) = (pace(), context(HOUR));
+        let mut wait = Wait::begin(&context, &pace);
+        // Each percent takes ten seconds.
+        for (at, percent) in [(10, 10), (10, 10), (60, 15), (510, 60), (820, 91), (900, 99)] {
+            tokio::time::advance(Duration::from_secs(at).saturating_sub(wait.elapsed())).await;
+            let left = wait.elapsed() * (100 - percent) / percent;
+            let look = Look::Going { status: format!("{percent}%"), left: Some(left) };
+            let done: Option<u8> = wait.after(Ok(look), 1).await.unwrap();
+            assert_eq!(done, None);
+        }
+        assert_eq!(
+            context.statuses(),
+            [
+                "10%",
+                "15%, about 15 min left",
+                "60%, about 7 min left",
+                "91%, about 90 s left",
+                "99%, about 10 s left"
+            ]
+        );
     }
 
     /// How a wait ends whose looks, which take 40 ms, show nothing until something happens to them.

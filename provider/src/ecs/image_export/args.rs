@@ -1,5 +1,7 @@
 //! What a program says of an export, with the users' documentation, and what the state holds of it.
 
+use std::collections::BTreeMap;
+
 use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{Failure, Findings, Input, known};
@@ -82,6 +84,18 @@ pub(crate) struct ExportEntry {
     /// The names of the objects follow a rule of the cloud's documentation: no task has told them.
     #[serde(rename = "__guessed", skip_serializing_if = "Option::is_none")]
     pub(crate) guessed: Option<bool>,
+
+    /// When its first task began, in seconds since 1970: what is older is not its own.
+    #[serde(rename = "__began", skip_serializing_if = "Option::is_none")]
+    pub(crate) began: Option<i64>,
+
+    /// The objects as they were when the export was complete: whoever exports to the same place writes them anew.
+    #[serde(rename = "__versions", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) versions: BTreeMap<String, String>,
+
+    /// What earlier tasks of it, which have failed, have left in the bucket.
+    #[serde(rename = "__leftovers", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) leftovers: Vec<String>,
 }
 
 /// By what an entry of a state is known again.
@@ -149,7 +163,8 @@ impl Target {
         format!("export of {} to {}/{prefix} as {}", self.image, self.bucket, self.format())
     }
 
-    fn stem(&self) -> String {
+    /// What the names of its objects begin with.
+    pub(crate) fn stem(&self) -> String {
         match &self.prefix {
             Some(prefix) => format!("{prefix}_{}", self.image),
             None => self.image.clone(),
@@ -168,6 +183,14 @@ impl Target {
             && !objects.is_empty()
             && objects.iter().all(|object| object.starts_with(&stem))
             && task.format().is_none_or(|format| format.eq_ignore_ascii_case(self.format()))
+    }
+
+    /// The objects that a task names, if they are in the bucket.
+    pub(crate) fn objects_of(&self, task: &Task) -> Vec<String> {
+        match task.bucket() == Some(self.bucket.as_str()) {
+            true => task.objects(),
+            false => Vec::new(),
+        }
     }
 
     /// The objects that the export writes, by the rule of the cloud's documentation. `devices` are those of the data disks.
@@ -192,11 +215,28 @@ impl ExportEntry {
         }
     }
 
+    /// The same entry with another task, as the one that it has came to nothing.
+    pub(crate) fn begun_anew(self, task: &str) -> ExportEntry {
+        let mut leftovers = self.leftovers;
+        leftovers.extend(self.oss_objects.into_iter().flatten());
+        ExportEntry {
+            oss_objects: None,
+            guessed: None,
+            progress: None,
+            task_id: Some(task.to_owned()),
+            status: Some("Processing".to_owned()),
+            leftovers,
+            ..self
+        }
+    }
+
     /// Takes over what a look at the task shows.
     pub(crate) fn see(&mut self, task: &Task) {
         self.task_id = Some(task.id().to_owned());
         self.status = task.status().map(str::to_owned);
         self.progress = task.progress().map(str::to_owned);
+        // The first one: what it has left is the entry's as well.
+        self.began = self.began.or(task.began());
         let objects = task.objects();
         if task.stage() == Stage::Finished && !objects.is_empty() {
             self.name_objects(objects, false);
@@ -204,14 +244,19 @@ impl ExportEntry {
     }
 
     pub(crate) fn name_objects(&mut self, objects: Vec<String>, guessed: bool) {
+        self.leftovers.retain(|left| !objects.contains(left));
         self.oss_objects = Some(objects);
         self.guessed = guessed.then_some(true);
     }
 
-    /// Whether it was complete when it was last looked at. The published provider keeps no task, and an export in its states is
-    /// complete.
+    /// Whether it was complete when it was last looked at.
     pub(crate) fn is_complete(&self) -> bool {
-        self.task_id.is_none() || self.status.as_deref() == Some(FINISHED)
+        self.status.as_deref() == Some(FINISHED)
+    }
+
+    /// Whether it is the published provider's, which keeps no task. That provider also keeps one that it has not seen the end of.
+    pub(crate) fn is_published(&self) -> bool {
+        self.task_id.is_none()
     }
 }
 

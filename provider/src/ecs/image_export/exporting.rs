@@ -54,20 +54,21 @@ impl Exporting<'_> {
     /// # Errors
     /// If none has begun. If nobody knows, the text says so.
     pub(crate) async fn begin(&self) -> Result<String, Failure> {
+        // Since when a call is in doubt, and why.
+        let mut doubt = None;
+        let begun = self.begin_or_doubt(&mut doubt).await;
+        begun.map_err(|failure| in_doubt(failure, doubt.map(|(_, error)| error)))
+    }
+
+    async fn begin_or_doubt(&self, doubt: &mut Option<(Instant, aliyun::Error)>) -> Result<String, Failure> {
         let Exporting { client, context, target, .. } = *self;
         let image = &target.image;
         let mut wait = Wait::begin(context, &client.pace);
         // The tasks that there were before the call.
         let mut before: Option<HashSet<String>> = None;
-        // Since when a call is in doubt, and why.
-        let mut doubt: Option<(Instant, aliyun::Error)> = None;
         loop {
             let mut status = None;
-            let found = match self.look(&mut before, doubt.is_some()).await {
-                Ok(found) => found,
-                Err(failure) => return Err(in_doubt(failure, doubt.map(|(_, error)| error))),
-            };
-            match found {
+            match self.look(&mut before, doubt.is_some()).await? {
                 Found::Ours(task) => {
                     let text =
                         format!("image {image}: task {} exports it to {} already", task.id(), target.place());
@@ -78,8 +79,9 @@ impl Exporting<'_> {
                 }
                 Found::Others(task) => {
                     let progress = task.progress().unwrap_or_default();
+                    let elsewhere = if task.objects().is_empty() { "" } else { " elsewhere" };
                     status = Some(format!(
-                        "image {image}: waits for task {}, which exports it elsewhere {progress}",
+                        "image {image}: waits for task {}, which exports it{elsewhere} {progress}",
                         task.id()
                     ));
                 }
@@ -103,7 +105,7 @@ impl Exporting<'_> {
                 status = Some(match error.code() {
                     _ if is_ambiguous => {
                         let text = format!("image {image}: whether its export has begun does not show yet");
-                        doubt = Some((Instant::now(), error));
+                        *doubt = Some((Instant::now(), error));
                         text
                     }
                     _ if error.kind() == ErrorKind::TimedOut => return Err(self.refused(error)),
@@ -131,11 +133,9 @@ impl Exporting<'_> {
             let status = status.unwrap_or_default();
             match wait.after::<()>(Ok(Look::Going { status: status.clone(), left: None }), 1).await {
                 Ok(_) => {}
-                Err(Ended::Cancelled(failure)) => {
-                    return Err(in_doubt(failure, doubt.map(|(_, error)| error)));
-                }
+                Err(Ended::Cancelled(failure)) => return Err(failure),
                 Err(Ended::Late | Ended::OutOfPatience | Ended::LookFailed(_)) => {
-                    let failure = match refusal {
+                    return Err(match refusal {
                         Some(error) => self.refused(error),
                         None => Failure::Refused(format!(
                             "image {image} is not being exported to {} after {} s. {status}. Run `pulumi up` again to go on; \
@@ -144,8 +144,7 @@ impl Exporting<'_> {
                             context.time_limit().as_secs(),
                             context.verb()
                         )),
-                    };
-                    return Err(in_doubt(failure, doubt.map(|(_, error)| error)));
+                    });
                 }
             }
         }
@@ -221,6 +220,27 @@ impl Exporting<'_> {
     }
 }
 
+/// The most looks at a task that show nothing before the cloud counts as not knowing it. A task may show late, and one look of
+/// many may miss it.
+const MISSES: u32 = 4;
+
+/// A task, unless several looks say that the cloud does not know it.
+pub(crate) async fn seen_for_sure(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Task>, Failure> {
+    let mut wait = Wait::begin(context, &client.pace);
+    for _ in 0..MISSES {
+        let task = tasks::describe(client, context, id, context.deadline()).await?.map_err(failure::cloud)?;
+        if task.is_some() {
+            return Ok(task);
+        }
+        wait.pause(None, 1).await?;
+    }
+    Ok(None)
+}
+
 /// Waits until an export has ended.
 pub(crate) async fn wait_until_ended(
     client: &Client,
@@ -231,6 +251,7 @@ pub(crate) async fn wait_until_ended(
 ) -> Outcome {
     let mut wait = Wait::begin(context, &client.pace);
     let mut last: Option<Task> = None;
+    let mut misses = 0;
     loop {
         let look = match tasks::describe(client, context, id, context.deadline()).await {
             Ok(Ok(Some(task))) => match task.stage() {
@@ -238,13 +259,17 @@ pub(crate) async fn wait_until_ended(
                 Stage::Failed | Stage::Unknown => return Outcome::Failed(task),
                 Stage::Running => {
                     let shown = task.progress().unwrap_or_default().to_owned();
-                    last = Some(task);
+                    (last, misses) = (Some(task), 0);
                     let left = time_left(Some(&shown), wait.elapsed());
                     Ok(Look::Going { status: format!("image {image}: {doing} {shown}"), left })
                 }
             },
             // A new task may show late.
             Ok(Ok(None)) if last.is_none() && wait.elapsed() < client.patience.invisible => Ok(Look::Nothing),
+            Ok(Ok(None)) if last.is_some() && misses < MISSES => {
+                misses += 1;
+                Ok(Look::Nothing)
+            }
             Ok(Ok(None)) => return Outcome::Forgotten,
             Ok(Err(error)) => Err(failure::cloud(error)),
             Err(failure) => Err(failure),

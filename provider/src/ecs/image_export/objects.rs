@@ -1,16 +1,24 @@
 //! The objects that an export has written: which they are, whether they are there, and their end.
 
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use aliyun::object::ObjectVersion;
 use pulumi::{Context, Failure};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image_export::args::Target;
 use crate::ecs::images::tasks::{self, Action, Stage};
 use crate::failure;
 
+/// For how long a look that only adds to what is known may hold up an operation.
+const GLANCE: Duration = Duration::from_secs(10);
+
 /// What looks at all objects of an export show.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) there: Vec<String>,
+    pub(crate) there: BTreeMap<String, ObjectVersion>,
     pub(crate) absent: Vec<String>,
     /// Those of which nobody knows, and why.
     pub(crate) unknown: Vec<(String, String)>,
@@ -26,19 +34,86 @@ pub(crate) async fn look(
     bucket: &str,
     objects: &[String],
 ) -> Result<Seen, Failure> {
+    look_until(client, context, bucket, objects, context.deadline()).await
+}
+
+/// The same, if it does not take long: who cannot look goes on without.
+///
+/// # Errors
+/// Only [`Failure::Cancelled`].
+pub(crate) async fn glance(
+    client: &Client,
+    context: &Context,
+    bucket: &str,
+    objects: &[String],
+) -> Result<Seen, Failure> {
+    let deadline = context.deadline().min(Instant::now() + GLANCE);
+    look_until(client, context, bucket, objects, deadline).await
+}
+
+async fn look_until(
+    client: &Client,
+    context: &Context,
+    bucket: &str,
+    objects: &[String],
+    deadline: Instant,
+) -> Result<Seen, Failure> {
     let mut seen = Seen::default();
     for object in objects {
-        let call = client.api.object_exists(bucket, object, context.deadline());
+        let call = client.api.head_object(bucket, object, deadline);
         match context.unless_cancelled(call).await? {
-            Ok(true) => seen.there.push(object.clone()),
-            Ok(false) => seen.absent.push(object.clone()),
+            Ok(Some(version)) => _ = seen.there.insert(object.clone(), version),
+            Ok(None) => seen.absent.push(object.clone()),
             Err(error) => seen.unknown.push((object.clone(), failure::text(&error))),
         }
     }
     Ok(seen)
 }
 
-/// Deletes objects. Those that stay, each with the reason.
+/// Whose objects are.
+#[derive(Debug, Default)]
+pub(crate) struct Ownership {
+    /// As the export wrote them, where that was seen.
+    pub(crate) versions: BTreeMap<String, String>,
+    /// When the export began, in seconds since 1970: older objects are not its own.
+    pub(crate) began: Option<i64>,
+    /// What other exports have written.
+    pub(crate) of_others: HashSet<String>,
+}
+
+impl Ownership {
+    /// Whether nothing tells whose an object is. Then it is the export's.
+    fn is_unknown(&self) -> bool {
+        self.versions.is_empty() && self.began.is_none() && self.of_others.is_empty()
+    }
+
+    pub(crate) fn is_own(&self, object: &str, version: &ObjectVersion) -> bool {
+        if let Some(written) = self.versions.get(object) {
+            return *written == text(version);
+        }
+        let is_old = self.began.zip(version.last_modified).is_some_and(|(began, written)| written < began);
+        !is_old && !self.of_others.contains(object)
+    }
+}
+
+/// How a state keeps by what one writing of an object is told from the next.
+pub(crate) fn text(version: &ObjectVersion) -> String {
+    match version.last_modified {
+        Some(time) => format!("{} {time}", version.etag),
+        None => version.etag.clone(),
+    }
+}
+
+/// What has come of the deletion of objects.
+#[derive(Debug, Default)]
+pub(crate) struct Deleted {
+    /// Those that are still there, or may be, each with the reason.
+    pub(crate) left: Vec<(String, String)>,
+    /// Those that are there and are not the export's.
+    pub(crate) of_others: Vec<String>,
+}
+
+/// Deletes those of the objects that are the export's own.
 ///
 /// # Errors
 /// Only [`Failure::Cancelled`].
@@ -47,28 +122,48 @@ pub(crate) async fn delete(
     context: &Context,
     bucket: &str,
     objects: &[String],
-) -> Result<Vec<(String, String)>, Failure> {
-    let mut left = Vec::new();
-    for object in objects {
+    ownership: &Ownership,
+) -> Result<Deleted, Failure> {
+    let mut deleted = Deleted::default();
+    let mut own = objects.to_vec();
+    if !ownership.is_unknown() {
+        let seen = look(client, context, bucket, objects).await?;
+        let unseen = seen.unknown.into_iter().map(|(object, reason)| {
+            let why = "Whose it is cannot be told without a look, so the key needs oss:GetObject and oss:DeleteObject";
+            (object, format!("{reason}\n{why}"))
+        });
+        deleted.left = unseen.collect();
+        let (mine, others): (Vec<_>, Vec<_>) =
+            seen.there.into_iter().partition(|(object, version)| ownership.is_own(object, version));
+        own = mine.into_iter().map(|(object, _)| object).collect();
+        deleted.of_others = others.into_iter().map(|(object, _)| object).collect();
+    }
+    for object in own {
         context.status(&format!("deleting {bucket}/{object}"));
-        let call = client.api.delete_object(bucket, object, context.deadline());
+        let call = client.api.delete_object(bucket, &object, context.deadline());
         if let Err(error) = context.unless_cancelled(call).await? {
-            left.push((object.clone(), failure::text(&error)));
+            deleted.left.push((object, failure::text(&error)));
         }
     }
-    Ok(left)
+    Ok(deleted)
+}
+
+/// Names of objects, and how they are known.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) names: Vec<String>,
+    /// By the rule of the cloud's documentation: no task has told them.
+    pub(crate) guessed: bool,
+    /// A guess without the image: whether it has data disks is not known.
+    pub(crate) may_lack_data: bool,
 }
 
 /// The objects of an export whose state does not name them: as a task tells that has exported the image to this place, or by
-/// the rule of the cloud's documentation. Whether they are guessed.
+/// the rule of the cloud's documentation.
 ///
 /// # Errors
 /// If tasks or image cannot be looked at.
-pub(crate) async fn find(
-    client: &Client,
-    context: &Context,
-    target: &Target,
-) -> Result<(Vec<String>, bool), Failure> {
+pub(crate) async fn find(client: &Client, context: &Context, target: &Target) -> Result<Named, Failure> {
     let deadline = context.deadline();
     let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
     let listed = match listed {
@@ -83,13 +178,14 @@ pub(crate) async fn find(
         if let Some(task) = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?
             && target.is_of(&task)
         {
-            return Ok((task.objects(), false));
+            return Ok(Named { names: task.objects(), ..Named::default() });
         }
     }
-    Ok((guess(client, context, target).await?, true))
+    guess(client, context, target).await
 }
 
-/// The objects that earlier exports of the image to the same place have written, which end with their own entries only.
+/// The objects that other exports of the image to the same bucket have written, which end with their own entries only.
+/// Of those that began before `from`, in seconds since 1970, what this export has written is its own.
 ///
 /// # Errors
 /// If the tasks cannot be looked at.
@@ -98,18 +194,24 @@ pub(crate) async fn of_others(
     context: &Context,
     target: &Target,
     own_task: &str,
-) -> Result<Vec<String>, Failure> {
+    from: i64,
+) -> Result<HashSet<String>, Failure> {
     let deadline = context.deadline();
     let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
-    let mut objects = Vec::new();
-    for listed in listed.map_err(failure::cloud)? {
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) if tasks::has_no_tasks(&error) => Vec::new(),
+        Err(error) => return Err(failure::cloud(error)),
+    };
+    let mut objects = HashSet::new();
+    for listed in listed {
         let Some(id) = listed.task_id.filter(|id| id != own_task) else { continue };
         if Stage::of(listed.task_status.as_deref()) == Stage::Failed {
             continue;
         }
         let task = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?;
-        if let Some(task) = task.filter(|task| task.bucket() == Some(target.bucket.as_str())) {
-            objects.extend(task.objects());
+        if let Some(task) = task.filter(|task| task.began().is_none_or(|began| began >= from)) {
+            objects.extend(target.objects_of(&task));
         }
     }
     Ok(objects)
@@ -119,19 +221,13 @@ pub(crate) async fn of_others(
 ///
 /// # Errors
 /// If the image cannot be looked at: its data disks are files as well.
-pub(crate) async fn guess(
-    client: &Client,
-    context: &Context,
-    target: &Target,
-) -> Result<Vec<String>, Failure> {
-    let disks = match client.looks.describe(context, &target.image).await {
-        Ok(Some(image)) => image.disk_device_mappings,
-        // An image that is gone shows no data disks.
-        Ok(None) => Vec::new(),
-        Err(failure) => return Err(failure),
-    };
+pub(crate) async fn guess(client: &Client, context: &Context, target: &Target) -> Result<Named, Failure> {
+    let image = client.looks.describe(context, &target.image).await?;
+    let may_lack_data = image.is_none();
+    let disks = image.map(|image| image.disk_device_mappings).unwrap_or_default();
     let data = disks.iter().filter(|disk| disk.disk_type.as_deref() == Some("data"));
-    Ok(target.guess(data.filter_map(|disk| disk.device.as_deref())))
+    let names = target.guess(data.filter_map(|disk| disk.device.as_deref()));
+    Ok(Named { names, guessed: true, may_lack_data })
 }
 
 /// Objects with their reasons, a line each.

@@ -14,6 +14,9 @@ use crate::ecs::images::test_cloud::{Cloud, State, partial};
 
 const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/imageExport:ImageExport::web";
 const OBJECT: &str = "web_m-1_system.raw.tar.gz";
+/// The minute of an object that is younger than every task here, and of one that is older.
+const LATER: u32 = 30;
+const EARLIER: u32 = 0;
 
 fn text(text: &str) -> Option<Input<String>> {
     Some(text.to_owned().into())
@@ -98,7 +101,7 @@ async fn complete(cloud: &Cloud) -> ExportEntry {
 }
 
 fn objects(cloud: &Cloud) -> Vec<String> {
-    cloud.state().objects.iter().cloned().collect()
+    cloud.state().objects.keys().cloned().collect()
 }
 
 /// The entry that a partial failure keeps.
@@ -171,7 +174,8 @@ async fn an_export_that_has_ended_is_not_adopted() {
 async fn a_call_whose_answer_is_lost_is_not_repeated_if_it_was_carried_out() {
     for (seconds, carried_out) in [(100, true), (0, true), (100, false)] {
         let cloud = cloud(seconds, move |sent, state| {
-            let is_first = sent.action() == "ExportImage" && state.objects.insert("seen/once".to_owned());
+            let is_first =
+                sent.action() == "ExportImage" && state.objects.insert("seen/once".to_owned(), 0).is_none();
             is_first.then(|| {
                 if carried_out {
                     state.export(sent);
@@ -297,7 +301,7 @@ async fn tasks_that_may_not_be_looked_at_begin_nothing() {
 async fn an_export_that_fails_says_why_and_deletes_what_it_wrote() {
     let cloud = plain(100);
     cloud.state().exports_end = "Failed";
-    cloud.state().objects.insert(format!("b-images/{OBJECT}"));
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), LATER);
     let failure = create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err();
     let text = failure.to_string();
     assert!(
@@ -308,6 +312,108 @@ async fn an_export_that_fails_says_why_and_deletes_what_it_wrote() {
     );
     assert!(!matches!(failure, Failure::Partial { .. }));
     assert_eq!(objects(&cloud), [""; 0]);
+}
+
+/// The cloud may have forgotten the task that wrote it, and the published provider keeps none.
+#[tokio::test(start_paused = true)]
+async fn an_export_that_fails_or_is_given_up_leaves_what_is_older_than_itself() {
+    for names_objects in [true, false] {
+        let cloud = plain(100);
+        (cloud.state().exports_end, cloud.state().names_objects) = ("Failed", names_objects);
+        cloud.state().objects.insert(format!("b-images/{OBJECT}"), EARLIER);
+        let failure = create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err();
+        assert!(failure.to_string().ends_with("\nNo files of it are left behind"), "{failure}");
+        assert!(!matches!(failure, Failure::Partial { .. }));
+        assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+
+        let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+        let context = within(Verb::Delete, 1_200);
+        delete(&cloud, &context, kept(&state)).await.unwrap();
+        assert_eq!((cloud.count("CancelTask"), objects(&cloud).len()), (1, 1));
+        let warning = context.warnings().pop().unwrap_or_default();
+        assert!(
+            warning.contains("were not written by that export. They stay in the bucket b-images"),
+            "{warning}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_begun_anew_remembers_what_could_not_be_deleted() {
+    let cloud = plain(0);
+    let mut entry = complete(&cloud).await;
+    let left = "web_m-1_data_xvdb.raw.tar.gz";
+    (entry.status, entry.versions) = (Some("Failed".to_owned()), Default::default());
+    entry.oss_objects = Some(vec![left.to_owned()]);
+    cloud.state().tasks.clear();
+    cloud.state().objects.insert(format!("b-images/{left}"), LATER);
+    let anew = update(&cloud, &within(Verb::Update, 3_600), entry).await.unwrap();
+    assert_eq!(anew.oss_objects.as_deref(), Some(&[OBJECT.to_owned()][..]));
+    delete(&cloud, &within(Verb::Delete, 60), anew).await.unwrap();
+    assert_eq!(objects(&cloud), [""; 0]);
+}
+
+/// Where the older of two entries of one export is deleted by itself, this process has never seen the newer one.
+#[tokio::test(start_paused = true)]
+async fn what_another_export_has_written_anew_stays_whichever_process_deletes_the_older_entry() {
+    let cloud = plain(0);
+    let older = complete(&cloud).await;
+    let newer = complete(&cloud.of_another_process()).await;
+    let context = within(Verb::Read, 60);
+    assert!(read(&cloud, &context, older.clone()).await.unwrap().is_some());
+    assert!(context.warnings()[0].contains("have been written anew since"), "{:?}", context.warnings());
+    let context = within(Verb::Delete, 60);
+    delete(&cloud.of_another_process(), &context, older).await.unwrap();
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+    assert!(context.warnings()[0].contains("were not written by that export"), "{:?}", context.warnings());
+    delete(&cloud.of_another_process(), &within(Verb::Delete, 60), newer).await.unwrap();
+    assert_eq!(objects(&cloud), [""; 0]);
+}
+
+/// Files that cannot be looked at after a failure are no reason to be silent about the failure.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_though_nothing_can_be_cleaned_up() {
+    let listed = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let cloud = cloud(100, move |sent, _| {
+        let is_later =
+            sent.action() == "DescribeTasks" && listed.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
+        is_later.then(|| refuse(403, "Forbidden.RAM"))
+    });
+    cloud.state().exports_end = "Failed";
+    let (_, _, _, text) = partial(create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err());
+    assert!(text.contains("failed: E.Disk: no space\nWhether it has left files is not known: "), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_does_not_show_at_once_is_cancelled_all_the_same() {
+    let misses = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let missing = std::sync::Arc::clone(&misses);
+    let cloud = cloud(1_000, move |sent, _| {
+        let is_missed = sent.action() == "DescribeTaskAttribute"
+            && missing.load(std::sync::atomic::Ordering::Relaxed) > 0;
+        is_missed.then(|| {
+            missing.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            refuse(404, "InvalidTaskId.NotFound")
+        })
+    });
+    let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+    misses.store(2, std::sync::atomic::Ordering::Relaxed);
+    delete(&cloud, &within(Verb::Delete, 1_200), kept(&state)).await.unwrap();
+    assert_eq!(cloud.count("CancelTask"), 1);
+}
+
+/// That provider keeps an export from its beginning on, whether it has seen the end or not.
+#[tokio::test(start_paused = true)]
+async fn an_export_that_the_published_provider_has_not_seen_to_end_is_looked_for() {
+    for written in [true, false] {
+        let cloud = plain(0);
+        if written {
+            cloud.state().objects.insert(format!("b-images/{OBJECT}"), EARLIER);
+        }
+        let entry = update(&cloud, &within(Verb::Update, 3_600), official()).await.unwrap();
+        assert_eq!(entry.oss_objects.as_deref(), Some(&[OBJECT.to_owned()][..]));
+        assert_eq!(cloud.count("ExportImage"), if written { 0 } else { 1 });
+    }
 }
 
 /// Another resource has exported the image to the same place, so the files are its own.
@@ -326,7 +432,7 @@ async fn an_export_that_fails_leaves_what_an_earlier_one_has_written() {
 async fn an_export_in_an_unknown_status_keeps_its_files_and_its_entry() {
     let cloud = plain(100);
     cloud.state().exports_end = "Archived";
-    cloud.state().objects.insert(format!("b-images/{OBJECT}"));
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), LATER);
     let (_, state, _, text) = partial(create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err());
     assert!(text.contains("Nothing of it is deleted"), "{text}");
     assert_eq!(state["taskId"].as_str(), Some("t-1"));
@@ -367,6 +473,7 @@ async fn a_failed_export_whose_files_stay_is_in_the_state_and_is_exported_anew()
         is_forbidden.then(denied)
     });
     cloud.state().exports_end = "Failed";
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), LATER);
     let (id, state, _, text) = partial(create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err());
     assert_eq!((id.as_str(), state["status"].as_str()), ("m-1", Some("Failed")));
     assert!(text.contains(&format!("b-images/{OBJECT}: ")) && text.contains("oss:DeleteObject"), "{text}");
@@ -455,8 +562,13 @@ async fn names_that_no_task_tells_are_guessed_and_told() {
     // That no object has a guessed name proves nothing.
     cloud.state().objects.clear();
     let context = within(Verb::Read, 60);
-    assert!(read(&cloud, &context, entry).await.unwrap().is_some());
+    assert!(read(&cloud, &context, entry.clone()).await.unwrap().is_some());
     assert!(context.warnings()[0].contains("pulumi state delete"), "{:?}", context.warnings());
+    // OSS says that an absent object is deleted.
+    let context = within(Verb::Delete, 60);
+    delete(&cloud, &context, entry).await.unwrap();
+    let warning = &context.warnings()[0];
+    assert!(warning.contains("whose names begin with web_m-1, delete them by hand"), "{warning}");
 }
 
 #[test]
@@ -517,11 +629,11 @@ async fn an_object_that_is_gone_is_told() {
 async fn an_export_s_deletion_deletes_its_objects_alone() {
     let cloud = plain(0);
     let entry = complete(&cloud).await;
-    cloud.state().objects.insert("b-images/other".to_owned());
+    cloud.state().objects.insert("b-images/other".to_owned(), LATER);
     let before = cloud.stub.sent().len();
     delete(&cloud, &within(Verb::Delete, 60), entry.clone()).await.unwrap();
     assert_eq!(objects(&cloud), ["b-images/other"]);
-    assert_eq!(cloud.stub.sent().len(), before + 1);
+    assert_eq!(cloud.stub.sent().len(), before + 2, "a look and the deletion");
     // What is gone already is deleted.
     delete(&cloud, &within(Verb::Delete, 60), entry).await.unwrap();
 }
@@ -541,7 +653,7 @@ async fn what_cannot_be_deleted_is_named() {
 async fn an_export_under_way_is_cancelled_by_its_deletion() {
     let cloud = plain(1_000);
     let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
-    cloud.state().objects.insert(format!("b-images/{OBJECT}"));
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), LATER);
     let began = Instant::now();
     delete(&cloud, &within(Verb::Delete, 1_200), kept(&state)).await.unwrap();
     assert_eq!((cloud.count("CancelTask"), objects(&cloud)), (1, vec![]));
@@ -573,7 +685,7 @@ fn official() -> ExportEntry {
 #[tokio::test(start_paused = true)]
 async fn a_state_of_the_published_provider_is_taken_over() {
     let cloud = exporting(0, OBJECT);
-    cloud.state().objects.insert(format!("b-images/{OBJECT}"));
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), LATER);
     let context = within(Verb::Read, 60);
     let found = read(&cloud, &context, official()).await.unwrap().unwrap();
     assert_eq!(
@@ -582,7 +694,14 @@ async fn a_state_of_the_published_provider_is_taken_over() {
     );
     // An update of the role needs no call.
     let before = cloud.stub.sent().len();
-    update(&cloud, &within(Verb::Update, 60), official()).await.unwrap();
+    let role = Update {
+        id: "m-1".to_owned(),
+        old: Old { args: args(), state: official() },
+        args: ExportArgs { role_name: text("another"), ..args() },
+        changed: ["roleName".to_owned()].into(),
+        unapplied: Default::default(),
+    };
+    exports(&cloud).update(&cloud.client, &within(Verb::Update, 60), role).await.unwrap();
     assert_eq!(cloud.stub.sent().len(), before);
     delete(&cloud, &within(Verb::Delete, 60), official()).await.unwrap();
     assert_eq!(objects(&cloud), [""; 0]);
@@ -592,15 +711,16 @@ async fn a_state_of_the_published_provider_is_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn the_older_of_two_entries_does_not_delete_the_newer_ones_objects() {
     let cloud = plain(0);
-    let older = complete(&cloud).await;
+    let older = ExportEntry { versions: Default::default(), ..complete(&cloud).await };
     complete(&cloud).await;
     let context = within(Verb::Delete, 60);
     delete(&cloud, &context, older.clone()).await.unwrap();
     assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
     assert!(context.warnings()[0].contains("another entry of the state holds the same one"));
+    // Another process goes by the tasks.
     let next = cloud.of_another_process();
     delete(&next, &within(Verb::Delete, 60), older).await.unwrap();
-    assert_eq!(objects(&cloud), [""; 0]);
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
 }
 
 #[tokio::test(start_paused = true)]

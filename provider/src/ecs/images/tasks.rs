@@ -75,6 +75,11 @@ impl Task {
         self.0.task_status.as_deref()
     }
 
+    /// When it began, in seconds since 1970; up to a minute early.
+    pub(crate) fn began(&self) -> Option<i64> {
+        self.0.began()
+    }
+
     /// Such as `45%`.
     pub(crate) fn progress(&self) -> Option<&str> {
         self.0.task_process.as_deref().filter(|progress| !progress.is_empty())

@@ -1,7 +1,7 @@
 //! For the tests of this folder: an ECS in memory behind the client's stub transport, and what a verb works with, on a paused
 //! clock. It does what the cloud's documentation says and what a test tells it to do otherwise.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -68,8 +68,8 @@ pub(crate) struct StoredTask {
 /// What a test looks at and changes.
 pub(crate) struct State {
     pub(crate) tasks: Vec<StoredTask>,
-    /// The objects of all buckets, as `bucket/object`.
-    pub(crate) objects: BTreeSet<String>,
+    /// The objects of all buckets, as `bucket/object`, with the minute in which each was written.
+    pub(crate) objects: BTreeMap<String, u32>,
     /// How new exports end.
     pub(crate) exports_end: &'static str,
     /// Whether new tasks can be cancelled, and name their objects.
@@ -114,7 +114,7 @@ impl Cloud {
         let otherwise: Otherwise = Box::new(otherwise);
         let state = Arc::new(Mutex::new(State {
             tasks: Vec::new(),
-            objects: BTreeSet::new(),
+            objects: BTreeMap::new(),
             exports_end: "Finished",
             cancellable: true,
             names_objects: true,
@@ -352,7 +352,7 @@ impl State {
     fn write(&mut self, at: Instant) {
         for task in self.tasks.iter_mut().filter(|task| at >= task.ends_at && task.last == "Finished") {
             for object in &task.objects {
-                self.objects.insert(format!("{}/{object}", task.bucket));
+                self.objects.insert(format!("{}/{object}", task.bucket), task.minute());
             }
             // Once: what is deleted stays so.
             task.last = "Finished ";
@@ -398,15 +398,17 @@ impl State {
         self.write(sent.at);
         let bucket = sent.host().split('.').next().unwrap_or_default();
         let name = format!("{bucket}/{}", sent.path());
-        let status = match sent.method() {
-            "HEAD" if self.objects.contains(&name) => 200,
-            "HEAD" => 404,
+        let answer = |status| reply(status, "").with_header("x-oss-request-id", "R");
+        match (sent.method(), self.objects.get(&name)) {
+            ("HEAD", Some(minute)) => answer(200)
+                .with_header("etag", "\"E\"")
+                .with_header("last-modified", &format!("Thu, 01 Jan 2026 00:{minute:0>2}:30 GMT")),
+            ("HEAD", None) => answer(404),
             _ => {
                 self.objects.remove(&name);
-                204
+                answer(204)
             }
-        };
-        reply(status, "").with_header("x-oss-request-id", "R")
+        }
     }
 
     /// An image of somebody else that has just got the name "golden".
@@ -549,6 +551,11 @@ impl Stored {
 }
 
 impl StoredTask {
+    /// The minute in which it began: that of its number.
+    fn minute(&self) -> u32 {
+        self.id.trim_start_matches("t-").parse().expect("a number")
+    }
+
     fn json(&self, at: Instant) -> Json {
         let (status, progress) = match at >= self.ends_at {
             true => (self.last.trim_end(), "100%"),
@@ -573,7 +580,7 @@ impl StoredTask {
             "TaskStatus": status,
             "TaskProcess": progress,
             "SupportCancel": self.cancellable.to_string(),
-            "CreationTime": format!("2026-01-01T00:{:0>2}Z", self.id.trim_start_matches("t-")),
+            "CreationTime": format!("2026-01-01T00:{:0>2}Z", self.minute()),
             "OperationProgressSet": { "OperationProgress": [{
                 "ErrorCode": code, "ErrorMsg": text, "RelatedItemSet": { "RelatedItem": items },
             }] },

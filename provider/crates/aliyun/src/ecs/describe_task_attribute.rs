@@ -21,6 +21,8 @@ record! {
         pub task_action: Option<String> = "TaskAction",
         /// `Processing`, `Finished` or `Failed`. `Waiting` has been seen; what a cancelled task shows is not documented.
         pub task_status: Option<String> = "TaskStatus",
+        /// When it began: `2026-01-02T03:04Z`, in UTC. Documented to the minute, which it is in.
+        pub creation_time: Option<String> = "CreationTime",
         /// Percent as text: `45%`.
         pub task_process: Option<String> = "TaskProcess" | "Progress",
         /// Whether CancelTask may end it.
@@ -59,6 +61,12 @@ impl DescribeTaskAttributeResponse {
     pub fn related<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let items = self.operations.iter().flat_map(|operation| &operation.related_items);
         items.filter(move |item| item.name.as_deref() == Some(name)).filter_map(|item| item.value.as_deref())
+    }
+
+    /// When it began, in seconds since 1970; up to a minute early.
+    pub fn began(&self) -> Option<i64> {
+        let time: jiff::Timestamp = self.creation_time.as_deref()?.parse().ok()?;
+        Some(time.as_second())
     }
 
     /// Why it failed: code and words.
@@ -115,7 +123,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_finished_export_names_its_objects() {
-        let json = r#"{"RequestId":"R","TaskId":"t-1","TaskAction":"ExportImage","TaskStatus":"Finished",
+        let json = r#"{"RequestId":"R","TaskId":"t-1","TaskAction":"ExportImage","TaskStatus":"Finished","CreationTime":"2026-11-28T02:13Z",
             "TaskProcess":"100%","SupportCancel":"True","OperationProgressSet":{"OperationProgress":[
             {"OperationStatus":"Success","RelatedItemSet":{"RelatedItem":[{"Name":"OSSBucket","Value":"b"},
             {"Name":"OSSObject","Value":"p_m-1_system.raw.tar.gz"}]}},
@@ -125,6 +133,17 @@ mod tests {
         let objects: Vec<&str> = task.related("OSSObject").collect();
         assert_eq!(objects, ["p_m-1_system.raw.tar.gz", "p_m-1_data_xvdb.raw.tar.gz"]);
         assert_eq!((task.support_cancel, task.reason()), (Some(true), None));
+        assert_eq!(task.began(), Some(1_795_831_980));
+    }
+
+    #[test]
+    fn a_time_may_have_seconds() {
+        let of = |time: &str| DescribeTaskAttributeResponse {
+            creation_time: Some(time.to_owned()),
+            ..DescribeTaskAttributeResponse::default()
+        };
+        assert_eq!(of("2026-11-28T02:13:26Z").began(), Some(1_795_832_006));
+        assert_eq!((of("").began(), of("yesterday").began()), (None, None));
     }
 
     #[tokio::test(start_paused = true)]

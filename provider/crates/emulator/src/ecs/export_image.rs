@@ -58,7 +58,7 @@ pub(crate) fn export_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         "ExportImageFailed",
         "The image cannot be written to the bucket: a fault was asked for.",
     );
-    let build = context.build_time();
+    let build = context.task_time();
 
     let region = context.state.region(region_id, now);
     let image = region.image(image_id).ok_or_else(|| image_not_found(image_id))?;

@@ -45,7 +45,7 @@ pub(crate) fn import_image(context: &mut Context<'_>) -> Result<Value, Failure> 
         "ImportImageFailed",
         "The image cannot be made of the file: a fault was asked for.",
     );
-    let build = context.build_time();
+    let build = context.task_time();
     let unreported: BTreeSet<String> = context.options.unreported.iter().cloned().collect();
 
     let region = context.state.region(region_id, now);

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 from emulator import SOON, Emulator
-from languages import LANGUAGES, PUBLISHED, QuickPython, run
+from languages import LANGUAGES, PUBLISHED, QUICKEST, QuickPython, run
 from program import Program
-from project import ROOT, plugin_binary
+from project import EVERY_TEST, ROOT, plugin_binary
 from proxy import Proxy
 from scene import Scene
 from stack import Stack
@@ -17,11 +17,14 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """A language's tests stay in one process, so that its SDK is built once however many run at a time."""
+    """A language's tests stay in one process, so that its SDK is built once however many run at a time. What goes alike
+    in every language goes through all of them only if every test is asked for."""
     if "language" in metafunc.fixturenames:
         names = metafunc.config.getoption("languages").split(",")
         if some := metafunc.definition.get_closest_marker("languages"):
             names = [name for name in names if name in some.args]
+        if metafunc.definition.get_closest_marker("alike") and not EVERY_TEST:
+            names = [name for name in names if name in QUICKEST]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
         metafunc.parametrize("language", cases, indirect=True, ids=names)
 

@@ -271,5 +271,7 @@ class PublishedYaml(Yaml):
         return "4.0.0"
 
 
+# Whose programs start soonest.
+QUICKEST = ("python", "yaml")
 LANGUAGES = {language.folder: language for language in (TypeScript, Python, Go, CSharp, Yaml)}
 PUBLISHED = {language.folder: language for language in (PublishedTypeScript, PublishedPython, PublishedYaml)}

@@ -10,29 +10,29 @@ import signal
 import subprocess
 
 import pytest
+from project import EVERY_TEST
 from proxy import ANSWERED, UNANSWERED, instants
 from scene import OPERATIONS, STOCK
 from stack import diagnostics, resources_of
 
 # Of a create: it gives the image its own name.
 LAST_CALL = [("ModifyImageAttribute", UNANSWERED), ("ModifyImageAttribute", ANSWERED)]
-# Of copies and imports these run the code in which images are killed, so they are killed only if all is asked for:
-# `make crash`.
-AS_IMAGES = (
-    "copy: create, autonamed",
-    "copy: update",
-    "copy: delete",
-    "import: create, autonamed",
-    "import: update",
-    "import: replace",
-    "import: delete",
-)
-LEFT_OUT = () if os.environ.get("EVERY_CRASH") == "true" else AS_IMAGES
-CHANGES = [name for name in OPERATIONS if name not in ("refresh", *LEFT_OUT)]
+# What is killed by `make test`: each way in which something can be half done, once. `make test-all` kills them all.
+SAMPLE = {
+    "create, named": ("plugin", "pulumi"),
+    "replace, delete first": ("plugin",),
+    "delete": ("pulumi",),
+    "copy: delete under way": ("plugin",),
+    "import: delete under way": ("pulumi",),
+    "export: create": ("plugin", "pulumi"),
+    "export: replace": ("plugin",),
+    "share: create": ("plugin", "pulumi"),
+}
+CHANGES = {name: ("plugin", "pulumi") for name in OPERATIONS if name != "refresh"} if EVERY_TEST else SAMPLE
+CASES = [(operation, victim) for operation, victims in CHANGES.items() for victim in victims]
 
 
-@pytest.mark.parametrize("victim", ["plugin", "pulumi"])
-@pytest.mark.parametrize("operation", CHANGES)
+@pytest.mark.parametrize(("operation", "victim"), CASES)
 def test_killed_at_every_instant(operation, victim, scene, request):
     def kill(process):
         """While the call is held, so that nothing else happens. After the last one the plugin may have ended."""

@@ -23,6 +23,7 @@ def exported(cloud):
     return {name for name in objects if not name.startswith("disk.")}
 
 
+@pytest.mark.alike
 def test_files(files, language, cloud):
     stack = files
     assert stack.steps().keys() >= {"imported", "exported"}

@@ -44,6 +44,7 @@ def made_elsewhere(cloud):
     return ids
 
 
+@pytest.mark.alike
 @pytest.mark.languages("typescript", "python", "go")
 def test_the_program_that_is_written_of_imported_images_changes_nothing(
     program, language, cloud, made_elsewhere, write_program

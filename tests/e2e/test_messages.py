@@ -72,6 +72,7 @@ return await Deployment.RunAsync(() =>
 }
 
 
+@pytest.mark.alike
 @pytest.mark.languages(*TWO_IMAGES)
 def test_the_old_name_is_warned_of_once_per_resource(program, language, cloud):
     """In the schema's words. The present name ends the warning and changes nothing."""

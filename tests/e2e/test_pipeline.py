@@ -30,6 +30,7 @@ def shared_with(cloud, image):
     return {account["AliyunId"] for account in accounts}
 
 
+@pytest.mark.alike
 def test_pipeline(pipeline, language, cloud):
     stack = pipeline
     assert stack.steps().keys() >= {"golden", "copy", *SHARES}

@@ -192,6 +192,7 @@ export const foundSize = found.images[0].diskDeviceMappings[0].size;
 PROGRAMS = {"python": PYTHON, "typescript": TYPESCRIPT}
 
 
+@pytest.mark.alike
 @pytest.mark.languages(*PROGRAMS)
 def test_a_program_of_the_published_sdk_runs_unchanged_and_moves_to_ours_and_back(program, published, language, cloud):
     stack = program(PROGRAMS[language.folder], language=published)

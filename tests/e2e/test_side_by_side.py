@@ -143,6 +143,7 @@ def warnings(printed):
     return [line for line in found if "using pulumi-language-" not in line]
 
 
+@pytest.mark.alike
 @pytest.mark.languages("python", "typescript")
 def test_two_plugins_serve_one_program(both, published, cloud):
     stack, theirs, ours = both, default(published.version()), default(OURS)

@@ -4,6 +4,8 @@ import os
 import shlex
 from pathlib import Path
 
+# If not, the tests leave out what costs much and has been seen in another form: see who asks.
+EVERY_TEST = os.environ.get("EVERY_TEST") == "true"
 ROOT = Path(__file__).resolve().parents[2]
 
 

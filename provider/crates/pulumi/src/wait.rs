@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::{Duration, Instant};
-use tracing::Instrument as _;
 
 use crate::context::Context;
 use crate::engine::SPANS;

@@ -4,8 +4,9 @@
 
 A PART is a platform (linux-amd64, linux-arm64, darwin-amd64, darwin-arm64, windows-amd64, windows-arm64), an SDK
 (nodejs, python, dotnet) or `sums`. A part that is named is made, or the command fails. Where none is named, every part
-is made that this machine has the tools for, and the others are told with what is missing. `--tag` is for a release: it
-must name the version of the source, and the schema must say who publishes it.
+is made that this machine has the tools for, and the others are told with what is missing; one that fails is told, and the
+command fails once the others are made. `--tag` is for a release: it must name the version of the source and of what
+`make generate` has made, and the schema must say who publishes it.
 """
 
 import argparse
@@ -134,7 +135,10 @@ def plugin(name):
 
 
 def only(folder, pattern):
+    """The one package that was made. It has the version of this source, unless `make generate` was forgotten."""
     (file,) = folder.glob(pattern)
+    if VERSION not in file.name:
+        sys.exit(f"dist: {file.name} is not version {VERSION}: run `make generate`")
     return shutil.copy(file, DIST)
 
 
@@ -159,6 +163,7 @@ def python():
         sdk = Path(work) / "sdk"
         shutil.copytree(ROOT / "sdk/python", sdk, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
         shutil.copy(ROOT / "LICENSE", sdk)
+        shutil.copy(ROOT / "sdk/nodejs/README.md", sdk)
         options = ("--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--wheel-dir", work)
         run(f"{environment}/python", "-m", "pip", "wheel", *options, sdk)
         return only(Path(work), "*.whl")
@@ -177,9 +182,9 @@ def dotnet():
 
 
 def sums():
-    """Of all that is there by now, in the form that `sha256sum --check` reads."""
+    """Of all of this version that is there by now, in the form that `sha256sum --check` reads."""
     file = DIST / "SHA256SUMS"
-    others = sorted(path for path in DIST.iterdir() if path != file)
+    others = sorted(path for path in DIST.iterdir() if path.is_file() and VERSION in path.name)
     file.write_text("".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in others))
     return file
 
@@ -197,6 +202,8 @@ def make(part):
 def check_tag(tag):
     if tag != f"v{VERSION}":
         sys.exit(f"dist: the tag is {tag}, and the version in Cargo.toml is {VERSION}")
+    if (made := json.loads((ROOT / "schema.json").read_text())["version"]) != VERSION:
+        sys.exit(f"dist: schema.json is of version {made}, and Cargo.toml of {VERSION}: run `make generate`")
     if left := left_open():
         sys.exit(f"dist: {', '.join(left)}: to be filled in, in provider/src/publisher.rs; then `make generate`")
 
@@ -220,6 +227,7 @@ def main():
     if not asked.parts:
         shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir(exist_ok=True)
+    failed = []
     for part in asked.parts or PARTS:
         try:
             file = Path(make(part))
@@ -227,12 +235,20 @@ def main():
             print(f"dist: {part} is left out: there is no {missing}", flush=True)
             if asked.parts:
                 sys.exit(1)
+        except subprocess.CalledProcessError as error:
+            print(f"dist: {part} is not made: {error.cmd[0]} ended with {error.returncode}", flush=True)
+            failed.append(part)
         else:
-            print(f"dist: {file.relative_to(ROOT)}, {file.stat().st_size:,} bytes", flush=True)
+            print(f"dist: {file.relative_to(ROOT)}, {file.stat().st_size:,} bytes{runs_with(part)}", flush=True)
+    if failed:
+        sys.exit(f"dist: failed: {', '.join(failed)}")
+
+
+def runs_with(part):
+    """What a plugin built on this machine for machines like it needs of them."""
+    library, version = platform.libc_ver()
+    return f"; it needs {library} {version} or newer" if part == host() and library else ""
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as failed:
-        sys.exit(f"dist: {failed.cmd[0]} ended with {failed.returncode}")
+    main()

@@ -10,9 +10,9 @@ use pulumi::Asked;
 /// `own` is this plugin's version, `runs` the file that the engine has started.
 pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String {
     let Asked { provider, version } = asked;
+    let file = runs.map_or_else(|| "pulumi-resource-alicloud".into(), Path::to_string_lossy);
     match version.as_deref() {
         Some(version) if version != own => {
-            let file = runs.map_or_else(|| "pulumi-resource-alicloud".into(), Path::to_string_lossy);
             format!(
                 "Version {version} of the plugin was asked for, and the engine found this one, {own}, at {file}, which serves \
                  every version where it is. If that is on PATH, run `pulumi plugin install resource alicloud v{own} --file \
@@ -25,13 +25,14 @@ pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String
              only, and for this one another provider, or none"
         ),
         Some(_) => format!(
-            "The option `version: \"{own}\"`, which is this plugin, was asked for: take that option away here, and the \
-             published plugin of the SDK's version serves it. In a YAML program the version of one resource holds for all \
+            "Version {own} was asked for, which is this plugin. If the option `version: \"{own}\"` is here, take it away, and the \
+             published plugin of the SDK's version serves it. If the program uses this plugin's own SDK, use the published one. In a YAML program the version of one resource holds for all \
              that name none: give this one the option `version` with a version of the published plugin"
         ),
         None => format!(
-            "No version of the plugin was asked for, and the engine found this one, {own}: give the option `version` with a \
-             version of the published plugin, after `pulumi plugin install resource alicloud`"
+            "No version of the plugin was asked for, and the engine found this one, {own}, at {file}: give the option `version` \
+             with a version of the published plugin, after `pulumi plugin install resource alicloud`. If that file is on PATH or \
+             under `plugins:` in Pulumi.yaml, take it out there, as it serves every version"
         ),
     }
 }
@@ -68,9 +69,14 @@ mod tests {
         );
         for provider in ["default", "default_0_1_0", ""] {
             let of_resource = said(provider, Some("0.1.0"));
-            assert!(of_resource.starts_with("The option `version: \"0.1.0\"`"), "{of_resource}");
+            assert!(
+                of_resource.starts_with("Version 0.1.0 was asked for, which is this plugin"),
+                "{of_resource}"
+            );
+            assert!(of_resource.contains("the option `version: \"0.1.0\"`"), "{of_resource}");
         }
         let of_none = said("default", None);
         assert!(of_none.starts_with("No version of the plugin was asked for"), "{of_none}");
+        assert!(of_none.contains("at /opt/bin/pulumi-resource-alicloud"), "{of_none}");
     }
 }

@@ -29,8 +29,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("language", cases, indirect=True, ids=names)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Each language's tests are a long chain, so these begin first."""
+    left_out = [] if EVERY_TEST else [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: "language" not in item.fixturenames)
 
 

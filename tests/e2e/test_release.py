@@ -1,7 +1,10 @@
 """A release as users come by it: from a server that has the archives, by hand or because a program names the server."""
 
+import hashlib
 import json
 import os
+import tarfile
+import zipfile
 from pathlib import Path
 
 import parts
@@ -66,6 +69,48 @@ def installed(stack):
         for found in listed
         if (folder / f"resource-{found['name']}-v{found['version']}" / parts.PROGRAM).is_file()
     ]
+
+
+def test_sums_are_of_this_version_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "DIST", tmp_path)
+    (tmp_path / parts.archive_name("linux-amd64")).write_bytes(b"new")
+    (tmp_path / "pulumi-resource-alicloud-v0.0.9-linux-amd64.tar.gz").write_bytes(b"old")
+    (tmp_path / f"folder-{parts.VERSION}").mkdir()
+    lines = parts.sums().read_text().splitlines()
+    assert lines == [f"{hashlib.sha256(b'new').hexdigest()}  {parts.archive_name('linux-amd64')}"]
+
+
+def test_a_tag_that_does_not_fit_or_a_schema_without_a_publisher_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=f"the version in Cargo.toml is {parts.VERSION}"):
+        parts.check_tag("v9.9.9")
+    with pytest.raises(SystemExit, match="homepage, repository, pluginDownloadURL: to be filled in"):
+        parts.check_tag(f"v{parts.VERSION}")
+    monkeypatch.setattr(parts, "ROOT", tmp_path)
+    (tmp_path / "schema.json").write_text('{"version": "0.0.9"}')
+    with pytest.raises(SystemExit, match="schema.json is of version 0.0.9"):
+        parts.check_tag(f"v{parts.VERSION}")
+    filled_in = {"version": parts.VERSION, **{name: f"https://example.com/{name}" for name in parts.PUBLISHER}}
+    (tmp_path / "schema.json").write_text(json.dumps(filled_in))
+    parts.check_tag(f"v{parts.VERSION}")
+
+
+@pytest.mark.thorough
+def test_the_packages_hold_what_they_should(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "DIST", tmp_path)
+    names = {part: Path(parts.make(part)).name for part in parts.SDKS}
+    assert names == {
+        "nodejs": f"pulumi-alicloud-{parts.VERSION}.tgz",
+        "python": f"pulumi_alicloud-{parts.VERSION}-py3-none-any.whl",
+        "dotnet": f"Pulumi.AliCloud.{parts.VERSION}.nupkg",
+    }
+    with tarfile.open(tmp_path / names["nodejs"]) as package:
+        assert {"package/package.json", "package/index.js", "package/LICENSE"} <= set(package.getnames())
+    with zipfile.ZipFile(tmp_path / names["python"]) as package:
+        (about,) = [name for name in package.namelist() if name.endswith(".dist-info/METADATA")]
+        assert "Custom images of Alibaba Cloud" in package.read(about).decode().split("\n\n", 1)[1]
+        assert "pulumi_alicloud/ecs/image.py" in package.namelist()
+    with zipfile.ZipFile(tmp_path / names["dotnet"]) as package:
+        assert any(name.endswith("Pulumi.AliCloud.dll") for name in package.namelist())
 
 
 def test_the_plugin_is_installed_from_a_server(stack, server, archive, cloud):

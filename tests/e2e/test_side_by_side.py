@@ -203,7 +203,7 @@ def test_what_only_the_published_plugin_has_is_refused_with_what_to_change(progr
     said = " ".join(stack.up(fails=True).split())
     assert f'unknown resource type "{INSTANCE}"' in said
     if chosen == OURS:
-        assert f'The option `version: "{OURS}"`' in said
+        assert f'the option `version: "{OURS}"`' in said
     else:
         assert f"Version {chosen} of the plugin was asked for" in said
         assert f"`pulumi plugin install resource alicloud v{OURS} --file {plugin_binary()}`" in said

@@ -357,11 +357,11 @@ mod tests {
     fn a_profile_decides_the_times_that_no_flag_gives() {
         takes(&["--profile", "fast"], (2, 2, 2));
         takes(&["--profile", "real"], (180, 720, 900));
-        takes(&["--profile", "slow"], (480, 2_700, 3_600));
+        takes(&["--profile", "slow"], (480, 2_700, 2_700));
         takes(&["--profile", "flaky"], (2, 4, 5));
         takes(&["--image-ready-after", "7s"], (7, 7, 7));
-        takes(&["--profile", "slow", "--image-ready-after", "7s"], (7, 2_700, 3_600));
-        takes(&["--copy-ready-after", "9s", "--profile", "slow"], (480, 9, 3_600));
+        takes(&["--profile", "slow", "--image-ready-after", "7s"], (7, 2_700, 2_700));
+        takes(&["--copy-ready-after", "9s", "--profile", "slow"], (480, 9, 2_700));
         takes(&["--copy-ready-after", "9s"], (2, 9, 2));
         takes(&["--task-ready-after", "9s", "--profile", "slow"], (480, 2_700, 9));
         refused(&["--profile", "broken"], "broken");

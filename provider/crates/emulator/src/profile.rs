@@ -75,7 +75,7 @@ const CYCLES: [(Profile, Cycle); 4] = [
             name: "slow",
             images: "8m",
             copies: Some("45m"),
-            tasks: Some("60m"),
+            tasks: Some("45m"),
             flaws: &[],
             lag: Duration::ZERO,
         },

@@ -307,7 +307,7 @@ impl Inputs for ImageImportArgs {
         _source: &str,
         _state: &Self,
         _olds: &Self,
-        _imported: bool,
+        _adopted: bool,
     ) -> Option<String> {
         None
     }
@@ -354,14 +354,14 @@ impl Inputs for ImageImportArgs {
     }
 
     fn doubt(seen: &Described) -> Option<&'static str> {
-        (!is_imported(seen)).then_some("was not imported from OSS")
+        (!is_from_oss(seen)).then_some("was not imported from OSS")
     }
 
     fn of_unseen(&self) -> Self {
         ImageImportArgs { filled_in: None, ..self.clone() }
     }
 
-    fn imported(reported: &Self) -> Self {
+    fn adopted(reported: &Self) -> Self {
         let given = |value: &Option<Input<String>>| {
             value.clone().filter(|value| value.known().is_some_and(|text| !text.is_empty()))
         };
@@ -374,7 +374,7 @@ impl Inputs for ImageImportArgs {
                 ..ImageImportDiskDeviceMapping::default()
             })
         });
-        let mut imported = ImageImportArgs {
+        let mut adopted = ImageImportArgs {
             architecture: given(&reported.architecture),
             disk_device_mappings: Some(Input::Known(disks.collect())),
             features: reported.features.clone(),
@@ -382,13 +382,13 @@ impl Inputs for ImageImportArgs {
             platform: given(&reported.platform),
             ..ImageImportArgs::default()
         };
-        imported.set_attributes(reported.attributes().imported());
-        imported
+        adopted.set_attributes(reported.attributes().adopted());
+        adopted
     }
 }
 
 /// Whether the cloud reports of an image that it was imported.
-pub(crate) fn is_imported(seen: &Described) -> bool {
+pub(crate) fn is_from_oss(seen: &Described) -> bool {
     seen.disk_device_mappings
         .iter()
         .any(|disk| disk.import_oss_bucket.as_ref().is_some_and(|bucket| !bucket.is_empty()))

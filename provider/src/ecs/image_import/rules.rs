@@ -175,12 +175,12 @@ impl Disks<'_> {
 
     /// Another provider fills in a size that nobody wants, and leaves no mark.
     fn is_of_another_provider(&self) -> bool {
-        self.state.kept.mark.is_none() && self.state.kept.imported.is_none()
+        self.state.kept.mark.is_none() && self.state.kept.adopted.is_none()
     }
 
-    /// What an import left open, as the cloud does not report it, is taken as the program says it.
+    /// What `pulumi import` left open, as the cloud does not report it, is taken as the program says it.
     fn takes_on_trust(&self, member: &str, value: String, lines: &mut Vec<String>) -> bool {
-        if self.state.kept.imported != Some(true) {
+        if self.state.kept.adopted != Some(true) {
             return false;
         }
         lines.push(format!(

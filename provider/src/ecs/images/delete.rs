@@ -36,14 +36,14 @@ pub(crate) struct Deletion<'a> {
     /// By what it is made.
     pub(crate) made_by: MadeBy,
     /// How far that is.
-    pub(crate) making: Making,
+    pub(crate) phase: Phase,
     /// The snapshots of its disks, if they go with it.
     pub(crate) snapshots: Option<Snapshots>,
 }
 
 /// How far the copy or the import is that makes an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Making {
+pub(crate) enum Phase {
     /// Under way when it was last seen, or not seen since it was asked for: it is cancelled first.
     UnderWay,
     /// Not known to be under way: it is cancelled if the image's deletion is refused.
@@ -74,11 +74,11 @@ impl<'a> Deletion<'a> {
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
             made_by: A::MADE_BY,
-            making: match entry.status().as_deref() {
-                Some("Waiting" | "Creating") => Making::UnderWay,
+            phase: match entry.status().as_deref() {
+                Some("Waiting" | "Creating") => Phase::UnderWay,
                 // Other providers keep no status, nor do they mark what they make.
-                None if entry.kept.mark.is_some() => Making::UnderWay,
-                Some(_) | None => Making::Ended,
+                None if entry.kept.mark.is_some() => Phase::UnderWay,
+                Some(_) | None => Phase::Ended,
             },
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
@@ -100,7 +100,7 @@ impl<'a> Deletion<'a> {
     /// If the image or a snapshot stays.
     pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let snapshots = self.snapshots(client, context).await?;
-        if !(self.making == Making::UnderWay && self.cancel(client, context).await?) {
+        if !(self.phase == Phase::UnderWay && self.cancel(client, context).await?) {
             self.delete_image(client, context).await?;
         }
         delete_snapshots(client, context, self.id, snapshots).await
@@ -118,7 +118,7 @@ impl<'a> Deletion<'a> {
     /// Cancels the import that makes the image, and waits until it has ended. What the cloud then leaves of the image is not
     /// documented.
     async fn cancel_import(&self, client: &Client, context: &Context) -> Result<(), Failure> {
-        let Some(task) = self.import(client, context).await? else { return Ok(()) };
+        let Some(task) = self.task_under_way(client, context).await? else { return Ok(()) };
         match tasks::cancel(client, context, &task).await? {
             Cancellation::Accepted => {}
             Cancellation::Refused => context.info(&format!(
@@ -132,7 +132,7 @@ impl<'a> Deletion<'a> {
     }
 
     /// The import of the image, if it is running. A cloud that does not tell leaves it to DeleteImage.
-    async fn import(&self, client: &Client, context: &Context) -> Result<Option<Task>, Failure> {
+    async fn task_under_way(&self, client: &Client, context: &Context) -> Result<Option<Task>, Failure> {
         let deadline = context.deadline();
         let told = |error: &aliyun::Error| tracing::debug!(image = self.id, "no import is found: {error}");
         let tasks = match tasks::of_image(client, context, Action::Import, self.id, deadline).await? {
@@ -178,22 +178,22 @@ impl<'a> Deletion<'a> {
     async fn delete_image(&self, client: &Client, context: &Context) -> Result<(), Failure> {
         let id = self.id;
         let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
-        let mut making = (self.made_by != MadeBy::Creation).then_some(self.making);
+        let mut phase = (self.made_by != MadeBy::Creation).then_some(self.phase);
         loop {
             let call = client.api.delete_image(&request, context.deadline());
             match context.unless_cancelled(call).await? {
                 Ok(_) => return wait_until_gone(client, context, id).await,
                 Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
-                Err(error) if self.is_being_made(&error) => match making.take() {
+                Err(error) if self.is_being_made(&error) => match phase.take() {
                     // It was called ended, and is about to.
-                    Some(Making::UnderWay) => wait_until_made(client, context, id, self.being()).await?,
-                    Some(Making::Ended) => {
+                    Some(Phase::UnderWay) => wait_until_made(client, context, id, self.being()).await?,
+                    Some(Phase::Ended) => {
                         if self.cancel(client, context).await? {
                             return Ok(());
                         }
                         // What makes it may end a little before the image tells so.
                         if self.made_by == MadeBy::Import {
-                            making = Some(Making::UnderWay);
+                            phase = Some(Phase::UnderWay);
                         }
                     }
                     // Then it is the source of another copy.
@@ -397,7 +397,7 @@ mod tests {
             region: Some("cn-test"),
             force: false,
             made_by: MadeBy::Creation,
-            making: Making::Ended,
+            phase: Phase::Ended,
             snapshots: Some(snapshots),
         }
     }
@@ -462,10 +462,7 @@ mod tests {
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(seconds);
-        (
-            cloud,
-            Deletion { made_by: MadeBy::Copy, making: Making::UnderWay, snapshots: None, ..deletion(&[]) },
-        )
+        (cloud, Deletion { made_by: MadeBy::Copy, phase: Phase::UnderWay, snapshots: None, ..deletion(&[]) })
     }
 
     #[tokio::test(start_paused = true)]
@@ -543,7 +540,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_not_known_to_be_under_way_is_cancelled_if_it_is() {
         let (cloud, mut deletion) = copying(1_000, |_, _| None);
-        deletion.making = Making::Ended;
+        deletion.phase = Phase::Ended;
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DescribeImages"]);
         assert!(cloud.names().is_empty());
@@ -552,7 +549,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_being_copied_itself_says_what_to_do() {
         let (cloud, mut deletion) = copying(1_000, |_, _| Some(refuse(400, "IncorrectImageStatus")));
-        deletion.making = Making::Ended;
+        deletion.phase = Phase::Ended;
         let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
         assert!(text.ends_with("image m-1: wait until copying has ended, or cancel it"), "{text}");
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DeleteImage"]);

@@ -231,7 +231,7 @@ fn refuses_cancellation(error: &aliyun::Error) -> bool {
 /// The import that makes an image, followed while the image is waited for. The image alone decides when it can be used:
 /// what cannot be seen of its import changes nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Import {
+pub(crate) struct ImportTask {
     task: Option<String>,
     last: Option<Task>,
     /// Looks in a row that showed nothing.
@@ -240,10 +240,10 @@ pub(crate) struct Import {
     error: Option<aliyun::Error>,
 }
 
-impl Import {
+impl ImportTask {
     /// Of this task, or of one that is yet to be found.
-    pub(crate) fn of(task: Option<String>) -> Import {
-        Import { task, ..Import::default() }
+    pub(crate) fn of(task: Option<String>) -> ImportTask {
+        ImportTask { task, ..ImportTask::default() }
     }
 
     /// The task's id, if it is known.

@@ -15,7 +15,7 @@ use crate::ecs::images::entry::{Entry, Kept};
 use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
-use crate::ecs::images::tasks::Import;
+use crate::ecs::images::tasks::ImportTask;
 use crate::ecs::images::unfinished::is_unfinished;
 use crate::ecs::images::wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
@@ -62,7 +62,7 @@ impl Verbs<'_> {
     ) -> Result<Entry<A>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Made { id, unfinished, seen } = made;
-        let mut import = import_of::<A>(&task);
+        let mut import = import_task_of::<A>(&task);
         let waited = wait_until_usable(client, context, &id, seen, import.as_mut()).await;
         let task = import.and_then(|import| import.task().map(str::to_owned)).or(task);
         let kept = Kept { mark: Some(mark), unfinished, task, ..Kept::default() };
@@ -123,11 +123,11 @@ impl Verbs<'_> {
         self.read_told(id, old, &A::default()).await
     }
 
-    /// Reads an image for an import that tells these inputs beside its id.
+    /// Reads an image for a `pulumi import` that tells these inputs beside its id.
     ///
     /// # Errors
     /// As [`read`](Verbs::read).
-    pub(crate) async fn import<A: Inputs>(
+    pub(crate) async fn adopt<A: Inputs>(
         &self,
         id: &str,
         told: &A,
@@ -157,14 +157,14 @@ impl Verbs<'_> {
                          resource takes it up. Give it another imageName to keep it here"
                     ));
                 }
-                let kept = Kept { imported: Some(true), ..Kept::default() };
+                let kept = Kept { adopted: Some(true), ..Kept::default() };
                 if let Some(doubt) = A::doubt(&seen) {
                     context.warn(&format!(
                         "image {id} {doubt}, as the cloud reports it. It is imported all the same"
                     ));
                 }
                 let state = self.seen(&seen, told, kept);
-                (A::imported(&state.args), state)
+                (A::adopted(&state.args), state)
             }
             Some(old) if old.state.is_of_another(old.args.attributes().name.as_deref(), name) => {
                 context.warn(&format!(
@@ -190,7 +190,7 @@ impl Verbs<'_> {
         let unwell = match seen.status.as_deref() {
             _ if is_usable(&seen) => return Ok(Some(Read { id: id.to_owned(), args, state })),
             Some("CreateFailed") => {
-                let mut import = import_of::<A>(&state.kept.task);
+                let mut import = import_task_of::<A>(&state.kept.task);
                 if let Some(import) = &mut import {
                     import.look(client, context, id).await;
                 }
@@ -267,9 +267,9 @@ impl Verbs<'_> {
         changed: &HashSet<String>,
     ) -> Result<Entry<A>, Failure> {
         let pending = || changed.iter().cloned().collect();
-        let mut import = import_of::<A>(&entry.kept.task);
+        let mut import = import_task_of::<A>(&entry.kept.task);
         let waited = wait_until_usable(self.client, self.context, id, None, import.as_mut()).await;
-        if let Some(task) = import.as_ref().and_then(Import::task) {
+        if let Some(task) = import.as_ref().and_then(ImportTask::task) {
             entry.kept.task = Some(task.to_owned());
         }
         match waited {
@@ -413,8 +413,8 @@ impl<A: Inputs> Halted<A> {
 }
 
 /// The import that makes an image, if it is one that makes it.
-fn import_of<A: Inputs>(task: &Option<String>) -> Option<Import> {
-    (A::MADE_BY == MadeBy::Import).then(|| Import::of(task.clone()))
+fn import_task_of<A: Inputs>(task: &Option<String>) -> Option<ImportTask> {
+    (A::MADE_BY == MadeBy::Import).then(|| ImportTask::of(task.clone()))
 }
 
 /// What to do about an image that is broken. One that bears its own name keeps it from its replacement.

@@ -8,7 +8,7 @@ use pulumi::{Context, Ended, Failure, Look};
 use crate::client::Client;
 use crate::ecs::images::attributes::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::looks::{Looks, Waiting};
-use crate::ecs::images::tasks::{self, Import, Stage, Task};
+use crate::ecs::images::tasks::{self, ImportTask, Stage, Task};
 use crate::failure;
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
@@ -72,7 +72,7 @@ pub(crate) async fn wait_until_usable(
     context: &Context,
     id: &str,
     seen: Option<Described>,
-    mut import: Option<&mut Import>,
+    mut import: Option<&mut ImportTask>,
 ) -> Result<Described, Unusable> {
     let invisible = client.patience.invisible;
     let mut wait = match import {
@@ -93,9 +93,9 @@ pub(crate) async fn wait_until_usable(
             import.look(client, context, id).await;
         }
         looked = true;
-        let task = import.as_deref().and_then(Import::last);
+        let task = import.as_deref().and_then(ImportTask::last);
         let status = |image| format!("image {id}: {}", progress_of(image, task));
-        let why = || import.as_deref().map(Import::why).unwrap_or_default();
+        let why = || import.as_deref().map(ImportTask::why).unwrap_or_default();
         failed_at = match task.map(Task::stage) {
             Some(Stage::Failed) => failed_at.or(Some(wait.elapsed())),
             _ => None,
@@ -146,7 +146,7 @@ pub(crate) async fn wait_until_usable(
                     Ok(None) if failed_at.is_some() => {
                         let message = format!(
                             "the cloud could not make image {id}{}",
-                            import.as_deref().map(Import::why).unwrap_or_default()
+                            import.as_deref().map(ImportTask::why).unwrap_or_default()
                         );
                         return Err(Unusable::Failed { message, seen: None });
                     }

@@ -158,7 +158,8 @@ impl Resource<Client> for ImageCopy {
     }
 }
 
-/// The copy's id and the inputs that the id of a `pulumi import` tells, which names the source as well or leaves it open.
+/// The copy's id and the inputs that the id of a `pulumi import` tells, which names the source as well or leaves it
+/// open.
 fn adopted(id: &str) -> Result<(&str, ImageCopyArgs), Failure> {
     let parts: Vec<&str> = id.split('/').collect();
     match parts[..] {

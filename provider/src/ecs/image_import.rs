@@ -3,6 +3,7 @@
 
 pub(crate) mod args;
 mod making;
+mod refusal;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -72,8 +72,8 @@ pub(crate) struct Attribute {
     /// The values that a program may give, if the cloud reports others as well; empty if it may give what is reported. The
     /// others are no drift, and no `pulumi import` writes them.
     sayable: &'static [&'static str],
-    /// The value that an image has unless somebody changes it: no `pulumi import` writes it, and a program that takes it out loses
-    /// nothing.
+    /// The value that an image has unless somebody changes it: no `pulumi import` writes it, and a program that takes
+    /// it out loses nothing.
     pub(crate) usual: Option<&'static str>,
 }
 

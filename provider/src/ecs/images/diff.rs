@@ -64,8 +64,8 @@ fn is_satisfied_by_any<A: Inputs>(change: &Change, state: &Entry<A>, news: &A) -
         && state.args.attributes().license_type.is_some()
 }
 
-/// What `pulumi import` could not fill in, as the cloud does not report it, is only recorded. And leaving out what the cloud cannot
-/// clear asks for nothing.
+/// What `pulumi import` could not fill in, as the cloud does not report it, is only recorded. And leaving out what the
+/// cloud cannot clear asks for nothing.
 fn is_unreported_of_the_adopted<A: Inputs>(change: &Change, state: &Entry<A>) -> bool {
     let Some(key) = change.path.first_key().filter(|_| state.kept.adopted == Some(true)) else {
         return false;

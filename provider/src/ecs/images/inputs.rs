@@ -90,11 +90,17 @@ pub(crate) trait Inputs:
         None
     }
 
+    /// What to do about it if the call or the task that makes an image of these inputs in the region fails, by the
+    /// error's code. It begins with the property that it is about, if it is about one.
+    fn advice(&self, _code: &str, _region: &str) -> Option<String> {
+        None
+    }
+
     /// What stands in the state for the inputs of an image that no look has shown.
     fn of_unseen(&self) -> Self;
 
-    /// The inputs of an image that `pulumi import` adopts and no program has described yet: of what is reported, what a program
-    /// may say.
+    /// The inputs of an image that `pulumi import` adopts and no program has described yet: of what is reported, what a
+    /// program may say.
     fn adopted(reported: &Self) -> Self;
 }
 

@@ -272,7 +272,13 @@ async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
     in_full["osType"] = "linux".into();
     for size in [5, 40] {
         let (olds, state) = official(&id, size);
-        for program in [program.clone(), in_full.clone(), with_size(5.into()), with_size(real.clone())] {
+        for program in [
+            program.clone(),
+            in_full.clone(),
+            with_size(5.into()),
+            with_size(real.clone()),
+            with_size(64.into()),
+        ] {
             let inputs =
                 world.plugin.check_against("web", Some(olds.clone()), program.clone()).await.expect("good");
             let diff = world.plugin.diff("web", &state, &olds, &inputs).await;

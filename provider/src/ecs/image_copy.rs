@@ -124,8 +124,8 @@ impl Resource<Client> for ImageCopy {
         if old.is_some() {
             return self.verbs(client, context).read(id, old).await;
         }
-        let (id, told) = imported(id)?;
-        self.verbs(client, context).import(id, &told).await
+        let (id, told) = adopted(id)?;
+        self.verbs(client, context).adopt(id, &told).await
     }
 
     async fn update(
@@ -158,8 +158,9 @@ impl Resource<Client> for ImageCopy {
     }
 }
 
-/// The copy's id and the inputs that the id of an import tells, which names the source as well or leaves it open.
-fn imported(id: &str) -> Result<(&str, ImageCopyArgs), Failure> {
+/// The copy's id and the inputs that the id of a `pulumi import` tells, which names the source as well or leaves it
+/// open.
+fn adopted(id: &str) -> Result<(&str, ImageCopyArgs), Failure> {
     let parts: Vec<&str> = id.split('/').collect();
     match parts[..] {
         [id] => Ok((id, ImageCopyArgs::default())),
@@ -693,9 +694,9 @@ mod tests {
             "imageName": "golden", "sourceImageId": "m-source", "sourceRegionId": "cn-beijing",
             "encrypted": true, "kmsKeyId": "k-1", "force": true,
         });
-        let imported = json!({ "imageName": "golden", "status": "Available", "__imported": true });
+        let adopted = json!({ "imageName": "golden", "status": "Available", "__imported": true });
         let olds = json!({ "imageName": "golden" });
-        let (left, lines) = reconsider(imported, olds, news.clone());
+        let (left, lines) = reconsider(adopted, olds, news.clone());
         assert_eq!(left, [""; 0]);
         assert_eq!(lines.len(), 4, "{lines:?}");
         assert_eq!(

@@ -3,6 +3,7 @@
 
 pub(crate) mod args;
 mod making;
+mod refusal;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use pulumi::{
 use tokio::time::Duration;
 
 use crate::client::Client;
-use crate::ecs::image_import::args::{ImageImportArgs, is_imported};
+use crate::ecs::image_import::args::{ImageImportArgs, is_from_oss};
 use crate::ecs::image_import::making::ImportImage;
 use crate::ecs::images::diff::deletes_before_replacing;
 use crate::ecs::images::entry::{Entry, Identity};
@@ -141,6 +142,6 @@ impl Resource<Client> for ImageImport {
         context: &Context,
         query: ListQuery<ImageListArgs>,
     ) -> Result<ListPage, Failure> {
-        list::page(client, context, query, is_imported).await
+        list::page(client, context, query, is_from_oss).await
     }
 }

@@ -345,7 +345,8 @@ export namespace ecs {
          */
         format: string;
         /**
-         * The bucket that the file is in. It must be in the provider's region.
+         * The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+         * without one is blank.
          */
         ossBucket: string;
         /**

@@ -191,6 +191,7 @@ fn contradicts(one: &Value, other: &Value) -> bool {
 }
 
 /// The same inputs without their secret wrappings, and without what an older provider filled in and `news` leaves out.
+/// What it filled in and `news` names is named in nested `__defaults` still.
 pub fn without_defaults(olds: Properties, news: &Properties) -> Properties {
     let olds = reveal(olds);
     if olds.iter().any(|(key, value)| is_internal(key) || has_internal(value)) {
@@ -218,14 +219,21 @@ fn strip(olds: Properties, news: Option<&Properties>) -> Properties {
         }
         _ => Vec::new(),
     };
-    olds.into_iter()
+    let mut stripped: Properties = olds
+        .into_iter()
         .filter(|(key, value)| !is_list_of_defaults(key, value))
         .filter(|(key, _)| !filled.contains(key) || news.is_none_or(|news| news.contains_key(key)))
         .map(|(key, value)| {
             let value = strip_value(value, news.and_then(|news| news.get(&key)));
             (key, value)
         })
-        .collect()
+        .collect();
+    let named: Vec<Value> =
+        filled.into_iter().filter(|name| stripped.contains_key(name)).map(Value::String).collect();
+    if news.is_some() && !named.is_empty() {
+        stripped.insert(DEFAULTS.to_owned(), Value::Array(named));
+    }
+    stripped
 }
 
 fn strip_value(old: Value, new: Option<&Value>) -> Value {
@@ -475,6 +483,23 @@ mod tests {
             json!({"description": "mine", "disks": [{"size": 40, "kind": "system"}]}),
             &["update Update description", "replace Update disks[0].kind"],
         );
+    }
+
+    /// What a rule needs to tell a value that a program has given from one that it has not.
+    #[test]
+    fn what_an_older_provider_filled_in_and_the_program_names_says_so() {
+        let olds = json!({"__defaults": ["description"], "description": "filled in", "disks": [
+            {"__defaults": ["kind", "size"], "size": 40, "kind": "data"},
+            {"__defaults": ["kind"], "kind": "data"},
+            {"__defaults": ["kind"], "kind": "data"},
+        ]});
+        let news = properties(json!({"description": "mine", "disks": [{"size": 50}, {}]}));
+        let stripped = properties(json!({"description": "filled in", "disks": [
+            {"__defaults": ["size"], "size": 40},
+            {},
+            {"kind": "data"},
+        ]}));
+        assert_eq!(without_defaults(properties(olds), &news), stripped);
     }
 
     #[test]

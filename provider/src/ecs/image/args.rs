@@ -250,12 +250,12 @@ impl Inputs for ImageArgs {
         source: &str,
         state: &Self,
         olds: &Self,
-        imported: bool,
+        adopted: bool,
     ) -> Option<String> {
         let mut olds = olds.clone();
         olds.keep_sources(state);
         let source_known = olds.instance_id.is_some() || olds.snapshot_id.is_some();
-        if source_known || !imported {
+        if source_known || !adopted {
             return None;
         }
         if source == "instanceId" {
@@ -302,7 +302,7 @@ impl Inputs for ImageArgs {
         ImageArgs { filled_in: None, ..self.clone() }
     }
 
-    fn imported(reported: &Self) -> Self {
+    fn adopted(reported: &Self) -> Self {
         let given = |value: &Option<Input<String>>| {
             value.clone().filter(|value| value.known().is_some_and(|text| !text.is_empty()))
         };
@@ -318,7 +318,7 @@ impl Inputs for ImageArgs {
             });
             Input::Known(inputs.collect())
         });
-        let mut imported = ImageArgs {
+        let mut adopted = ImageArgs {
             architecture: given(&reported.architecture),
             disk_device_mappings: mappings,
             features: reported.features.clone(),
@@ -326,7 +326,7 @@ impl Inputs for ImageArgs {
             platform: given(&reported.platform),
             ..ImageArgs::default()
         };
-        imported.set_attributes(reported.attributes().imported());
-        imported
+        adopted.set_attributes(reported.attributes().adopted());
+        adopted
     }
 }

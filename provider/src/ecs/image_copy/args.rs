@@ -202,7 +202,7 @@ impl Inputs for ImageCopyArgs {
         source: &str,
         state: &Self,
         olds: &Self,
-        imported: bool,
+        adopted: bool,
     ) -> Option<String> {
         let mut olds = olds.clone();
         olds.keep_sources(state);
@@ -211,8 +211,8 @@ impl Inputs for ImageCopyArgs {
         match source {
             "sourceImageId" if unsaid(&olds.source_image_id) => text(&self.source_image_id),
             "sourceRegionId" if unsaid(&olds.source_region_id) => text(&self.source_region_id),
-            "kmsKeyId" if imported && unsaid(&olds.kms_key_id) => text(&self.kms_key_id),
-            "encrypted" if imported && olds.encrypted.is_none() => shown(&self.encrypted, bool::to_string),
+            "kmsKeyId" if adopted && unsaid(&olds.kms_key_id) => text(&self.kms_key_id),
+            "encrypted" if adopted && olds.encrypted.is_none() => shown(&self.encrypted, bool::to_string),
             _ => None,
         }
     }
@@ -262,14 +262,14 @@ impl Inputs for ImageCopyArgs {
         ImageCopyArgs { filled_in: None, ..self.clone() }
     }
 
-    fn imported(reported: &Self) -> Self {
-        let mut imported = ImageCopyArgs {
+    fn adopted(reported: &Self) -> Self {
+        let mut adopted = ImageCopyArgs {
             source_image_id: reported.source_image_id.clone(),
             source_region_id: reported.source_region_id.clone(),
             ..ImageCopyArgs::default()
         };
-        imported.set_attributes(reported.attributes().imported());
-        imported
+        adopted.set_attributes(reported.attributes().adopted());
+        adopted
     }
 }
 

@@ -8,6 +8,7 @@ use pulumi::{Input, known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ecs::image_import::refusal::{self, Asked};
 use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::inputs::{Inputs, MadeBy, Options, names_or_none};
 
@@ -138,17 +139,27 @@ pub(crate) struct ImageImportDiskDeviceMapping {
     /// out, the cloud finds out.
     pub(crate) format: Option<Input<String>>,
 
-    /// The bucket that the file is in. It must be in the provider's region.
-    #[schemars(length(min = 1))]
+    /// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+    /// without one is blank.
+    #[schemars(length(min = 1), extend("x-absence-says" = true))]
     pub(crate) oss_bucket: Option<Input<String>>,
 
     /// The file: an object of the bucket.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-absence-says" = true))]
     pub(crate) oss_object: Option<Input<String>>,
 
     /// The snapshot of the disk, reported by the cloud.
     #[schemars(extend("x-output-only" = true))]
     pub(crate) snapshot_id: Option<Input<String>>,
+
+    /// What the published provider has filled in, as it notes it in its states.
+    #[serde(
+        rename = "__defaults",
+        deserialize_with = "names_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(skip)]
+    pub(crate) filled_in: Option<Vec<String>>,
 }
 
 /// What instances made from an imported image can do.
@@ -202,6 +213,7 @@ impl ImageImportDiskDeviceMapping {
             oss_bucket: text(&disk.import_oss_bucket),
             oss_object: text(&disk.import_oss_object),
             snapshot_id: text(&disk.snapshot_id),
+            filled_in: None,
         }
     }
 
@@ -307,7 +319,7 @@ impl Inputs for ImageImportArgs {
         _source: &str,
         _state: &Self,
         _olds: &Self,
-        _imported: bool,
+        _adopted: bool,
     ) -> Option<String> {
         None
     }
@@ -354,14 +366,26 @@ impl Inputs for ImageImportArgs {
     }
 
     fn doubt(seen: &Described) -> Option<&'static str> {
-        (!is_imported(seen)).then_some("was not imported from OSS")
+        (!is_from_oss(seen)).then_some("was not imported from OSS")
+    }
+
+    fn advice(&self, code: &str, region: &str) -> Option<String> {
+        let files =
+            self.disks().filter_map(|disk| match (known(&disk.oss_bucket), known(&disk.oss_object)) {
+                (None, None) => None,
+                (bucket, object) => {
+                    Some((bucket.map_or("?", String::as_str), object.map_or("?", String::as_str)))
+                }
+            });
+        let role = known(&self.role_name).map(String::as_str);
+        refusal::advice(code, &Asked { files: files.collect(), role, region })
     }
 
     fn of_unseen(&self) -> Self {
         ImageImportArgs { filled_in: None, ..self.clone() }
     }
 
-    fn imported(reported: &Self) -> Self {
+    fn adopted(reported: &Self) -> Self {
         let given = |value: &Option<Input<String>>| {
             value.clone().filter(|value| value.known().is_some_and(|text| !text.is_empty()))
         };
@@ -374,7 +398,7 @@ impl Inputs for ImageImportArgs {
                 ..ImageImportDiskDeviceMapping::default()
             })
         });
-        let mut imported = ImageImportArgs {
+        let mut adopted = ImageImportArgs {
             architecture: given(&reported.architecture),
             disk_device_mappings: Some(Input::Known(disks.collect())),
             features: reported.features.clone(),
@@ -382,13 +406,13 @@ impl Inputs for ImageImportArgs {
             platform: given(&reported.platform),
             ..ImageImportArgs::default()
         };
-        imported.set_attributes(reported.attributes().imported());
-        imported
+        adopted.set_attributes(reported.attributes().adopted());
+        adopted
     }
 }
 
 /// Whether the cloud reports of an image that it was imported.
-pub(crate) fn is_imported(seen: &Described) -> bool {
+pub(crate) fn is_from_oss(seen: &Described) -> bool {
     seen.disk_device_mappings
         .iter()
         .any(|disk| disk.import_oss_bucket.as_ref().is_some_and(|bucket| !bucket.is_empty()))

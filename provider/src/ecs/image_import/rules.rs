@@ -6,6 +6,7 @@ use pulumi::value::quote;
 use pulumi::{CheckContext, Failure, Findings, Input, Lazy, known};
 
 use crate::ecs::image_import::args::{ImageImportArgs, ImageImportDiskDeviceMapping};
+use crate::ecs::image_import::refusal::BUCKET_RULE;
 use crate::ecs::images::attributes::{OLDER_IMDS, refuse_older_imds};
 use crate::ecs::images::diff;
 use crate::ecs::images::entry::Entry;
@@ -13,10 +14,9 @@ use crate::ecs::images::inputs::Inputs as _;
 use crate::ecs::images::rules;
 
 const DISKS: &str = "diskDeviceMappings";
+const SIZE: &str = "diskImageSize";
 /// The formats of files that the cloud takes.
 const FORMATS: [&str; 4] = ["RAW", "VHD", "QCOW2", "VMDK"];
-/// The size that the published provider fills in whatever the file is.
-const FILLED_IN: i64 = 5;
 
 /// Checks everything that is known. The inputs that are filled in.
 pub(crate) fn check(
@@ -51,6 +51,9 @@ fn check_disk(disk: &ImageImportDiskDeviceMapping, index: usize, findings: &mut 
             }
         }
     }
+    if let Some(bucket) = known(&disk.oss_bucket).filter(|bucket| !aliyun::object::is_bucket(bucket)) {
+        findings.fail_got(path.key("ossBucket"), format!("must be {BUCKET_RULE}"), quote(bucket));
+    }
     if let Some(format) = known(&disk.format)
         && !FORMATS.iter().any(|known| known.eq_ignore_ascii_case(format))
     {
@@ -78,6 +81,8 @@ pub(crate) fn reconsider(
     changes: &mut Vec<Change>,
 ) -> Result<Vec<String>, Failure> {
     let mut lines = diff::reconsider(state, olds, news, changes)?;
+    // What is told of sizes holds only if the image is not replaced.
+    let mut of_sizes = Vec::new();
     for change in std::mem::take(changes) {
         let is_none = match member(&change.path) {
             Some((index, member)) if change.kind != ChangeKind::Delete => {
@@ -87,7 +92,8 @@ pub(crate) fn reconsider(
                     new: disk(news.get()?, index),
                     index,
                 };
-                disks.is_no_change(member, &mut lines)
+                let lines = if member == SIZE { &mut of_sizes } else { &mut lines };
+                disks.is_no_change(member, lines)
             }
             _ => false,
         };
@@ -96,6 +102,7 @@ pub(crate) fn reconsider(
         }
     }
     if !changes.iter().any(|change| change.replace) {
+        lines.append(&mut of_sizes);
         let news = news.get()?;
         let imds = known(&news.features).and_then(|features| known(&features.imds_support));
         // No other value can be a step back, so that the state need not be read.
@@ -139,11 +146,10 @@ impl Disks<'_> {
                 before.is_some_and(|before| before.eq_ignore_ascii_case(format))
                     || before.is_none() && self.takes_on_trust(member, quote(format), lines)
             }
-            "diskImageSize" => {
+            SIZE => {
                 let Some(size) = known(&new.disk_image_size) else { return false };
                 let real = now.and_then(|now| known(&now.disk_image_size));
-                let filled_in = self.old.and_then(|old| known(&old.disk_image_size)) == Some(&FILLED_IN);
-                real == Some(size) || filled_in && self.is_of_another_provider()
+                real == Some(size) || self.is_filled_in(member, *size, lines)
             }
             "ossBucket" => {
                 let open = now.is_none_or(|now| known(&now.oss_bucket).is_none());
@@ -173,14 +179,25 @@ impl Disks<'_> {
         disks.iter().find(is_same).or_else(|| disks.get(self.index)).copied()
     }
 
-    /// Another provider fills in a size that nobody wants, and leaves no mark.
-    fn is_of_another_provider(&self) -> bool {
-        self.state.kept.mark.is_none() && self.state.kept.imported.is_none()
+    /// The published provider fills in a size whatever the file is. A program that names one after that has never given
+    /// another.
+    fn is_filled_in(&self, member: &str, size: i64, lines: &mut Vec<String>) -> bool {
+        let filled_in = self.old.and_then(|old| old.filled_in.as_ref());
+        if !filled_in.is_some_and(|names| names.iter().any(|name| name == member)) {
+            return false;
+        }
+        lines.push(format!(
+            "{DISKS}[{}].{member} {size} is recorded, and nothing is called or replaced: the disk keeps the size that it \
+             has, as no program gave the one in the state, which the published provider had filled in. For a disk of \
+             {size} GiB make the image anew: pulumi up --replace",
+            self.index
+        ));
+        true
     }
 
-    /// What an import left open, as the cloud does not report it, is taken as the program says it.
+    /// What `pulumi import` left open, as the cloud does not report it, is taken as the program says it.
     fn takes_on_trust(&self, member: &str, value: String, lines: &mut Vec<String>) -> bool {
-        if self.state.kept.imported != Some(true) {
+        if self.state.kept.adopted != Some(true) {
             return false;
         }
         lines.push(format!(

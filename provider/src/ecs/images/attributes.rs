@@ -70,10 +70,10 @@ pub(crate) struct Attribute {
     /// Whether the cloud reports it just as it was sent.
     echoes: bool,
     /// The values that a program may give, if the cloud reports others as well; empty if it may give what is reported. The
-    /// others are no drift, and no import writes them.
+    /// others are no drift, and no `pulumi import` writes them.
     sayable: &'static [&'static str],
-    /// The value that an image has unless somebody changes it: no import writes it, and a program that takes it out loses
-    /// nothing.
+    /// The value that an image has unless somebody changes it: no `pulumi import` writes it, and a program that takes
+    /// it out loses nothing.
     pub(crate) usual: Option<&'static str>,
 }
 
@@ -227,8 +227,8 @@ impl Attribute {
         self.sayable.is_empty() || self.sayable.contains(&value)
     }
 
-    /// Whether an import writes this value.
-    fn is_imported(&self, value: &str) -> bool {
+    /// Whether `pulumi import` writes this value.
+    fn is_adopted(&self, value: &str) -> bool {
         !value.is_empty() && self.may_be_said(value) && self.usual != Some(value)
     }
 
@@ -344,15 +344,15 @@ impl Attributes {
         refreshed
     }
 
-    /// The attributes of inputs that an import writes: only what a program may say.
-    pub(crate) fn imported(&self) -> Attributes {
-        let mut imported =
+    /// The attributes of inputs that `pulumi import` writes: only what a program may say.
+    pub(crate) fn adopted(&self) -> Attributes {
+        let mut adopted =
             Attributes { tags: self.tags.clone().filter(|tags| !tags.is_empty()), ..Attributes::default() };
         for attribute in &ATTRIBUTES {
-            *(attribute.of_mut)(&mut imported) =
-                (attribute.of)(self).clone().filter(|text| attribute.is_imported(text));
+            *(attribute.of_mut)(&mut adopted) =
+                (attribute.of)(self).clone().filter(|text| attribute.is_adopted(text));
         }
-        imported
+        adopted
     }
 }
 
@@ -500,8 +500,8 @@ mod tests {
             ("status", Some("UnAvailable"), None),
             ("status", None, None),
         ] {
-            let imported = with(property, now).imported();
-            assert_eq!((attribute(property).of)(&imported).as_deref(), expected, "{property} {now:?}");
+            let adopted = with(property, now).adopted();
+            assert_eq!((attribute(property).of)(&adopted).as_deref(), expected, "{property} {now:?}");
         }
     }
 

@@ -29,7 +29,7 @@ use crate::ecs::images::entry::{Entry, Kept};
 use crate::ecs::images::inputs::Inputs;
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
-use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, import, name_taken, refused_name};
+use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, import_command, name_taken, refused_name};
 use crate::ecs::images::unfinished::{Naming, Unfinished};
 use crate::ecs::images::wait::{Wait, is_usable};
 use crate::failure;
@@ -199,7 +199,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                      deleted. If no stack holds it, delete it, or take it into a stack: {}",
                     other.id,
                     other.name,
-                    import(self.context, &other.id)
+                    import_command(self.context, &other.id)
                 ));
             }
         }
@@ -391,7 +391,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             "image {id} ({name}), which an earlier `pulumi up` of this resource made of the same inputs, stays as it is, and \
              another one is made. If the stack holds it, it is deleted when this replacement is done; if not, delete it or \
              take it into a stack: {}",
-            import(self.context, id)
+            import_command(self.context, id)
         ));
     }
 

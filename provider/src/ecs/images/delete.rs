@@ -13,7 +13,9 @@ use crate::client::Client;
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::tasks::{self, Action, Cancellation, Stage, Task};
-use crate::ecs::images::wait::{wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made};
+use crate::ecs::images::wait::{
+    Wait, wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made,
+};
 use crate::failure;
 
 /// The code of an image that is being copied, or is the source of a copy under way.
@@ -35,15 +37,17 @@ pub(crate) struct Deletion<'a> {
     pub(crate) force: bool,
     /// By what it is made.
     pub(crate) made_by: MadeBy,
+    /// The task that makes it, if the state knows one.
+    pub(crate) task: Option<&'a str>,
     /// How far that is.
-    pub(crate) making: Making,
+    pub(crate) phase: Phase,
     /// The snapshots of its disks, if they go with it.
     pub(crate) snapshots: Option<Snapshots>,
 }
 
 /// How far the copy or the import is that makes an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Making {
+pub(crate) enum Phase {
     /// Under way when it was last seen, or not seen since it was asked for: it is cancelled first.
     UnderWay,
     /// Not known to be under way: it is cancelled if the image's deletion is refused.
@@ -74,11 +78,12 @@ impl<'a> Deletion<'a> {
             region: entry.report.region_id.as_deref(),
             force: options.force.unwrap_or(false),
             made_by: A::MADE_BY,
-            making: match entry.status().as_deref() {
-                Some("Waiting" | "Creating") => Making::UnderWay,
+            task: entry.kept.task.as_deref(),
+            phase: match entry.status().as_deref() {
+                Some("Waiting" | "Creating") => Phase::UnderWay,
                 // Other providers keep no status, nor do they mark what they make.
-                None if entry.kept.mark.is_some() => Making::UnderWay,
-                Some(_) | None => Making::Ended,
+                None if entry.kept.mark.is_some() => Phase::UnderWay,
+                Some(_) | None => Phase::Ended,
             },
             snapshots: options.delete_auto_snapshot.unwrap_or(false).then_some(snapshots),
         }
@@ -99,11 +104,11 @@ impl<'a> Deletion<'a> {
     /// # Errors
     /// If the image or a snapshot stays.
     pub(crate) async fn carry_out(&self, client: &Client, context: &Context) -> Result<(), Failure> {
-        let snapshots = self.snapshots(client, context).await?;
-        if !(self.making == Making::UnderWay && self.cancel(client, context).await?) {
-            self.delete_image(client, context).await?;
+        let mut snapshots = self.snapshots(client, context).await?;
+        if !(self.phase == Phase::UnderWay && self.cancel(client, context).await?) {
+            self.delete_image(client, context, &mut snapshots).await?;
         }
-        delete_snapshots(client, context, self.id, snapshots).await
+        delete_snapshots(client, context, self.id, without_repeats(snapshots)).await
     }
 
     /// Cancels what makes the image. Whether the image is gone.
@@ -118,7 +123,7 @@ impl<'a> Deletion<'a> {
     /// Cancels the import that makes the image, and waits until it has ended. What the cloud then leaves of the image is not
     /// documented.
     async fn cancel_import(&self, client: &Client, context: &Context) -> Result<(), Failure> {
-        let Some(task) = self.import(client, context).await? else { return Ok(()) };
+        let Some(task) = self.task_under_way(client, context).await? else { return Ok(()) };
         match tasks::cancel(client, context, &task).await? {
             Cancellation::Accepted => {}
             Cancellation::Refused => context.info(&format!(
@@ -131,10 +136,18 @@ impl<'a> Deletion<'a> {
         wait_until_ended(client, context, self.id, task.id()).await
     }
 
-    /// The import of the image, if it is running. A cloud that does not tell leaves it to DeleteImage.
-    async fn import(&self, client: &Client, context: &Context) -> Result<Option<Task>, Failure> {
+    /// The task that imports the image, unless it is known to have ended: the one that the state knows, or else one
+    /// that the cloud finds by the image. A cloud that tells of none leaves it to DeleteImage.
+    async fn task_under_way(&self, client: &Client, context: &Context) -> Result<Option<Task>, Failure> {
         let deadline = context.deadline();
         let told = |error: &aliyun::Error| tracing::debug!(image = self.id, "no import is found: {error}");
+        if let Some(id) = self.task {
+            match tasks::describe(client, context, id, deadline).await? {
+                Ok(Some(task)) => return Ok(Some(task).filter(Task::may_be_under_way)),
+                Ok(None) => {}
+                Err(error) => told(&error),
+            }
+        }
         let tasks = match tasks::of_image(client, context, Action::Import, self.id, deadline).await? {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -142,10 +155,10 @@ impl<'a> Deletion<'a> {
                 return Ok(None);
             }
         };
-        let running = tasks.into_iter().find(|task| Stage::of(task.task_status.as_deref()) == Stage::Running);
-        let Some(id) = running.and_then(|task| task.task_id) else { return Ok(None) };
+        let newest = tasks.into_iter().find(|task| Stage::of(task.task_status.as_deref()).may_be_under_way());
+        let Some(id) = newest.and_then(|task| task.task_id) else { return Ok(None) };
         match tasks::describe(client, context, &id, deadline).await? {
-            Ok(task) => Ok(task.filter(|task| task.stage() == Stage::Running)),
+            Ok(task) => Ok(task.filter(Task::may_be_under_way)),
             Err(error) => {
                 told(&error);
                 Ok(None)
@@ -175,79 +188,89 @@ impl<'a> Deletion<'a> {
         }
     }
 
-    async fn delete_image(&self, client: &Client, context: &Context) -> Result<(), Failure> {
+    /// Deletes the image and waits until it is gone. Adds to its snapshots those that it has got in the meantime.
+    async fn delete_image(
+        &self,
+        client: &Client,
+        context: &Context,
+        snapshots: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         let id = self.id;
         let request = DeleteImageRequest { image_id: id.to_owned(), force: self.force.then_some(true) };
-        let mut making = (self.made_by != MadeBy::Creation).then_some(self.making);
+        let mut phase = (self.made_by != MadeBy::Creation).then_some(self.phase);
+        // What makes the image may have come to its end since the last look at its snapshots.
+        let mut may_have_ended = phase == Some(Phase::UnderWay);
+        let mut wait = None;
         loop {
+            if may_have_ended {
+                self.look_for_snapshots(client, context, snapshots).await?;
+            }
+            may_have_ended = true;
             let call = client.api.delete_image(&request, context.deadline());
-            match context.unless_cancelled(call).await? {
+            let error = match context.unless_cancelled(call).await? {
                 Ok(_) => return wait_until_gone(client, context, id).await,
                 Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
-                Err(error) if self.is_being_made(&error) => match making.take() {
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Err(refused_deletion(id, error)),
+                Err(error) => error,
+            };
+            match (error.code(), self.made_by) {
+                (Some(COPYING), MadeBy::Copy) => match phase.take() {
                     // It was called ended, and is about to.
-                    Some(Making::UnderWay) => wait_until_made(client, context, id, self.being()).await?,
-                    Some(Making::Ended) => {
-                        if self.cancel(client, context).await? {
+                    Some(Phase::UnderWay) => wait_until_made(client, context, id, "copied").await?,
+                    Some(Phase::Ended) => {
+                        if self.cancel_copy(client, context).await? {
                             return Ok(());
-                        }
-                        // What makes it may end a little before the image tells so.
-                        if self.made_by == MadeBy::Import {
-                            making = Some(Making::UnderWay);
                         }
                     }
                     // Then it is the source of another copy.
                     None => return Err(refused_deletion(id, error)),
                 },
-                // An import makes it that is no resource of this state.
-                Err(error) if error.code() == Some(IMPORTING) && error.kind() != ErrorKind::TimedOut => {
+                (Some(IMPORTING), MadeBy::Import) if phase == Some(Phase::Ended) => {
+                    phase = None;
+                    self.cancel_import(client, context).await?;
+                }
+                (Some(IMPORTING), _) => {
                     wait_until_made(client, context, id, "imported").await?;
-                    context.unless_cancelled(tokio::time::sleep(client.patience.again)).await?;
+                    // The import may end a little after the image is made.
+                    wait.get_or_insert_with(|| Wait::begin(client, context)).pause().await?;
+                    if Instant::now() >= context.deadline() {
+                        return Err(refused_deletion(id, error));
+                    }
                 }
-                Err(error) if error.code() == Some("ImageUseShared") => {
-                    return Err(shared_with(client, context, id, error).await);
-                }
-                Err(error) => return Err(refused_deletion(id, error)),
+                (Some("ImageUseShared"), _) => return Err(shared_with(client, context, id, error).await),
+                _ => return Err(refused_deletion(id, error)),
             }
-        }
-    }
-
-    /// Whether the cloud refuses the deletion for what makes the image.
-    fn is_being_made(&self, error: &aliyun::Error) -> bool {
-        let code = match self.made_by {
-            MadeBy::Creation | MadeBy::Copy => COPYING,
-            MadeBy::Import => IMPORTING,
-        };
-        error.code() == Some(code)
-    }
-
-    fn being(&self) -> &'static str {
-        match self.made_by {
-            MadeBy::Creation | MadeBy::Copy => "copied",
-            MadeBy::Import => "imported",
         }
     }
 
     /// The snapshots to delete: those that the state knows, and those that the image itself tells while it is there.
     async fn snapshots(&self, client: &Client, context: &Context) -> Result<Vec<String>, Failure> {
-        let Some(Snapshots { recorded, complete, spared }) = &self.snapshots else { return Ok(Vec::new()) };
+        let Some(Snapshots { recorded, spared, .. }) = &self.snapshots else { return Ok(Vec::new()) };
         let mut snapshots = recorded.clone();
-        if !complete {
-            match client.looks.describe(context, self.id).await? {
-                Some(seen) => {
-                    let disks = seen.disk_device_mappings.into_iter();
-                    snapshots.extend(disks.filter_map(|disk| disk.snapshot_id));
-                }
-                None if snapshots.is_empty() => context.warn(&format!(
-                    "image {} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes \
-                     none",
-                    self.id
-                )),
-                None => {}
-            }
-        }
         snapshots.retain(|snapshot| !spared.contains(snapshot));
-        Ok(without_repeats(snapshots))
+        let is_there = self.look_for_snapshots(client, context, &mut snapshots).await?;
+        if !is_there && recorded.is_empty() {
+            context.warn(&format!(
+                "image {} is gone already, and the state does not say which snapshots it had: deleteAutoSnapshot deletes none",
+                self.id
+            ));
+        }
+        Ok(snapshots)
+    }
+
+    /// Adds the snapshots that the image itself tells, unless none are wanted or the state knows them all. Whether the
+    /// image is there, as far as that is looked at.
+    async fn look_for_snapshots(
+        &self,
+        client: &Client,
+        context: &Context,
+        snapshots: &mut Vec<String>,
+    ) -> Result<bool, Failure> {
+        let Some(Snapshots { complete: false, spared, .. }) = &self.snapshots else { return Ok(true) };
+        let Some(seen) = client.looks.describe(context, self.id).await? else { return Ok(false) };
+        let told = seen.disk_device_mappings.into_iter().filter_map(|disk| disk.snapshot_id);
+        snapshots.extend(told.filter(|snapshot| !spared.contains(snapshot)));
+        Ok(true)
     }
 }
 
@@ -397,7 +420,8 @@ mod tests {
             region: Some("cn-test"),
             force: false,
             made_by: MadeBy::Creation,
-            making: Making::Ended,
+            task: None,
+            phase: Phase::Ended,
             snapshots: Some(snapshots),
         }
     }
@@ -462,10 +486,7 @@ mod tests {
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].ready_from += Duration::from_secs(seconds);
-        (
-            cloud,
-            Deletion { made_by: MadeBy::Copy, making: Making::UnderWay, snapshots: None, ..deletion(&[]) },
-        )
+        (cloud, Deletion { made_by: MadeBy::Copy, phase: Phase::UnderWay, snapshots: None, ..deletion(&[]) })
     }
 
     #[tokio::test(start_paused = true)]
@@ -527,6 +548,33 @@ mod tests {
         assert!(cloud.names().is_empty());
     }
 
+    /// A copy that comes to its end while it is being deleted has snapshots only then.
+    #[tokio::test(start_paused = true)]
+    async fn the_snapshots_that_a_copy_gets_during_its_deletion_go_as_well() {
+        for (phase, code) in [
+            (Phase::UnderWay, "CancelNotSupported"),
+            (Phase::UnderWay, "IncorrectImageStatus"),
+            (Phase::Ended, "CancelNotSupported"),
+        ] {
+            let cancel = match code {
+                "CancelNotSupported" => |_: &Sent, _: &mut State| Some(refuse(400, "CancelNotSupported")),
+                _ => |_: &Sent, _: &mut State| Some(refuse(400, "IncorrectImageStatus")),
+            };
+            let (cloud, mut deletion) = copying(40, cancel);
+            deletion.phase = phase;
+            let spared = vec!["s-8".to_owned()];
+            deletion.snapshots = Some(Snapshots { recorded: Vec::new(), complete: false, spared });
+            let ends = async {
+                tokio::time::sleep(Duration::from_secs(39)).await;
+                cloud.state().images[0].snapshots = vec!["s-8".to_owned(), "s-9".to_owned()];
+            };
+            let context = within(600);
+            let (outcome, ()) = tokio::join!(deletion.carry_out(&cloud.client, &context), ends);
+            outcome.unwrap();
+            assert_eq!(deleted(&cloud), ["s-9"], "{phase:?} {code}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_can_neither_be_cancelled_nor_ends_says_what_to_do() {
         let (cloud, deletion) = copying(1_000, |_, _| Some(refuse(400, "CancelNotSupported")));
@@ -543,7 +591,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_not_known_to_be_under_way_is_cancelled_if_it_is() {
         let (cloud, mut deletion) = copying(1_000, |_, _| None);
-        deletion.making = Making::Ended;
+        deletion.phase = Phase::Ended;
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DescribeImages"]);
         assert!(cloud.names().is_empty());
@@ -552,7 +600,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_being_copied_itself_says_what_to_do() {
         let (cloud, mut deletion) = copying(1_000, |_, _| Some(refuse(400, "IncorrectImageStatus")));
-        deletion.making = Making::Ended;
+        deletion.phase = Phase::Ended;
         let text = deletion.carry_out(&cloud.client, &within(600)).await.unwrap_err().to_string();
         assert!(text.ends_with("image m-1: wait until copying has ended, or cancel it"), "{text}");
         assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DeleteImage"]);

@@ -23,7 +23,7 @@ pub(crate) fn reconsider<A: Inputs>(
         let is_none = may_be_none::<A>(&change) && {
             let (state, olds, news) = (state.get()?, olds.get()?, news.get()?);
             is_satisfied_by_any(&change, state, news)
-                || is_unreported_of_an_import(&change, state)
+                || is_unreported_of_the_adopted(&change, state)
                 || is_taken_on_trust(&change, state, olds, news, &mut lines)
         };
         if !is_none {
@@ -64,10 +64,10 @@ fn is_satisfied_by_any<A: Inputs>(change: &Change, state: &Entry<A>, news: &A) -
         && state.args.attributes().license_type.is_some()
 }
 
-/// What an import could not fill in, as the cloud does not report it, is only recorded. And leaving out what the cloud cannot
-/// clear asks for nothing.
-fn is_unreported_of_an_import<A: Inputs>(change: &Change, state: &Entry<A>) -> bool {
-    let Some(key) = change.path.first_key().filter(|_| state.kept.imported == Some(true)) else {
+/// What `pulumi import` could not fill in, as the cloud does not report it, is only recorded. And leaving out what the
+/// cloud cannot clear asks for nothing.
+fn is_unreported_of_the_adopted<A: Inputs>(change: &Change, state: &Entry<A>) -> bool {
+    let Some(key) = change.path.first_key().filter(|_| state.kept.adopted == Some(true)) else {
         return false;
     };
     match change.kind {
@@ -89,8 +89,8 @@ fn is_taken_on_trust<A: Inputs>(
     if change.kind == ChangeKind::Delete {
         return false;
     }
-    let imported = state.kept.imported == Some(true);
-    let Some(source) = news.source_taken_on_trust(key, &state.args, olds, imported) else { return false };
+    let adopted = state.kept.adopted == Some(true);
+    let Some(source) = news.source_taken_on_trust(key, &state.args, olds, adopted) else { return false };
     lines.push(format!(
         "{key} {source} is taken for what this imported image was made of, which the cloud does not report: it is recorded, and \
          nothing is called or replaced"

@@ -97,9 +97,9 @@ pub(crate) struct Kept {
     #[serde(rename = "__unfinished", skip_serializing_if = "Option::is_none")]
     pub(crate) unfinished: Option<String>,
 
-    /// An import filled in the inputs: what the image was made from is not known.
+    /// `pulumi import` adopted the image and filled in the inputs: what it was made from is not known.
     #[serde(rename = "__imported", skip_serializing_if = "Option::is_none")]
-    pub(crate) imported: Option<bool>,
+    pub(crate) adopted: Option<bool>,
 
     /// The task that makes the image, or has made it.
     #[serde(rename = "__task", skip_serializing_if = "Option::is_none")]
@@ -123,7 +123,7 @@ impl Kept {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Identity {
-    /// Of this entry alone; absent in an import and in an older version's entry.
+    /// Of this entry alone; absent in what `pulumi import` adopts and in an older version's entry.
     #[serde(rename = "__mark")]
     pub(crate) mark: Option<String>,
     /// The region that the image is in.

@@ -64,15 +64,10 @@ pub(crate) trait Inputs:
     fn snapshots(&self, outputs: &Self::Outputs) -> Vec<String>;
 
     /// What these inputs say of a source, quoted, if nobody has said it before and nothing contradicts it: then it is
-    /// recorded. `state` and `olds` are the inputs in the state's outputs and as they were; `imported` says that an import has
-    /// filled them in.
-    fn source_taken_on_trust(
-        &self,
-        source: &str,
-        state: &Self,
-        olds: &Self,
-        imported: bool,
-    ) -> Option<String>;
+    /// recorded. `state` and `olds` are the inputs in the state's outputs and as they were; `adopted` says that
+    /// `pulumi import` has filled them in.
+    fn source_taken_on_trust(&self, source: &str, state: &Self, olds: &Self, adopted: bool)
+    -> Option<String>;
 
     /// Takes over the sources that these inputs do not name: a program that ceases to name one asks for nothing, and the
     /// image is made of it all the same.
@@ -90,16 +85,23 @@ pub(crate) trait Inputs:
     /// Notes the task that has made the image.
     fn name_task(_outputs: &mut Self::Outputs, _task: &str) {}
 
-    /// What speaks against an image that is imported into a state as one of this resource, after "image m-1".
+    /// What speaks against an image that `pulumi import` adopts as one of this resource, after "image m-1".
     fn doubt(_seen: &Described) -> Option<&'static str> {
+        None
+    }
+
+    /// What to do about it if the call or the task that makes an image of these inputs in the region fails, by the
+    /// error's code. It begins with the property that it is about, if it is about one.
+    fn advice(&self, _code: &str, _region: &str) -> Option<String> {
         None
     }
 
     /// What stands in the state for the inputs of an image that no look has shown.
     fn of_unseen(&self) -> Self;
 
-    /// The inputs of an image that no program has described yet: of what is reported, what a program may say.
-    fn imported(reported: &Self) -> Self;
+    /// The inputs of an image that `pulumi import` adopts and no program has described yet: of what is reported, what a
+    /// program may say.
+    fn adopted(reported: &Self) -> Self;
 }
 
 /// By what an image is made, which may be cancelled while it is under way.

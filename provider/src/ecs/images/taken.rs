@@ -55,14 +55,14 @@ pub(crate) fn name_taken(context: &Context, name: &str, owner: Option<&str>) -> 
             "imageName: image {id} has the name {name:?} already, and names are unique in an account and region. If the stack \
              holds that image (--replace), set the resource option deleteBeforeReplace, or give another imageName. If it does \
              not, give another imageName or leave it out, delete that image, or take it into the stack: {}",
-            import(context, id)
+            import_command(context, id)
         ),
         None => format!("imageName: the name {name:?} is taken; give another one, or leave it out"),
     }
 }
 
-/// What takes an image into the stack. An entry that a broken-off replacement has left must go first.
-pub(crate) fn import(context: &Context, id: &str) -> String {
+/// The command that takes an image into the stack. An entry that a broken-off replacement has left must go first.
+pub(crate) fn import_command(context: &Context, id: &str) -> String {
     format!(
         "pulumi import {} {} {id} (if that says that the resource exists already: pulumi state delete '{}' first)",
         urn_type(context.urn()),

@@ -17,8 +17,8 @@ use crate::failure;
 const PAGE: u32 = 100;
 /// For how long a look at an import may hold up the look at its image.
 const LOOK: Duration = Duration::from_secs(10);
-/// After so many looks in a row that show no import, none is looked for any more.
-const FRUITLESS: u32 = 3;
+/// The least time between two looks at a task that does not show.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl Stage {
             Some(_) | None => Stage::Unknown,
         }
     }
+
+    /// Whether it is not known to have ended.
+    pub(crate) fn may_be_under_way(self) -> bool {
+        matches!(self, Stage::Running | Stage::Unknown)
+    }
 }
 
 /// A task as a look at it shows it.
@@ -83,6 +88,16 @@ impl Task {
     /// Such as `45%`.
     pub(crate) fn progress(&self) -> Option<&str> {
         self.0.task_process.as_deref().filter(|progress| !progress.is_empty())
+    }
+
+    /// Whether it is not known to have ended.
+    pub(crate) fn may_be_under_way(&self) -> bool {
+        self.stage().may_be_under_way()
+    }
+
+    /// The status that it shows if that is not documented. One that shows none says nothing.
+    pub(crate) fn undocumented(&self) -> Option<&str> {
+        self.status().filter(|_| self.stage() == Stage::Unknown)
     }
 
     /// Whether CancelTask is worth a try.
@@ -233,55 +248,85 @@ fn refuses_cancellation(error: &aliyun::Error) -> bool {
     error.code().is_some_and(|code| codes.contains(&code))
 }
 
-/// The import that makes an image, followed while the image is waited for. The image alone decides when it can be used:
-/// what cannot be seen of its import changes nothing.
+/// The task of ImportImage that makes an image, followed while the image is waited for. The image alone decides when it
+/// can be used: what cannot be seen of its task changes nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Import {
-    task: Option<String>,
+pub(crate) struct ImportTask {
+    id: Option<String>,
     last: Option<Task>,
-    /// Looks in a row that showed nothing.
-    fruitless: u32,
-    /// Why the last of them did, if the cloud has said so.
+    /// Since when looks show nothing.
+    fruitless: Option<Fruitless>,
+    /// Whether the cloud does not let this key look, or has no tasks.
+    is_refused: bool,
+    /// Why the last look showed nothing, if the cloud has said so.
     error: Option<aliyun::Error>,
 }
 
-impl Import {
-    /// Of this task, or of one that is yet to be found.
-    pub(crate) fn of(task: Option<String>) -> Import {
-        Import { task, ..Import::default() }
+/// Looks at a task that show nothing.
+#[derive(Debug, Clone, Copy)]
+struct Fruitless {
+    since: Instant,
+    /// When the next one is due; `None` if none is.
+    next: Option<Instant>,
+}
+
+impl ImportTask {
+    /// Of this id, or of one that is yet to be found.
+    pub(crate) fn of(id: Option<String>) -> ImportTask {
+        ImportTask { id, ..ImportTask::default() }
     }
 
-    /// The task's id, if it is known.
-    pub(crate) fn task(&self) -> Option<&str> {
-        self.task.as_deref()
+    /// Its id, if it is known.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
-    /// Looks at the task, which takes one call once its id is known.
-    pub(crate) async fn look(&mut self, client: &Client, context: &Context, image: &str) -> Option<&Task> {
-        if self.fruitless >= FRUITLESS {
-            return None;
+    /// Looks at the task if that is due, which takes one call once its id is known. A new task may show late, so looks
+    /// that show nothing become rarer and go on for as long as a new image may be missing. None is made of a task that
+    /// has ended.
+    pub(crate) async fn look(&mut self, client: &Client, context: &Context, image: &str) {
+        let has_ended = self.last.as_ref().is_some_and(|task| !task.may_be_under_way());
+        let is_due =
+            self.fruitless.is_none_or(|fruitless| fruitless.next.is_some_and(|next| Instant::now() >= next));
+        if is_due && !has_ended && !self.is_refused {
+            self.look_now(client, context, image).await;
         }
-        match self.seen(client, context, image).await {
+    }
+
+    /// Looks at the task of an image that could not be made, unless it has said why already.
+    pub(crate) async fn look_for_reason(&mut self, client: &Client, context: &Context, image: &str) {
+        let is_known = self.last.as_ref().and_then(Task::reason).is_some();
+        if !is_known && !self.is_refused {
+            self.look_now(client, context, image).await;
+        }
+    }
+
+    async fn look_now(&mut self, client: &Client, context: &Context, image: &str) {
+        let seen = self.seen(client, context, image).await;
+        (self.last, self.error) = match seen {
             Ok(Some(task)) => {
-                self.task = Some(task.id().to_owned());
-                (self.last, self.fruitless, self.error) = (Some(task), 0, None);
+                self.id = Some(task.id().to_owned());
+                self.fruitless = None;
+                (Some(task), None)
             }
-            Ok(None) => (self.last, self.fruitless) = (None, self.fruitless + 1),
+            Ok(None) => {
+                self.fruitless = Some(Fruitless::after(self.fruitless, client.patience.invisible));
+                (None, None)
+            }
             Err(error) => {
                 tracing::debug!(image, "the import cannot be looked at: {error}");
-                let passes = matches!(
+                self.fruitless = Some(Fruitless::after(self.fruitless, client.patience.invisible));
+                self.is_refused = !matches!(
                     error.kind(),
                     ErrorKind::Throttled
                         | ErrorKind::Unavailable
                         | ErrorKind::Transport
                         | ErrorKind::TimedOut
+                        | ErrorKind::UnexpectedResponse
                 );
-                self.last = None;
-                self.fruitless = if passes { self.fruitless + 1 } else { FRUITLESS };
-                self.error = Some(error);
+                (None, Some(error))
             }
-        }
-        self.last.as_ref()
+        };
     }
 
     async fn seen(
@@ -291,8 +336,8 @@ impl Import {
         image: &str,
     ) -> Result<Option<Task>, aliyun::Error> {
         let deadline = (Instant::now() + LOOK).min(context.deadline());
-        let id = match &self.task {
-            Some(task) => task.clone(),
+        let id = match &self.id {
+            Some(id) => id.clone(),
             // An interruption ends the wait for the image itself.
             None => match of_image(client, context, Action::Import, image, deadline).await {
                 Ok(tasks) => match tasks?.into_iter().find_map(|task| task.task_id) {
@@ -323,5 +368,22 @@ impl Import {
             ),
             (None, None) => String::new(),
         }
+    }
+
+    /// The code with which it has failed, if it says why.
+    pub(crate) fn code(&self) -> Option<String> {
+        let reason = self.last.as_ref().and_then(Task::reason)?;
+        reason.split(':').next().map(str::to_owned)
+    }
+}
+
+impl Fruitless {
+    /// One more, now. The next pause is as long as all before it together.
+    fn after(before: Option<Fruitless>, patience: Duration) -> Fruitless {
+        let now = Instant::now();
+        let since = before.map_or(now, |before| before.since);
+        let end = since + patience;
+        let pause = now.duration_since(since).max(FIRST_PAUSE);
+        Fruitless { since, next: (now < end).then(|| (now + pause).min(end)) }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Stored {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) snapshots: Vec<String>,
     /// The files that it was imported from: bucket, object, format.
-    pub(crate) imported: Vec<(String, String, Option<String>)>,
+    pub(crate) files: Vec<(String, String, Option<String>)>,
     /// From when DescribeImages shows it.
     pub(crate) shown_from: Instant,
     /// Until when it waits for its turn.
@@ -158,7 +158,7 @@ impl Cloud {
             reported: BTreeMap::new(),
             tags: BTreeMap::new(),
             snapshots: Vec::new(),
-            imported: Vec::new(),
+            files: Vec::new(),
             shown_from: Instant::now(),
             queued_until: Instant::now(),
             ready_from: Instant::now(),
@@ -258,7 +258,7 @@ impl State {
             reported: reported.collect(),
             tags: tags_of(sent),
             snapshots: vec![if is_copy { format!("s-of-{id}") } else { sent.param("SnapshotId").to_owned() }],
-            imported: Vec::new(),
+            files: Vec::new(),
             shown_from: sent.at + self.shown_after,
             queued_until: sent.at + if is_copy { self.queued_for } else { Duration::ZERO },
             ready_from: sent.at + self.ready_after,
@@ -284,7 +284,7 @@ impl State {
                 ] {
                     image.reported.insert(field.to_owned(), sent.param(param).to_owned());
                 }
-                image.imported = (1..=17)
+                image.files = (1..=17)
                     .map_while(|index| {
                         let param = |name: &str| {
                             sent.params.get(&format!("DiskDeviceMapping.{index}.{name}")).cloned()
@@ -420,7 +420,7 @@ impl State {
                 reported: BTreeMap::new(),
                 tags: BTreeMap::new(),
                 snapshots: Vec::new(),
-                imported: Vec::new(),
+                files: Vec::new(),
                 shown_from: at,
                 queued_until: at,
                 ready_from: at,
@@ -528,7 +528,7 @@ impl Stored {
             .iter()
             .map(|snapshot| json!({ "Device": "/dev/xvda", "Type": "system", "SnapshotId": snapshot, "Size": 40 }))
             .collect();
-        for (disk, (bucket, object, format)) in disks.iter_mut().zip(&self.imported) {
+        for (disk, (bucket, object, format)) in disks.iter_mut().zip(&self.files) {
             disk["ImportOSSBucket"] = bucket.as_str().into();
             disk["ImportOSSObject"] = object.as_str().into();
             disk["Format"] = format.as_deref().unwrap_or("RAW").into();

@@ -15,7 +15,7 @@ use crate::ecs::images::entry::{Entry, Kept};
 use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
-use crate::ecs::images::tasks::Import;
+use crate::ecs::images::tasks::ImportTask;
 use crate::ecs::images::unfinished::is_unfinished;
 use crate::ecs::images::wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
 
@@ -62,9 +62,10 @@ impl Verbs<'_> {
     ) -> Result<Entry<A>, Failure> {
         let Verbs { client, context, .. } = *self;
         let Made { id, unfinished, seen } = made;
-        let mut import = import_of::<A>(&task);
+        let mut import = import_task_of::<A>(&task);
         let waited = wait_until_usable(client, context, &id, seen, import.as_mut()).await;
-        let task = import.and_then(|import| import.task().map(str::to_owned)).or(task);
+        let advice = self.advice(args, import.as_ref());
+        let task = import.and_then(|import| import.id().map(str::to_owned)).or(task);
         let kept = Kept { mark: Some(mark), unfinished, task, ..Kept::default() };
         let seen = match waited {
             Ok(seen) => seen,
@@ -73,7 +74,7 @@ impl Verbs<'_> {
                     Some(seen) => self.seen(&seen, args, kept),
                     None => Entry::unseen(args, client.api.region(), kept),
                 };
-                return Err(Box::pin(self.give_up(&id, &entry, args, message)).await);
+                return Err(Box::pin(self.give_up(&id, &entry, args, message, &advice)).await);
             }
             Err(Unusable::Stopped { failure, seen }) => {
                 let unapplied = late_properties(args, kept.unfinished.is_some());
@@ -99,15 +100,31 @@ impl Verbs<'_> {
 
     /// An image in CreateFailed is of no use and no update mends it, so it is deleted; only once it is gone, the failure is a
     /// plain one.
-    async fn give_up<A: Inputs>(&self, id: &str, entry: &Entry<A>, args: &A, message: String) -> Failure {
+    async fn give_up<A: Inputs>(
+        &self,
+        id: &str,
+        entry: &Entry<A>,
+        args: &A,
+        message: String,
+        advice: &str,
+    ) -> Failure {
         let deletion = Deletion::of(id, entry, args).sparing_sources(args);
         match deletion.carry_out(self.client, self.context).await {
-            Ok(()) => Failure::Refused(format!("{message}. It has been deleted; nothing is left behind")),
+            Ok(()) => {
+                Failure::Refused(format!("{message}. It has been deleted; nothing is left behind{advice}"))
+            }
             Err(failure) => {
-                let text = format!("{message}. Deleting it failed as well: {failure}");
+                let text = format!("{message}. Deleting it failed as well: {failure}{advice}");
                 in_state(id, entry, Vec::new(), Failure::Refused(text))
             }
         }
+    }
+
+    /// What to do about the import that could not make an image, as a line of its own; nothing if it does not say why.
+    fn advice<A: Inputs>(&self, args: &A, import: Option<&ImportTask>) -> String {
+        let advice =
+            import.and_then(ImportTask::code).and_then(|code| args.advice(&code, self.client.api.region()));
+        advice.map(|advice| format!("\n{advice}")).unwrap_or_default()
     }
 
     /// Reads an image for a refresh, an import or a look-up. One that is not usable, or never will be, is told as unwell, with
@@ -123,11 +140,11 @@ impl Verbs<'_> {
         self.read_told(id, old, &A::default()).await
     }
 
-    /// Reads an image for an import that tells these inputs beside its id.
+    /// Reads an image for a `pulumi import` that tells these inputs beside its id.
     ///
     /// # Errors
     /// As [`read`](Verbs::read).
-    pub(crate) async fn import<A: Inputs>(
+    pub(crate) async fn adopt<A: Inputs>(
         &self,
         id: &str,
         told: &A,
@@ -157,14 +174,14 @@ impl Verbs<'_> {
                          resource takes it up. Give it another imageName to keep it here"
                     ));
                 }
-                let kept = Kept { imported: Some(true), ..Kept::default() };
+                let kept = Kept { adopted: Some(true), ..Kept::default() };
                 if let Some(doubt) = A::doubt(&seen) {
                     context.warn(&format!(
                         "image {id} {doubt}, as the cloud reports it. It is imported all the same"
                     ));
                 }
                 let state = self.seen(&seen, told, kept);
-                (A::imported(&state.args), state)
+                (A::adopted(&state.args), state)
             }
             Some(old) if old.state.is_of_another(old.args.attributes().name.as_deref(), name) => {
                 context.warn(&format!(
@@ -190,14 +207,15 @@ impl Verbs<'_> {
         let unwell = match seen.status.as_deref() {
             _ if is_usable(&seen) => return Ok(Some(Read { id: id.to_owned(), args, state })),
             Some("CreateFailed") => {
-                let mut import = import_of::<A>(&state.kept.task);
+                let mut import = import_task_of::<A>(&state.kept.task);
                 if let Some(import) = &mut import {
-                    import.look(client, context, id).await;
+                    import.look_for_reason(client, context, id).await;
                 }
                 format!(
-                    "image {id} is broken: the cloud could not make it, its status is {status}{}. {}",
-                    import.map(|import| import.why()).unwrap_or_default(),
-                    replace_it(context.urn(), &state.kept)
+                    "image {id} is broken: the cloud could not make it, its status is {status}{}. {}{}",
+                    import.as_ref().map(ImportTask::why).unwrap_or_default(),
+                    replace_it(context.urn(), &state.kept),
+                    self.advice(&args, import.as_ref())
                 )
             }
             _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
@@ -267,9 +285,9 @@ impl Verbs<'_> {
         changed: &HashSet<String>,
     ) -> Result<Entry<A>, Failure> {
         let pending = || changed.iter().cloned().collect();
-        let mut import = import_of::<A>(&entry.kept.task);
+        let mut import = import_task_of::<A>(&entry.kept.task);
         let waited = wait_until_usable(self.client, self.context, id, None, import.as_mut()).await;
-        if let Some(task) = import.as_ref().and_then(Import::task) {
+        if let Some(task) = import.as_ref().and_then(ImportTask::id) {
             entry.kept.task = Some(task.to_owned());
         }
         match waited {
@@ -291,7 +309,8 @@ impl Verbs<'_> {
                     Some(seen) => self.seen(&seen, args, entry.kept),
                     None => entry,
                 };
-                let text = format!("{message}. {}", replace_it(self.context.urn(), &entry.kept));
+                let advice = self.advice(args, import.as_ref());
+                let text = format!("{message}. {}{advice}", replace_it(self.context.urn(), &entry.kept));
                 Err(in_state(id, &entry, pending(), Failure::Refused(text)))
             }
             Err(Unusable::Stopped { failure, seen }) => {
@@ -375,21 +394,37 @@ impl Verbs<'_> {
     /// # Errors
     /// If the image or a snapshot stays.
     pub(crate) async fn delete<A: Inputs>(&self, id: &str, old: &Old<A, Entry<A>>) -> Result<(), Failure> {
-        let Verbs { client, context, memory } = *self;
-        let kept = &old.state.kept;
-        let automatic = old.args.is_filled_in(NAME).then(|| old.args.attributes().name).flatten();
-        let taken_up = memory.let_go(id, &kept.mark)
-            || was_taken_up(client, context, id, kept.unfinished.as_deref(), automatic.as_deref()).await?;
-        if taken_up {
-            context.warn(&format!(
+        let Verbs { context, memory, .. } = *self;
+        let mark = &old.state.kept.mark;
+        let is_held = memory.let_go(id, mark);
+        let deleted = self.delete_unless(is_held, id, old).await;
+        match &deleted {
+            Ok(true) => memory.release_names(context.urn()),
+            Ok(false) => context.warn(&format!(
                 "image {id} stays: another entry of the state holds it, or may have taken it up, as this one left it under \
                  another name. If no entry holds it, delete it in the cloud"
-            ));
-            return Ok(());
+            )),
+            // The entry is still in the state.
+            Err(_) => memory.hold(context.urn(), id, mark.clone()),
+        }
+        deleted.map(drop)
+    }
+
+    /// Deletes the image of an entry unless another one holds it, as far as is known or the name tells. Whether it has.
+    async fn delete_unless<A: Inputs>(
+        &self,
+        is_held: bool,
+        id: &str,
+        old: &Old<A, Entry<A>>,
+    ) -> Result<bool, Failure> {
+        let Verbs { client, context, .. } = *self;
+        let unfinished = old.state.kept.unfinished.as_deref();
+        let automatic = old.args.is_filled_in(NAME).then(|| old.args.attributes().name).flatten();
+        if is_held || was_taken_up(client, context, id, unfinished, automatic.as_deref()).await? {
+            return Ok(false);
         }
         Deletion::of(id, &old.state, &old.args).carry_out(client, context).await?;
-        memory.release_names(context.urn());
-        Ok(())
+        Ok(true)
     }
 
     fn seen<A: Inputs>(&self, seen: &Described, args: &A, kept: Kept) -> Entry<A> {
@@ -413,8 +448,8 @@ impl<A: Inputs> Halted<A> {
 }
 
 /// The import that makes an image, if it is one that makes it.
-fn import_of<A: Inputs>(task: &Option<String>) -> Option<Import> {
-    (A::MADE_BY == MadeBy::Import).then(|| Import::of(task.clone()))
+fn import_task_of<A: Inputs>(task: &Option<String>) -> Option<ImportTask> {
+    (A::MADE_BY == MadeBy::Import).then(|| ImportTask::of(task.clone()))
 }
 
 /// What to do about an image that is broken. One that bears its own name keeps it from its replacement.
@@ -436,7 +471,7 @@ mod tests {
     use super::*;
     use crate::ecs::image::ImageState;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::test_cloud::{Cloud, golden, making, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, URN, golden, making, partial, within};
 
     fn old(state: ImageState) -> Option<Old<ImageArgs, ImageState>> {
         Some(Old { args: golden(), state })
@@ -633,6 +668,24 @@ mod tests {
             assert!(text.starts_with(expected), "{text}");
             assert_eq!(state["status"].as_str(), Some(status));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_whose_deletion_fails_is_still_held_and_keeps_its_name() {
+        let cloud = Cloud::otherwise(|sent, _| {
+            (sent.action() == "DeleteImage").then(|| refuse(403, "ImageUsingByInstance"))
+        });
+        cloud.holds("m-1", "golden");
+        let kept = Kept { mark: Some("mark".to_owned()), ..Kept::default() };
+        cloud.memory.hold("urn", "m-1", kept.mark.clone());
+        cloud.memory.claim_name("golden", URN);
+        let context = within(600);
+        let old = Old { args: golden(), state: entry(kept.clone(), Some("Available")) };
+        cloud.verbs(&context).delete("m-1", &old).await.unwrap_err();
+        assert!(cloud.memory.is_held("m-1"));
+        assert_eq!(cloud.memory.claim_name("golden", "urn of another").as_deref(), Some(URN));
+        // Its own entry does not keep it the next time.
+        assert!(!cloud.memory.let_go("m-1", &kept.mark));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,8 +8,11 @@ use pulumi::{Context, Ended, Failure, Look};
 use crate::client::Client;
 use crate::ecs::images::attributes::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::looks::{Looks, Waiting};
-use crate::ecs::images::tasks::{self, Import, Stage, Task};
+use crate::ecs::images::tasks::{self, ImportTask, Stage, Task};
 use crate::failure;
+
+/// The status of an image that the cloud could not make.
+const CREATE_FAILED: &str = "CreateFailed";
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
 pub(crate) struct Wait<'a> {
@@ -72,7 +75,7 @@ pub(crate) async fn wait_until_usable(
     context: &Context,
     id: &str,
     seen: Option<Described>,
-    mut import: Option<&mut Import>,
+    mut import: Option<&mut ImportTask>,
 ) -> Result<Described, Unusable> {
     let invisible = client.patience.invisible;
     let mut wait = match import {
@@ -82,29 +85,38 @@ pub(crate) async fn wait_until_usable(
     let mut seen = seen.map(Box::new);
     // Of the wait, when a look last showed the image.
     let mut shown_at = Duration::ZERO;
-    // And since when its import is known to have failed.
-    let mut failed_at = None;
+    // And since when its import has failed, or shows a status that is not documented.
+    let mut stalled_at = None;
     let mut looked = seen.is_some();
+    // What was seen may not be shown any more.
+    let mut is_shown = looked;
     loop {
         if let Some(import) = import.as_deref_mut()
             && looked
-            && !seen.as_deref().is_some_and(is_usable)
         {
-            import.look(client, context, id).await;
+            match seen.as_deref() {
+                Some(image) if is_usable(image) => {}
+                Some(image) if has_failed(image) => import.look_for_reason(client, context, id).await,
+                Some(_) | None => import.look(client, context, id).await,
+            }
         }
         looked = true;
-        let task = import.as_deref().and_then(Import::last);
+        let task = import.as_deref().and_then(ImportTask::last);
         let status = |image| format!("image {id}: {}", progress_of(image, task));
-        let why = || import.as_deref().map(Import::why).unwrap_or_default();
-        failed_at = match task.map(Task::stage) {
-            Some(Stage::Failed) => failed_at.or(Some(wait.elapsed())),
-            _ => None,
+        let why = || import.as_deref().map(ImportTask::why).unwrap_or_default();
+        let is_failed = task.map(Task::stage) == Some(Stage::Failed);
+        let undocumented = task.and_then(Task::undocumented);
+        stalled_at = match task {
+            Some(_) if !is_failed && undocumented.is_none() => None,
+            Some(_) => stalled_at.or(Some(wait.elapsed())),
+            None => stalled_at,
         };
+        let is_stalled = stalled_at.is_some_and(|since| wait.elapsed().saturating_sub(since) >= invisible);
         let look = match seen.as_deref() {
-            Some(image) if image.status.as_deref() == Some("CreateFailed") => {
+            Some(image) if has_failed(image) => {
                 context.status(&format!("image {id}: {}", progress(image)));
                 let message =
-                    format!("the cloud could not make image {id}: its status is CreateFailed{}", why());
+                    format!("the cloud could not make image {id}: its status is {CREATE_FAILED}{}", why());
                 return Err(Unusable::Failed { message, seen: Some(Box::new(image.clone())) });
             }
             Some(image) if is_usable(image) => {
@@ -112,11 +124,25 @@ pub(crate) async fn wait_until_usable(
                 Look::Done(image.clone())
             }
             // A failed import is not carried on with, and its image may not be told so.
-            Some(image)
-                if failed_at.is_some_and(|since| wait.elapsed().saturating_sub(since) >= invisible) =>
-            {
+            Some(image) if is_stalled && is_failed => {
                 let message = format!("the cloud could not make image {id}{}", why());
                 return Err(Unusable::Failed { message, seen: Some(Box::new(image.clone())) });
+            }
+            // It may be under way all the same.
+            Some(image)
+                if is_stalled
+                    && is_shown
+                    && let Some(import) = undocumented =>
+            {
+                let failure = Failure::Refused(format!(
+                    "the import of image {id} shows {import:?}, which is no documented status, and after {} s the image \
+                     is still {}. It is kept, as its import may go on: run `pulumi up` again to keep waiting. If the \
+                     import has been cancelled, delete the image first: pulumi destroy --target '{}'",
+                    invisible.as_secs(),
+                    progress(image),
+                    context.urn()
+                ));
+                return Err(Unusable::Stopped { failure, seen: Some(Box::new(image.clone())) });
             }
             Some(image) => {
                 let percent = task.and_then(Task::progress).or(image.progress.as_deref());
@@ -140,18 +166,19 @@ pub(crate) async fn wait_until_usable(
                 match look {
                     Ok(Some(image)) => {
                         shown_at = wait.elapsed();
+                        is_shown = true;
                         seen = Some(Box::new(image));
                         continue;
                     }
-                    Ok(None) if failed_at.is_some() => {
-                        let message = format!(
-                            "the cloud could not make image {id}{}",
-                            import.as_deref().map(Import::why).unwrap_or_default()
-                        );
+                    Ok(None) if is_failed => {
+                        let message = format!("the cloud could not make image {id}{}", why());
                         return Err(Unusable::Failed { message, seen: None });
                     }
                     // An answer may lag behind, whatever it has shown before: that it shows no image once proves nothing.
-                    Ok(None) if wait.elapsed().saturating_sub(shown_at) < invisible => continue,
+                    Ok(None) if wait.elapsed().saturating_sub(shown_at) < invisible => {
+                        is_shown = false;
+                        continue;
+                    }
                     Ok(None) => Ended::OutOfPatience,
                     Err(failure) => match wait.after::<()>(Err(failure)).await {
                         Ok(_) => continue,
@@ -173,10 +200,13 @@ pub(crate) async fn wait_until_usable(
             }
             Ended::OutOfPatience => {
                 let before = if seen.is_some() { "any more, though it did before" } else { "yet" };
+                let import = undocumented.map(|status| format!(", and its import shows {status:?}"));
                 Failure::Refused(format!(
-                    "DescribeImages has not shown image {id} for {} s {before}. If somebody has deleted it, `pulumi refresh` \
-                     takes it out of the state and `pulumi up` makes it anew; if not, run `pulumi up` again to keep waiting",
-                    invisible.as_secs()
+                    "DescribeImages has not shown image {id} for {} s {before}{}. If somebody has deleted it, `pulumi \
+                     refresh` takes it out of the state and `pulumi up` makes it anew; if not, run `pulumi up` again to \
+                     keep waiting",
+                    invisible.as_secs(),
+                    import.unwrap_or_default()
                 ))
             }
             Ended::Cancelled(failure) | Ended::LookFailed(failure) => failure,
@@ -212,6 +242,11 @@ pub(crate) fn is_usable(image: &Described) -> bool {
         Some(DEPRECATED) => true,
         status => image.usable.unwrap_or(status == Some(AVAILABLE)),
     }
+}
+
+/// Whether the cloud could not make an image.
+fn has_failed(image: &Described) -> bool {
+    image.status.as_deref() == Some(CREATE_FAILED)
 }
 
 /// State and progress, for messages.
@@ -283,10 +318,9 @@ pub(crate) async fn wait_until_ended(
     loop {
         let look = tasks::describe(client, context, task, context.deadline()).await;
         let look = match look {
-            Ok(Ok(Some(seen))) if seen.stage() == Stage::Running => Ok(Look::Going {
-                status: format!("image {id}: the cancelled import has not ended yet"),
-                left: None,
-            }),
+            Ok(Ok(Some(seen))) if seen.stage() == Stage::Running => {
+                Ok(Look::Going { status: format!("image {id}: its import has not ended yet"), left: None })
+            }
             Ok(Ok(_)) => Ok(Look::Done(())),
             Ok(Err(error)) => Err(failure::cloud(error)),
             Err(failure) => Err(failure),
@@ -340,8 +374,9 @@ async fn wait_for_the_end(
             Ok(None) => {}
             Err(ended) => return Err(ended.into_failure(|| format!(
                     "image {id} is still there {} s after the cloud accepted its deletion. Run the command again to keep \
-                     waiting; customTimeouts.delete allows more time",
-                    context.time_limit().as_secs()
+                     waiting; customTimeouts.{} allows more time",
+                    context.time_limit().as_secs(),
+                    context.verb()
                 ))),
         }
     }
@@ -540,9 +575,10 @@ mod tests {
         let cloud = cloud(0, 0);
         let context = within(30);
         let text = wait_until_gone(&cloud.client, &context, "m-1").await.unwrap_err().to_string();
-        assert!(
-            text.starts_with("image m-1 is still there 30 s after the cloud accepted its deletion."),
-            "{text}"
+        assert_eq!(
+            text,
+            "image m-1 is still there 30 s after the cloud accepted its deletion. Run the command again to keep waiting; \
+             customTimeouts.create allows more time"
         );
         let gone = async {
             tokio::time::sleep(Duration::from_secs(5)).await;

@@ -42,7 +42,8 @@ namespace Pulumi.AliCloud.Ecs.Inputs
         public Input<string>? Format { get; set; }
 
         /// <summary>
-        /// The bucket that the file is in. It must be in the provider's region.
+        /// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+        /// without one is blank.
         /// </summary>
         [Input("ossBucket")]
         public Input<string>? OssBucket { get; set; }

@@ -35,7 +35,8 @@ namespace Pulumi.AliCloud.Ecs.Outputs
         /// </summary>
         public readonly string? Format;
         /// <summary>
-        /// The bucket that the file is in. It must be in the provider's region.
+        /// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+        /// without one is blank.
         /// </summary>
         public readonly string? OssBucket;
         /// <summary>

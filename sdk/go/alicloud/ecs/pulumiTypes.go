@@ -363,7 +363,8 @@ type ImageImportDiskDeviceMapping struct {
 	// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
 	// out, the cloud finds out.
 	Format *string `pulumi:"format"`
-	// The bucket that the file is in. It must be in the provider's region.
+	// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+	// without one is blank.
 	OssBucket *string `pulumi:"ossBucket"`
 	// The file: an object of the bucket.
 	OssObject *string `pulumi:"ossObject"`
@@ -394,7 +395,8 @@ type ImageImportDiskDeviceMappingArgs struct {
 	// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
 	// out, the cloud finds out.
 	Format pulumi.StringPtrInput `pulumi:"format"`
-	// The bucket that the file is in. It must be in the provider's region.
+	// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+	// without one is blank.
 	OssBucket pulumi.StringPtrInput `pulumi:"ossBucket"`
 	// The file: an object of the bucket.
 	OssObject pulumi.StringPtrInput `pulumi:"ossObject"`
@@ -476,7 +478,8 @@ func (o ImageImportDiskDeviceMappingOutput) Format() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.Format }).(pulumi.StringPtrOutput)
 }
 
-// The bucket that the file is in. It must be in the provider's region.
+// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+// without one is blank.
 func (o ImageImportDiskDeviceMappingOutput) OssBucket() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssBucket }).(pulumi.StringPtrOutput)
 }

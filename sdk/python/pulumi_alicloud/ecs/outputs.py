@@ -276,7 +276,8 @@ class ImageImportDiskDeviceMapping(dict):
         :param _builtins.str disk_type: Whether it is the `system` disk or a `data` disk, reported by the cloud.
         :param _builtins.str format: The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
                out, the cloud finds out.
-        :param _builtins.str oss_bucket: The bucket that the file is in. It must be in the provider's region.
+        :param _builtins.str oss_bucket: The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+               without one is blank.
         :param _builtins.str oss_object: The file: an object of the bucket.
         :param _builtins.str snapshot_id: The snapshot of the disk, reported by the cloud.
         """
@@ -333,7 +334,8 @@ class ImageImportDiskDeviceMapping(dict):
     @pulumi.getter(name="ossBucket")
     def oss_bucket(self) -> Optional[_builtins.str]:
         """
-        The bucket that the file is in. It must be in the provider's region.
+        The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
+        without one is blank.
         """
         return pulumi.get(self, "oss_bucket")
 

@@ -136,14 +136,15 @@ pub(crate) struct ImageImportDiskDeviceMapping {
 
     /// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
     /// out, the cloud finds out.
+    #[schemars(extend("x-ignores-case" = true))]
     pub(crate) format: Option<Input<String>>,
 
     /// The bucket that the file is in. It must be in the provider's region.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-absence-says" = true))]
     pub(crate) oss_bucket: Option<Input<String>>,
 
-    /// The file: an object of the bucket.
-    #[schemars(length(min = 1))]
+    /// The file: an object of the bucket. A data disk without one is blank.
+    #[schemars(length(min = 1), extend("x-absence-says" = true))]
     pub(crate) oss_object: Option<Input<String>>,
 
     /// The snapshot of the disk, reported by the cloud.

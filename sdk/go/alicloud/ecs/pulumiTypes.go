@@ -365,7 +365,7 @@ type ImageImportDiskDeviceMapping struct {
 	Format *string `pulumi:"format"`
 	// The bucket that the file is in. It must be in the provider's region.
 	OssBucket *string `pulumi:"ossBucket"`
-	// The file: an object of the bucket.
+	// The file: an object of the bucket. A data disk without one is blank.
 	OssObject *string `pulumi:"ossObject"`
 	// The snapshot of the disk, reported by the cloud.
 	SnapshotId *string `pulumi:"snapshotId"`
@@ -396,7 +396,7 @@ type ImageImportDiskDeviceMappingArgs struct {
 	Format pulumi.StringPtrInput `pulumi:"format"`
 	// The bucket that the file is in. It must be in the provider's region.
 	OssBucket pulumi.StringPtrInput `pulumi:"ossBucket"`
-	// The file: an object of the bucket.
+	// The file: an object of the bucket. A data disk without one is blank.
 	OssObject pulumi.StringPtrInput `pulumi:"ossObject"`
 	// The snapshot of the disk, reported by the cloud.
 	SnapshotId pulumi.StringPtrInput `pulumi:"snapshotId"`
@@ -481,7 +481,7 @@ func (o ImageImportDiskDeviceMappingOutput) OssBucket() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssBucket }).(pulumi.StringPtrOutput)
 }
 
-// The file: an object of the bucket.
+// The file: an object of the bucket. A data disk without one is blank.
 func (o ImageImportDiskDeviceMappingOutput) OssObject() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssObject }).(pulumi.StringPtrOutput)
 }

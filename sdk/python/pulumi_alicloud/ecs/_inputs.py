@@ -307,7 +307,7 @@ class ImageImportDiskDeviceMappingArgsDict(TypedDict):
     """
     oss_object: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
-    The file: an object of the bucket.
+    The file: an object of the bucket. A data disk without one is blank.
     """
     snapshot_id: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
@@ -334,7 +334,7 @@ class ImageImportDiskDeviceMappingArgs:
         :param pulumi.Input[_builtins.str] format: The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
                out, the cloud finds out.
         :param pulumi.Input[_builtins.str] oss_bucket: The bucket that the file is in. It must be in the provider's region.
-        :param pulumi.Input[_builtins.str] oss_object: The file: an object of the bucket.
+        :param pulumi.Input[_builtins.str] oss_object: The file: an object of the bucket. A data disk without one is blank.
         :param pulumi.Input[_builtins.str] snapshot_id: The snapshot of the disk, reported by the cloud.
         """
         if device is not None:
@@ -418,7 +418,7 @@ class ImageImportDiskDeviceMappingArgs:
     @pulumi.getter(name="ossObject")
     def oss_object(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The file: an object of the bucket.
+        The file: an object of the bucket. A data disk without one is blank.
         """
         return pulumi.get(self, "oss_object")
 

@@ -277,7 +277,7 @@ class ImageImportDiskDeviceMapping(dict):
         :param _builtins.str format: The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
                out, the cloud finds out.
         :param _builtins.str oss_bucket: The bucket that the file is in. It must be in the provider's region.
-        :param _builtins.str oss_object: The file: an object of the bucket.
+        :param _builtins.str oss_object: The file: an object of the bucket. A data disk without one is blank.
         :param _builtins.str snapshot_id: The snapshot of the disk, reported by the cloud.
         """
         if device is not None:
@@ -341,7 +341,7 @@ class ImageImportDiskDeviceMapping(dict):
     @pulumi.getter(name="ossObject")
     def oss_object(self) -> Optional[_builtins.str]:
         """
-        The file: an object of the bucket.
+        The file: an object of the bucket. A data disk without one is blank.
         """
         return pulumi.get(self, "oss_object")
 

@@ -208,7 +208,7 @@ fn file_mappings() -> BoxedStrategy<Json> {
     });
     let data = || {
         let blank = (1..=2048_i64).prop_map(|size| json!({ "diskImageSize": size }));
-        prop_oneof![4 => file_disk(), 1 => blank].boxed()
+        prop_oneof![2 => file_disk(), 1 => blank].boxed()
     };
     let files = disks(system.boxed(), data, prop::bool::weighted(0.1).boxed());
     (files, prop::bool::weighted(0.1))
@@ -420,9 +420,13 @@ pub(crate) fn edited_program(kind: &Kind) -> impl Strategy<Value = (Json, Json)>
     let (old, other) = ((kind.parts)(), (kind.parts)());
     let (names, edit_disk) = (kind.names, kind.edit_disk);
     let edits = vec(edit, old.len());
-    (old, other, edits, any::<Index>(), any::<Index>())
-        .prop_map(move |(old, other, edits, at, how)| {
+    (old, other, edits, any::<Index>(), any::<Index>(), any::<bool>())
+        .prop_map(move |(old, other, edits, at, how, touches_disks)| {
             let new = old.iter().zip(other).zip(edits).map(|((old, other), edit)| match edit {
+                // There is more to say of disks than of anything else.
+                Edit::Keep if touches_disks && old.contains_key("diskDeviceMappings") => {
+                    blend(old, &other, at, names, |disk| edit_disk(disk, how))
+                }
                 Edit::Keep => old.clone(),
                 Edit::Exchange => other,
                 Edit::Blend => blend(old, &other, at, names, |disk| edit_disk(disk, how)),

@@ -38,8 +38,8 @@ pub(crate) struct Kind {
     names: &'static [&'static str],
     /// What a program says of one, property by property.
     parts: fn() -> Vec<BoxedStrategy<Part>>,
-    /// What an author does inside one of its disks.
-    edit_disk: fn(&mut Json, Index),
+    /// What an author does inside one of its disks, and whether that is the system disk.
+    edit_disk: fn(&mut Json, bool, Index),
     /// The least that a program says of one.
     pub(crate) least: fn() -> Json,
     /// The images that it may be made of, each with its region.
@@ -55,7 +55,7 @@ pub(crate) static IMAGES: Kind = Kind {
     properties: OF_AN_IMAGE,
     names: &NAMES,
     parts: parts_of_an_image,
-    edit_disk: |disk, how| disk["size"] = (100 + how.index(1000)).into(),
+    edit_disk: |disk, _, how| disk["size"] = (100 + how.index(1000)).into(),
     least: || json!({ "snapshotId": "s-system" }),
     sources: &[],
     import_id: |id, _| id.to_owned(),
@@ -67,7 +67,7 @@ pub(crate) static COPIES: Kind = Kind {
     properties: OF_A_COPY,
     names: &NAMES,
     parts: parts_of_a_copy,
-    edit_disk: |_, _| {},
+    edit_disk: |_, _, _| {},
     least: || json!({ "sourceImageId": "m-one", "sourceRegionId": "cn-beijing" }),
     sources: &SOURCE_IMAGES,
     import_id: |id, program| {
@@ -221,21 +221,25 @@ fn file_mappings() -> BoxedStrategy<Json> {
         .boxed()
 }
 
-/// Another size, or the same disk in other words.
-fn edit_file_disk(disk: &mut Json, how: Index) {
+/// Another size, a blank disk of the same size, or the same disk in other words.
+fn edit_file_disk(disk: &mut Json, is_system: bool, how: Index) {
     let object = text(&disk["ossObject"]);
     let Some((_, _, gib)) = FILES.into_iter().find(|(there, ..)| object == *there) else {
         disk["diskImageSize"] = (10 + how.index(1000)).into();
         return;
     };
     let format = object.trim_start_matches("disk.");
-    match how.index(6) {
+    match how.index(7) {
         0 => disk["diskImageSize"] = (10 + how.index(1000)).into(),
         1 => disk["diskImageSize"] = gib.into(),
         2 => disk["diskImageSize"] = Json::Null,
         3 if disk["format"] == format => disk["format"] = format.to_uppercase().into(),
         3 => disk["format"] = format.into(),
         4 => disk["format"] = Json::Null,
+        5 if !is_system => {
+            let size = disk["diskImageSize"].as_i64().unwrap_or(gib);
+            *disk = json!({ "diskImageSize": size });
+        }
         _ => disk["device"] = Json::Null,
     }
     *disk = without_nulls(disk.take());
@@ -425,11 +429,13 @@ pub(crate) fn edited_program(kind: &Kind) -> impl Strategy<Value = (Json, Json)>
             let new = old.iter().zip(other).zip(edits).map(|((old, other), edit)| match edit {
                 // There is more to say of disks than of anything else.
                 Edit::Keep if touches_disks && old.contains_key("diskDeviceMappings") => {
-                    blend(old, &other, at, names, |disk| edit_disk(disk, how))
+                    blend(old, &other, at, names, |disk, is_system| edit_disk(disk, is_system, how))
                 }
                 Edit::Keep => old.clone(),
                 Edit::Exchange => other,
-                Edit::Blend => blend(old, &other, at, names, |disk| edit_disk(disk, how)),
+                Edit::Blend => {
+                    blend(old, &other, at, names, |disk, is_system| edit_disk(disk, is_system, how))
+                }
             });
             let (mut old, mut new) = (join(old.clone()), join(new));
             // The cloud keeps a snapshot that the replacement is made from as well, and so the deletion would fail.
@@ -452,7 +458,7 @@ enum Edit {
     Blend,
 }
 
-fn blend(old: &Part, other: &Part, at: Index, names: &[&str], edit_disk: impl Fn(&mut Json)) -> Part {
+fn blend(old: &Part, other: &Part, at: Index, names: &[&str], edit_disk: impl Fn(&mut Json, bool)) -> Part {
     let mut new = old.clone();
     for (property, value) in &mut new {
         let theirs = other.get(property).unwrap_or(&Json::Null);
@@ -471,14 +477,14 @@ fn blend(old: &Part, other: &Part, at: Index, names: &[&str], edit_disk: impl Fn
                 let their_last = theirs.as_array().and_then(|theirs| theirs[1..].last());
                 match (at.index(4), their_last) {
                     (0, _) => disks.truncate(1),
-                    (1, _) => edit_disk(&mut disks[first]),
+                    (1, _) => edit_disk(&mut disks[first], true),
                     // A data disk for a data disk, wherever it is attached.
                     (2, Some(disk)) if last > first => {
                         disks[last] = disk.clone();
                         disks[last]["device"] = Json::Null;
                         disks[last] = without_nulls(disks[last].take());
                     }
-                    _ => edit_disk(&mut disks[last]),
+                    _ => edit_disk(&mut disks[last], last == first),
                 }
             }
             _ => {}

@@ -1,5 +1,6 @@
-//! What the rules say of the change from one program with an image, or with a copy, to another, and of an image that a program
-//! describes. Written from the documented rules and not from the plugin's code, so that the two can disagree.
+//! What the rules say of the change from one program with an image, a copy or an import to another, and of an image
+//! that a program describes. Written from the documented rules and not from the plugin's code, so that the two can
+//! disagree.
 
 use serde_json::{Value as Json, json};
 
@@ -49,6 +50,25 @@ pub(crate) const OF_A_COPY: &Properties = &[
     ("tags", When::Update),
 ];
 
+pub(crate) const OF_AN_IMPORT: &Properties = &[
+    ("architecture", When::Replace),
+    ("bootMode", When::Update),
+    ("deleteAutoSnapshot", When::Update),
+    ("description", When::Update),
+    ("detectionStrategy", When::Update),
+    ("diskDeviceMappings", When::Replace),
+    ("features", When::Update),
+    ("force", When::Update),
+    ("imageName", When::Update),
+    ("licenseType", When::Update),
+    ("osType", When::Replace),
+    ("platform", When::Replace),
+    ("resourceGroupId", When::Update),
+    ("roleName", When::Update),
+    ("status", When::Update),
+    ("tags", When::Update),
+];
+
 /// Whether a change of the property is made to the image that is there.
 pub(crate) fn is_updatable(properties: &Properties, property: &str) -> bool {
     properties.contains(&(property, When::Update))
@@ -56,6 +76,8 @@ pub(crate) fn is_updatable(properties: &Properties, property: &str) -> bool {
 
 /// What an image can be made of.
 const SOURCES: [&str; 3] = ["instanceId", "snapshotId", "diskDeviceMappings"];
+/// What a disk can be made of. Without any of them it is blank.
+const SOURCES_OF_A_DISK: [&str; 3] = ["ossBucket", "ossObject", "snapshotId"];
 /// The present and the old way to give the name.
 pub(crate) const NAMES: [&str; 2] = ["imageName", "name"];
 
@@ -104,7 +126,8 @@ pub(crate) fn expected(properties: &Properties, old: &Json, new: &Json, cloud: &
     // What is left out of what the image was made of asks for nothing.
     let is_cause = |(kind, path, when): &(String, String, When)| {
         let is_element = path.ends_with(']');
-        let names_a_source = path.contains('.') && path.ends_with(".snapshotId");
+        let names_a_source =
+            path.split_once('.').is_some_and(|(_, inside)| SOURCES_OF_A_DISK.contains(&inside));
         *when == When::Replace && (kind != "DELETE" || is_element || names_a_source)
     };
     let replaced = changes.iter().any(is_cause);
@@ -138,9 +161,27 @@ pub(crate) fn expected(properties: &Properties, old: &Json, new: &Json, cloud: &
 fn value_of(program: &Json, property: &str) -> Option<Json> {
     match property {
         "imageName" => program.get("imageName").or_else(|| program.get("name")).cloned(),
+        "diskDeviceMappings" => program.get(property).map(disks),
         "tags" => program.get("tags").map(tag_texts),
         _ => program.get(property).cloned(),
     }
+}
+
+/// A state whose disks have their formats in one case.
+pub(crate) fn in_one_case(mut state: Json) -> Json {
+    if let Some(disks) = value_of(&state, "diskDeviceMappings") {
+        state["diskDeviceMappings"] = disks;
+    }
+    state
+}
+
+/// Disks with their formats in one case, as it makes no difference.
+fn disks(mappings: &Json) -> Json {
+    let mut disks = mappings.clone();
+    for format in disks.as_array_mut().into_iter().flatten().filter_map(|disk| disk.get_mut("format")) {
+        *format = text(format).to_uppercase().into();
+    }
+    disks
 }
 
 /// Tags as the cloud has them: text, whatever the program writes.
@@ -163,7 +204,7 @@ fn written_name(old: &Json, new: &Json) -> &'static str {
 }
 
 /// What the cloud calls the properties that it reports as text or as tags.
-const REPORTED: [(&str, &str); 11] = [
+const REPORTED: [(&str, &str); 12] = [
     ("architecture", "architecture"),
     ("bootMode", "boot_mode"),
     ("description", "description"),
@@ -171,6 +212,7 @@ const REPORTED: [(&str, &str); 11] = [
     ("imageName", "name"),
     ("imageVersion", "version"),
     ("licenseType", "license_type"),
+    ("osType", "os_type"),
     ("platform", "platform"),
     ("resourceGroupId", "resource_group"),
     ("status", "status"),
@@ -180,10 +222,20 @@ const REPORTED: [(&str, &str); 11] = [
 /// What the cloud reports of a property.
 fn reported(cloud: &Json, property: &str) -> Option<Json> {
     if property == "diskDeviceMappings" {
-        let disks = cloud["disks"].as_array().into_iter().flatten().map(|disk| {
-            json!({ "device": disk["device"], "diskType": disk["kind"], "size": disk["size"], "snapshotId": disk["snapshot"] })
+        let there = cloud["disks"].as_array().into_iter().flatten().map(|disk| {
+            let file = &disk["import"];
+            json!({
+                "device": disk["device"],
+                "diskType": disk["kind"],
+                "size": disk["size"],
+                "diskImageSize": disk["size"],
+                "snapshotId": disk["snapshot"],
+                "ossBucket": text(&file["bucket"]),
+                "ossObject": text(&file["object"]),
+                "format": file["format"],
+            })
         });
-        return Some(disks.collect());
+        return Some(disks(&there.collect()));
     }
     if property == "features" {
         return Some(json!({ "imdsSupport": cloud["imds_support"], "nvmeSupport": cloud["nvme_support"] }));
@@ -333,18 +385,20 @@ pub(crate) fn not_in_effect(program: &Json, cloud: &Json) -> Vec<String> {
             wrong.push(format!("{property} is {} and not {wanted}", cloud[there]));
         }
     }
-    if let Some(disks) = program["diskDeviceMappings"].as_array() {
-        let there = cloud["disks"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if there.len() != disks.len() {
-            wrong.push(format!("there are {} disks and not {}", there.len(), disks.len()));
+    if let Some(Json::Array(said)) = value_of(program, "diskDeviceMappings") {
+        let there = reported(cloud, "diskDeviceMappings");
+        let there = there.as_ref().and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        if there.len() != said.len() {
+            wrong.push(format!("there are {} disks and not {}", there.len(), said.len()));
         }
-        for (index, (wanted, disk)) in disks.iter().zip(there).enumerate() {
-            for (property, there) in
-                [("device", "device"), ("diskType", "kind"), ("size", "size"), ("snapshotId", "snapshot")]
-            {
-                if !wanted[property].is_null() && wanted[property] != disk[there] {
-                    wrong.push(format!("disk {index} has the {property} {}", disk[there]));
-                }
+        for (index, (said, disk)) in said.iter().zip(there).enumerate() {
+            let is_so = |property: &String, wanted: &Json| disk[property] == *wanted;
+            let said = said.as_object().into_iter().flatten();
+            for (property, wanted) in said.clone().filter(|(property, wanted)| !is_so(property, wanted)) {
+                wrong.push(format!("disk {index} has the {property} {} and not {wanted}", disk[property]));
+            }
+            if disk["ossObject"] != "" && !said.into_iter().any(|(property, _)| property == "ossObject") {
+                wrong.push(format!("disk {index} is of {} and should be blank", disk["ossObject"]));
             }
         }
     }

@@ -130,6 +130,17 @@ impl Plugin {
     }
 
     pub(crate) async fn diff(&mut self, name: &str, state: &Json, olds: &Json, news: &Json) -> Diff {
+        self.try_diff(name, state, olds, news).await.expect("Diff answers")
+    }
+
+    /// The difference, or why there cannot be this one.
+    pub(crate) async fn try_diff(
+        &mut self,
+        name: &str,
+        state: &Json,
+        olds: &Json,
+        news: &Json,
+    ) -> Result<Diff, Failed> {
         let request = rpc::DiffRequest {
             id: text(&state["id"]),
             urn: self.urn(name),
@@ -138,7 +149,7 @@ impl Plugin {
             news: Some(to_struct(news)),
             ..rpc::DiffRequest::default()
         };
-        let response = self.rpc.diff(request).await.expect("Diff answers").into_inner();
+        let response = self.rpc.diff(request).await.map_err(Failed::from)?.into_inner();
         let mut detailed: Vec<String> = response
             .detailed_diff
             .iter()
@@ -146,7 +157,8 @@ impl Plugin {
             .collect();
         detailed.sort_unstable();
         assert_eq!(response.changes == 1, detailed.is_empty(), "changes and the detailed diff agree");
-        Diff { detailed, replaces: response.replaces, delete_before_replace: response.delete_before_replace }
+        let delete_before_replace = response.delete_before_replace;
+        Ok(Diff { detailed, replaces: response.replaces, delete_before_replace })
     }
 
     pub(crate) async fn create(&mut self, name: &str, inputs: &Json) -> Result<(String, Json), Failed> {

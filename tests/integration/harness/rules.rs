@@ -27,7 +27,7 @@ pub(crate) enum Plan {
     Same,
     Update(Diff),
     Replace(Diff),
-    /// Check refuses the program, with these failures.
+    /// Check refuses the program, or Diff the change, with these failures.
     Refused(Vec<String>),
 }
 
@@ -48,7 +48,10 @@ impl Stack {
             Err(failures) => return (Plan::Refused(failures), Json::Null),
         };
         let Some(kept) = &self.kept else { return (Plan::Create, inputs) };
-        let diff = plugin.diff(&self.name, &kept.state, &kept.inputs, &inputs).await;
+        let diff = match plugin.try_diff(&self.name, &kept.state, &kept.inputs, &inputs).await {
+            Ok(diff) => diff,
+            Err(failed) => return (Plan::Refused(vec![failed.message]), Json::Null),
+        };
         if !diff.replaces.is_empty() {
             // The replacement is a new resource, so what was filled in for the old one is filled in anew.
             plugin.seed.push('+');
@@ -64,7 +67,7 @@ impl Stack {
         let (plan, inputs) = self.preview(plugin, program).await;
         match (&plan, self.kept.clone()) {
             (Plan::Create, _) | (_, None) => self.create(plugin, inputs).await?,
-            (Plan::Refused(failures), _) => panic!("Check refuses {program}: {failures:?}"),
+            (Plan::Refused(failures), _) => panic!("{program} is refused: {failures:?}"),
             // Inputs that say the same in other words are kept all the same.
             (Plan::Same, Some(kept)) => self.kept = Some(Kept { inputs, ..kept }),
             (Plan::Update(_), Some(kept)) => {

@@ -4,9 +4,11 @@
 //! Of a property that replaces, only another value that is *named* replaces. Leaving it out says "whatever it is", and
 //! beginning to name what the cloud reports already changes nothing.
 
+use std::borrow::Cow;
+
 use crate::alias;
 use crate::check::{DEFAULTS, is_internal, is_list_of_defaults};
-use crate::model::ObjectType;
+use crate::model::{Kind, ObjectType};
 use crate::path::{Path, Step, Trail};
 use crate::value::{Properties, Value, from_json, reveal};
 
@@ -34,6 +36,10 @@ pub struct Change {
 
 /// Where `news` differs from `olds`, both inputs, without their secret wrappings.
 pub fn compare(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec<Change> {
+    differences(object, &in_one_case(object, olds), &in_one_case(object, news))
+}
+
+fn differences(object: &ObjectType, olds: &Properties, news: &Properties) -> Vec<Change> {
     let mut changes = Vec::new();
     for (key, old, new) in pairs(olds, news).filter(|(key, ..)| !is_internal(key)) {
         let Some(property) = object.properties.get(key) else { continue };
@@ -65,8 +71,10 @@ impl Changes {
 
 /// The differences from `olds` to `news` that change a resource whose outputs are `state`.
 pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news: &Properties) -> Changes {
+    let [state, olds, news] = [state, olds, news].map(|values| in_one_case(object, values));
+    let (state, olds, news) = (&*state, &*olds, &*news);
     let mut changes = Changes::default();
-    for change in compare(object, olds, news) {
+    for change in differences(object, olds, news) {
         match change.kind {
             ChangeKind::Add if names_what_is(object, state, olds, news, &change.path) => {}
             ChangeKind::Delete if change.replace && !names_another_by_absence(object, &change.path) => {
@@ -76,6 +84,33 @@ pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news:
         }
     }
     changes
+}
+
+/// The same with those texts in lower case whose case says nothing.
+fn in_one_case<'a>(object: &ObjectType, values: &'a Properties) -> Cow<'a, Properties> {
+    if !object.ignores_case {
+        return Cow::Borrowed(values);
+    }
+    let values = values.iter().map(|(key, value)| match object.properties.get(key) {
+        Some(property) => (key.clone(), value_in_one_case(&property.kind, value)),
+        None => (key.clone(), value.clone()),
+    });
+    Cow::Owned(values.collect())
+}
+
+fn value_in_one_case(kind: &Kind, value: &Value) -> Value {
+    match (kind, value.plain()) {
+        (Kind::String { ignores_case: true, .. }, Value::String(text)) => Value::String(text.to_lowercase()),
+        (Kind::List { item, .. }, Value::Array(items)) if item.ignores_case() => {
+            Value::Array(items.iter().map(|value| value_in_one_case(item, value)).collect())
+        }
+        (Kind::Map { item, .. }, Value::Object(map)) if item.ignores_case() => {
+            let map = map.iter().map(|(key, value)| (key.clone(), value_in_one_case(item, value)));
+            Value::Object(map.collect())
+        }
+        (Kind::Object(object), Value::Object(map)) => Value::Object(in_one_case(object, map).into_owned()),
+        _ => value.clone(),
+    }
 }
 
 /// Whether leaving out what a path leads to is a wish of its own: an element of a list is one disk less.
@@ -321,6 +356,8 @@ mod tests {
         kind: Option<Input<String>>,
         #[schemars(extend("x-absence-says" = true))]
         source: Option<Input<String>>,
+        #[schemars(extend("x-ignores-case" = true))]
+        format: Option<Input<String>>,
     }
 
     #[derive(JsonSchema)]
@@ -436,6 +473,34 @@ mod tests {
                 "replace Add disks[0].size",
                 "update Add tags",
             ],
+        );
+    }
+
+    #[test]
+    fn a_text_whose_case_says_nothing_is_the_same_in_another_case() {
+        let disks = |disks: serde_json::Value| properties(json!({ "disks": disks }));
+        let state = json!({"disks": [{"source": "s-1", "format": "RAW", "size": 5},
+            {"source": "s-1", "format": "RAW", "size": 40}]});
+        let olds = disks(
+            json!([{"source": "s-1", "format": "raw"}, {"source": "s-1", "format": "Raw", "size": 40}]),
+        );
+        let first = |format: &str, size: i64| json!({"source": "s-1", "format": format, "size": size});
+        for (news, expected) in [
+            (json!([first("rAw", 5), {"source": "s-1", "format": "RAW", "size": 40}]), &[][..]),
+            (
+                json!([first("vhd", 5), first("raw", 40)]),
+                &["replace Update disks[0].format", "replace Add disks[0].size"],
+            ),
+            // Each is known in whatever case its format is written, so none takes the size of the other for its own.
+            (json!([first("raw", 40), first("raw", 40)]), &["replace Add disks[0].size"]),
+        ] {
+            check_against(state.clone(), olds.clone(), disks(news), expected);
+        }
+        check_against(state, disks(json!([{}])), disks(json!([{"format": "raw"}])), &[]);
+        check(
+            json!({"disks": [{"kind": "data"}]}),
+            json!({"disks": [{"kind": "DATA"}]}),
+            &["replace Update disks[0].kind"],
         );
     }
 

@@ -19,6 +19,7 @@
 //! | `x-unreported` | a field | the cloud never reports it: known only from the program |
 //! | `x-scalars-as-text` | a string, a map of strings | numbers and booleans are taken as their text |
 //! | `x-known-values` | a string | other values are a warning, not a failure |
+//! | `x-ignores-case` | a string | in another case it is the same value |
 //! | `x-environment` | a provider setting | the variables from which SDKs give it, in order |
 //! | `x-variables` | a provider setting | the variables that give it if it is absent, in order |
 //! | `x-read-by-provider` | a setting with `x-variables` | the provider reads them itself, because it matters which one gives the value |
@@ -48,6 +49,8 @@ pub struct ObjectType {
     pub properties: BTreeMap<String, Property>,
     /// Each old name of a property with its present one.
     pub aliases: Vec<(String, String)>,
+    /// Whether there is a string in it whose case says nothing.
+    pub ignores_case: bool,
 }
 
 /// One property of an object.
@@ -100,6 +103,8 @@ pub enum Kind {
         known: Vec<String>,
         /// A number or a boolean is taken as its text.
         scalars_as_text: bool,
+        /// In another case it is the same value.
+        ignores_case: bool,
     },
     /// A whole number.
     Integer {
@@ -219,6 +224,16 @@ impl Kind {
         }
     }
 
+    /// Whether there is a string in it whose case says nothing.
+    pub(crate) fn ignores_case(&self) -> bool {
+        match self {
+            Kind::String { ignores_case, .. } => *ignores_case,
+            Kind::Integer { .. } | Kind::Boolean => false,
+            Kind::List { item, .. } | Kind::Map { item, .. } => item.ignores_case(),
+            Kind::Object(object) => object.ignores_case,
+        }
+    }
+
     fn collect(&self, found: &mut Vec<Arc<ObjectType>>) {
         match self {
             Kind::String { .. } | Kind::Integer { .. } | Kind::Boolean => {}
@@ -258,6 +273,7 @@ impl Reader {
         });
         let object = ObjectType {
             aliases: aliases.collect(),
+            ignores_case: properties.values().any(|property| property.kind.ignores_case()),
             name: name.to_owned(),
             token: take_text(&mut schema, "x-token")?,
             others: take_text(&mut schema, "x-other-properties")?,
@@ -317,6 +333,7 @@ impl Reader {
                 allowed: schema.remove("enum").map(strings).transpose()?.unwrap_or_default(),
                 known: schema.remove("x-known-values").map(strings).transpose()?.unwrap_or_default(),
                 scalars_as_text: schema.remove("x-scalars-as-text").is_some(),
+                ignores_case: schema.remove("x-ignores-case").is_some(),
             },
             "integer" => {
                 schema.remove("format");

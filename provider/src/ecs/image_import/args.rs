@@ -137,6 +137,7 @@ pub(crate) struct ImageImportDiskDeviceMapping {
 
     /// The format of the file: `RAW`, `VHD`, `QCOW2` or, by invitation of the cloud, `VMDK`, in whatever case. If it is left
     /// out, the cloud finds out.
+    #[schemars(extend("x-ignores-case" = true))]
     pub(crate) format: Option<Input<String>>,
 
     /// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk

@@ -93,7 +93,7 @@ pub(crate) fn reconsider(
                     index,
                 };
                 let lines = if member == SIZE { &mut of_sizes } else { &mut lines };
-                disks.is_no_change(member, lines)
+                disks.is_no_change(member, change.kind, lines)
             }
             _ => false,
         };
@@ -135,48 +135,35 @@ struct Disks<'a> {
 
 impl Disks<'_> {
     /// Whether another value for this property leaves the disk what it is.
-    fn is_no_change(&self, member: &str, lines: &mut Vec<String>) -> bool {
-        let Some(new) = self.new else { return false };
-        let now = self.now(new);
-        match member {
-            "format" => {
-                let Some(format) = known(&new.format) else { return false };
-                let before = self.old.and_then(|old| known(&old.format));
-                let before = before.or_else(|| now.and_then(|now| known(&now.format)));
-                before.is_some_and(|before| before.eq_ignore_ascii_case(format))
-                    || before.is_none() && self.takes_on_trust(member, quote(format), lines)
-            }
-            SIZE => {
-                let Some(size) = known(&new.disk_image_size) else { return false };
-                let real = now.and_then(|now| known(&now.disk_image_size));
+    fn is_no_change(&self, member: &str, kind: ChangeKind, lines: &mut Vec<String>) -> bool {
+        let (Some(_), Some(new)) = (self.old, self.new) else { return false };
+        match (member, kind) {
+            (SIZE, ChangeKind::Update) => known(&new.disk_image_size).is_some_and(|size| {
+                let real = self.now().and_then(|now| known(&now.disk_image_size));
                 real == Some(size) || self.is_filled_in(member, *size, lines)
-            }
-            "ossBucket" => {
-                let open = now.is_none_or(|now| known(&now.oss_bucket).is_none());
-                let unsaid = self.old.is_none_or(|old| old.oss_bucket.is_none());
-                let value = known(&new.oss_bucket).map(|text| quote(text));
-                value.is_some_and(|value| open && unsaid && self.takes_on_trust(member, value, lines))
-            }
-            "ossObject" => {
-                let open = now.is_none_or(|now| known(&now.oss_object).is_none());
-                let unsaid = self.old.is_none_or(|old| old.oss_object.is_none());
-                let value = known(&new.oss_object).map(|text| quote(text));
-                value.is_some_and(|value| open && unsaid && self.takes_on_trust(member, value, lines))
-            }
+            }),
+            ("format", ChangeKind::Add) => self.takes_on_trust(member, |disk| &disk.format, lines),
+            ("ossBucket", ChangeKind::Add) => self.takes_on_trust(member, |disk| &disk.oss_bucket, lines),
+            ("ossObject", ChangeKind::Add) => self.takes_on_trust(member, |disk| &disk.oss_object, lines),
             _ => false,
         }
     }
 
-    /// The disk as the cloud reports it: of the same file, or in the same place.
-    fn now(&self, new: &ImageImportDiskDeviceMapping) -> Option<&ImageImportDiskDeviceMapping> {
-        let disks: Vec<&ImageImportDiskDeviceMapping> = self.state.args.disks().collect();
-        let is_same = |disk: &&&ImageImportDiskDeviceMapping| {
-            disk.oss_object.is_some()
-                && disk.oss_object.as_ref().and_then(Input::known)
-                    == new.oss_object.as_ref().and_then(Input::known)
-                && known(&disk.oss_bucket) == known(&new.oss_bucket)
-        };
-        disks.iter().find(is_same).or_else(|| disks.get(self.index)).copied()
+    /// The disk as the cloud reports it: of the same file, and of several such of the same size or in the same place.
+    fn now(&self) -> Option<&ImageImportDiskDeviceMapping> {
+        let old = self.old?;
+        let disks = || self.state.args.disks().enumerate();
+        let of_the_file = disks().filter(|(_, disk)| {
+            known(&disk.oss_object).is_some()
+                && known(&disk.oss_object) == known(&old.oss_object)
+                && known(&disk.oss_bucket) == known(&old.oss_bucket)
+        });
+        of_the_file
+            .max_by_key(|(place, disk)| {
+                (known(&disk.disk_image_size) == known(&old.disk_image_size), *place == self.index)
+            })
+            .or_else(|| disks().nth(self.index))
+            .map(|(_, disk)| disk)
     }
 
     /// The published provider fills in a size whatever the file is. A program that names one after that has never given
@@ -196,14 +183,20 @@ impl Disks<'_> {
     }
 
     /// What `pulumi import` left open, as the cloud does not report it, is taken as the program says it.
-    fn takes_on_trust(&self, member: &str, value: String, lines: &mut Vec<String>) -> bool {
-        if self.state.kept.adopted != Some(true) {
-            return false;
-        }
+    fn takes_on_trust(
+        &self,
+        member: &str,
+        of: fn(&ImageImportDiskDeviceMapping) -> &Option<Input<String>>,
+        lines: &mut Vec<String>,
+    ) -> bool {
+        let is_open =
+            self.state.kept.adopted == Some(true) && self.now().is_none_or(|now| known(of(now)).is_none());
+        let Some(value) = self.new.and_then(|new| known(of(new))).filter(|_| is_open) else { return false };
         lines.push(format!(
-            "{DISKS}[{}].{member} {value} is taken for what this imported image was made of, which the cloud does not report: it \
+            "{DISKS}[{}].{member} {} is taken for what this imported image was made of, which the cloud does not report: it \
              is recorded, and nothing is called or replaced",
-            self.index
+            self.index,
+            quote(value)
         ));
         true
     }

@@ -802,6 +802,59 @@ fn the_real_size_and_the_case_of_a_format_never_replace() {
 }
 
 #[test]
+fn a_disk_is_not_taken_for_another_one_of_the_same_file() {
+    let file = |more: Json| {
+        let mut disk = json!({ "ossBucket": "b-images", "ossObject": "disk.raw" });
+        disk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        disk
+    };
+    let with = |disks: [Json; 2]| json!({ "imageName": "golden", "diskDeviceMappings": disks });
+    let seen =
+        |size: i64, device: &str| file(json!({ "diskImageSize": size, "format": "RAW", "device": device}));
+    let blank = json!({ "diskImageSize": 7 });
+    for reported in [
+        [seen(5, "/dev/xvda"), seen(100, "/dev/xvdb")],
+        // In another order than the program's.
+        [seen(100, "/dev/xvdb"), seen(5, "/dev/xvda")],
+    ] {
+        let olds = with([file(json!({})), file(json!({ "diskImageSize": 100 }))]);
+        for (news, expected) in [
+            (
+                [file(json!({})), file(json!({ "diskImageSize": 5 }))],
+                vec!["diskDeviceMappings[1].diskImageSize true"],
+            ),
+            (
+                [file(json!({ "diskImageSize": 100 })), file(json!({ "diskImageSize": 100 }))],
+                vec!["diskDeviceMappings[0].diskImageSize true"],
+            ),
+            (
+                [
+                    file(json!({ "format": "raw", "device": "/dev/xvda" })),
+                    file(json!({ "format": "Raw", "diskImageSize": 100 })),
+                ],
+                vec![],
+            ),
+            (
+                [file(json!({})), blank.clone()],
+                vec![
+                    "diskDeviceMappings[1].diskImageSize true",
+                    "diskDeviceMappings[1].ossBucket true",
+                    "diskDeviceMappings[1].ossObject true",
+                ],
+            ),
+            (
+                [file(json!({})), json!({ "diskImageSize": 100 })],
+                vec!["diskDeviceMappings[1].ossBucket true", "diskDeviceMappings[1].ossObject true"],
+            ),
+        ] {
+            let news = with(news);
+            let (left, _) = reconsider(with(reported.clone()), olds.clone(), news.clone());
+            assert_eq!(left, expected, "{news}");
+        }
+    }
+}
+
+#[test]
 fn the_size_in_a_state_of_the_published_provider_is_nobodys_wish() {
     let olds = json!({
         "__defaults": ["architecture", "licenseType", "osType"],

@@ -40,7 +40,7 @@ namespace Pulumi.AliCloud.Ecs.Outputs
         /// </summary>
         public readonly string? OssBucket;
         /// <summary>
-        /// The file: an object of the bucket.
+        /// The file: an object of the bucket. A data disk without one is blank.
         /// </summary>
         public readonly string? OssObject;
         /// <summary>

@@ -276,9 +276,10 @@ impl Image {
         }
     }
 
-    /// Everything stored of it, with what follows from the clock.
+    /// Everything stored of it, with what follows from that and from the clock.
     pub(crate) fn view(&self, now: Millis) -> Value {
         let mut view = json!(self);
+        view["os_type"] = self.os_type().into();
         view["status"] = self.status(now).into();
         view["progress"] = self.progress(now).into();
         view["usable"] = self.is_usable(now).into();

@@ -54,7 +54,7 @@ class Target:
             # Apple's and Microsoft's tools build for both processors.
             return {}
         if not self.linker:
-            raise Missing(f"a machine with {self.system}")
+            raise Missing(f"machine with {self.system}")
         if not shutil.which(self.linker):
             raise Missing(self.linker)
         name = self.triple.replace("-", "_")

@@ -36,6 +36,14 @@ GUIDES = (
 )
 
 
+# What each page says of who has made it, so that a folder can be told from one with somebody's own files.
+GENERATOR = "docs/gen of pulumi-resource-alicloud"
+
+
+class NotOurs(Exception):
+    """A folder that holds something else than a site of this generator."""
+
+
 # Kinds of what the search finds, in the order in which they are shown.
 PAGES, PROPERTIES, HEADINGS, TYPES, CODES = range(5)
 
@@ -163,7 +171,6 @@ class Site:
             "imports": writer.block(imports, frozenset(inputs)) if imports else "",
             "timeouts": details.get("timeouts"),
             "aliases": [alias["type"] for alias in declared.get("aliases", ())],
-            "variables": variables(inputs) if entity.kind == "provider" else {},
         }
         if entity.kind == "resource":
             state = declared["stateInputs"]["properties"]
@@ -267,9 +274,7 @@ class Site:
 
     def write(self, folder):
         folder = Path(folder)
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        clear(folder)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(HERE / "templates"),
             undefined=jinja2.StrictUndefined,
@@ -284,6 +289,7 @@ class Site:
                 navigation=navigation,
                 languages=LANGUAGES,
                 root="../" * page.address.count("/"),
+                generator=GENERATOR,
                 schema=self.schema,
                 relative=lambda target, page=page: prose.relative(page.address, target),
                 **page.content,
@@ -307,6 +313,26 @@ class Site:
         (folder / "search.js").write_text(f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
 
 
+def clear(folder):
+    """Leaves an empty folder: what is in it goes, if it is a site that was written here."""
+    if folder.exists():
+        if not folder.is_dir():
+            raise NotOurs(f"{folder} is a file")
+        index = folder / "index.html"
+        is_site = index.is_file() and f'<meta name="generator" content="{GENERATOR}">' in index.read_text(errors="replace")
+        if any(folder.iterdir()) and not is_site:
+            raise NotOurs(
+                f"{folder} is not empty, and its index.html is none that this generator has written. "
+                "Name another folder, or empty this one"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def inputs_of(entity, declared):
     if entity.kind == "function":
         return declared["inputs"]["properties"]
@@ -325,15 +351,6 @@ def required_of(entity, declared):
     return declared.get("requiredInputs", [])
 
 
-def variables(inputs):
-    """The environment variables that each setting is also read from, by its description."""
-    found = {}
-    for name, one in inputs.items():
-        _, told, after = one.get("description", "").partition("Also read from ")
-        found[name] = re.findall(r"`([A-Z_]+)`", after) if told else []
-    return found
-
-
 def plain(markup):
     return re.sub(r"<[^>]+>", "", markup).strip()
 
@@ -342,7 +359,10 @@ def main():
     start = time.monotonic()
     folder = Path(sys.argv[1])
     site = Site()
-    site.write(folder)
+    try:
+        site.write(folder)
+    except NotOurs as refused:
+        sys.exit(f"docs: {refused}")
     print(f"{len(site.pages)} pages, {len(site.snippets)} blocks of code, {time.monotonic() - start:.1f} s: {folder}")
 
 

@@ -13,7 +13,7 @@ mod publisher;
 
 use aliyun::Environment;
 use pulumi::pulumirpc::resource_provider_server::ResourceProvider;
-use pulumi::{BoxError, Collector, Engine, Failure, Server};
+use pulumi::{BoxError, Collector, Engine, Failure, Provider as _, Server};
 
 use crate::package::Alicloud;
 
@@ -45,4 +45,11 @@ pub fn service() -> impl ResourceProvider {
 /// If a Rust type uses a construct that the schema has no word for.
 pub fn schema_text() -> Result<String, Failure> {
     Alicloud::new().schema_text()
+}
+
+/// What the names of a Terraform provider stand for, as the plugin answers `pulumi convert`. `None` for any other provider.
+pub fn mapping_text(provider: &str) -> Option<Vec<u8>> {
+    // Without a name the engine means the first one.
+    let named = !provider.is_empty();
+    named.then(|| Alicloud::new().mapping("terraform", provider))?.map(|(_, text)| text)
 }

@@ -29,6 +29,11 @@ struct Cli {
 enum Command {
     /// Prints the package schema
     Schema,
+    /// Prints what a Terraform provider's names stand for, as `pulumi convert --mappings` reads it
+    Mapping {
+        /// The Terraform provider: alicloud, apsarastack or alibabacloudstack
+        provider: String,
+    },
     /// Runs an ECS on this machine to try programs on
     Emulator(Box<emulator::Options>),
 }
@@ -49,6 +54,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Schema) => {
             let schema = provider::schema_text()?;
             std::io::stdout().write_all(schema.as_bytes())?;
+            Ok(())
+        }
+        Some(Command::Mapping { provider: name }) => {
+            let mapping = provider::mapping_text(&name)
+                .ok_or_else(|| anyhow::anyhow!("there is no mapping for the Terraform provider `{name}`"))?;
+            std::io::stdout().write_all(&mapping)?;
             Ok(())
         }
         Some(Command::Emulator(options)) => {

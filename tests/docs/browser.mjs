@@ -158,7 +158,7 @@ const checks = {
     const page = await open("index.html");
     const box = page.getByRole("combobox");
     await box.fill("no such thing");
-    await page.getByText("Nothing is called “no such thing”.").waitFor();
+    await page.getByText("No results for “no such thing”").waitFor();
     assert.equal(await page.getByRole("option").count(), 0);
     await box.fill("region");
     await page.getByRole("option").first().waitFor();

@@ -1,5 +1,6 @@
 """What the guides say of commands, settings, codes and names is so."""
 
+import json
 import re
 
 import pytest
@@ -10,6 +11,8 @@ from project import ROOT
 
 PROVIDER = ROOT / "provider"
 GUIDES = sorted((ROOT / "docs").rglob("*.md"))
+README = (ROOT / "README.md").read_text()
+VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 
 def source(path):
@@ -67,6 +70,10 @@ def test_no_code_is_explained_that_nothing_knows(told):
         assert f'"{name}"' in code, name
 
 
+def test_no_code_is_explained_twice(told):
+    assert len(told) == len(set(told))
+
+
 def test_a_code_is_found_at_its_address(trees, told):
     tree = trees["guides/troubleshooting.html"]
     shown = [text(one) for one in tree.xpath("//table[@class='errors']//td[1]/code[@id]")]
@@ -91,8 +98,8 @@ def test_commands_name_settings_that_there_are(schema, record_property):
                 assert re.search(rf"^  {name}:$", examples, flags=re.M), (page, line)
             found += 1
         if match := re.match(r"export (\w+)=", line):
-            variables = re.findall(r"`([A-Z_]+)`", " ".join(one["description"] for one in settings.values()))
-            assert match[1] in variables, (page, line)
+            variables = re.findall(r"`([A-Z_]+)`", json.dumps([settings, schema["types"]]))
+            assert match[1] in [*variables, "PULUMI_CONFIG_PASSPHRASE"], (page, line)
             found += 1
     assert found > 20
     record_property("counted", f"{len(commands())} lines of commands, {found} of them settings")
@@ -109,16 +116,50 @@ def test_commands_name_targets_tokens_and_options_that_there_are(schema):
         program, *words = line.split()
         if program == "make":
             assert re.search(rf"^{words[0]}:", makefile, flags=re.M), (page, line)
-        elif program == "target/release/pulumi-resource-alicloud":
+        elif program in ("target/release/pulumi-resource-alicloud", '"$plugin"'):
             flags = set(re.findall(r"--([\w-]+)", line))
-            assert words[0] == "emulator" and flags <= options, (page, line)
-        elif program == "pulumi" and words[0] == "import":
+            assert words[0] in ("emulator", "mapping") and flags <= options, (page, line)
+        elif program == "pulumi" and words[0] == "import" and not words[1].startswith("--"):
             assert words[1] in schema["resources"], (page, line)
+        elif program == "pulumi" and words[:2] == ["plugin", "install"]:
+            assert words[2:5] == ["resource", "alicloud", f"v{VERSION}"], (page, line)
+        elif program == "cd":
+            assert (ROOT / words[0]).is_dir(), (page, line)
+        elif program.startswith("plugin="):
+            assert program == f"plugin=~/.pulumi/plugins/resource-alicloud-v{VERSION}/pulumi-resource-alicloud"
         else:
-            assert program in ("pulumi", "cd", "export"), (page, line)
+            assert program in ("pulumi", "export", "eval", ".", "python3", "pip"), (page, line)
     for path in GUIDES:
         for flag in re.findall(r"(?<!pulumi-resource-alicloud emulator )`--([\w-]+)`", path.read_text()):
             assert flag in options | {"replace", "parallel", "help"}, (path.name, flag)
+
+
+def fences(text):
+    return re.findall(r"^```([\w]+)[^\n]*\n(.*?)^```", text, flags=re.S | re.M)
+
+
+@pytest.mark.parametrize(
+    ("section", "guide"),
+    [
+        ("Test your images in CI, with no account", "getting-started"),
+        ("Beside the published provider", "moving-from-the-published-provider"),
+    ],
+)
+def test_the_readme_and_the_guide_show_the_same(section, guide):
+    """What of it can be run, tests/e2e runs as the README has it."""
+    readme = fences(README.split(f"## {section}\n")[1].split("\n## ")[0])
+    there = fences((ROOT / f"docs/guides/{guide}.md").read_text())
+    shown = [block for block in readme if block[0] in ("typescript", "python", "go", "csharp")]
+    shown += [(lexer, text) for lexer, text in readme if lexer == "sh" and text.startswith("plugin=")]
+    assert shown and [block for block in shown if block not in there] == []
+
+
+def test_versions_are_this_one():
+    for path in (*GUIDES, ROOT / "README.md"):
+        named = re.findall(
+            r"(?:version(?:=|: ?)\"?|Version = \"|Version\(\"|alicloud[-@ _]v?)(\d+\.\d+\.\d+)", path.read_text()
+        )
+        assert set(named) <= {VERSION, "4.0.0"}, path.name
 
 
 def test_permissions_are_the_actions_that_the_provider_calls():
@@ -130,7 +171,7 @@ def test_permissions_are_the_actions_that_the_provider_calls():
 def test_what_the_emulator_has_is_so():
     guide = (ROOT / "docs/guides/getting-started.md").read_text()
     stock = "\n".join(path.read_text() for path in sorted((PROVIDER / "crates/emulator/src").rglob("*.rs")))
-    ids = re.findall(r"`((?:i|s|m|rg)-[\w-]+)`", guide)
+    ids = re.findall(r"`((?:i|s|m|rg|b)-[\w-]+)`", guide)
     assert len(ids) > 9
     for name in ids:
         assert f'"{name}"' in stock, name

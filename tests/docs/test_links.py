@@ -1,8 +1,10 @@
 """Every link leads somewhere, and one that does not is found."""
 
 import itertools
+import json
 import re
 import shutil
+import subprocess
 
 import main
 import pages
@@ -26,8 +28,8 @@ def add(docs, page, text):
     path.write_text(f"{path.read_text()}\n{text}\n")
 
 
-def test_no_link_is_dead(folder, trees, record_property):
-    assert pages.dead_links(folder) == []
+def test_no_link_is_dead(folder, trees, schema, record_property):
+    assert pages.dead_links(folder, schema) == []
     links = sum(len(tree.xpath("//@href | //@src")) for tree in trees.values())
     record_property("counted", f"{len(trees)} pages, {links} links")
 
@@ -60,11 +62,61 @@ def test_the_registry_s_pages_link_as_the_registry_does(docs, link):
         "[a](https://example.com/)",
     ],
 )
-def test_a_link_to_no_place_on_a_page_is_found(docs, tmp_path, link):
+def test_a_link_to_no_place_on_a_page_is_found(docs, schema, tmp_path, link):
     add(docs, "guides/from-ros.md", link)
     main.Site(docs).write(tmp_path / "site")
-    ((page, _),) = pages.dead_links(tmp_path / "site")
+    ((page, _),) = pages.dead_links(tmp_path / "site", schema)
     assert page == "guides/from-ros.html"
+
+
+PUBLISHED = "https://github.com/pulumi/pulumi-alicloud"
+
+
+def test_pages_link_to_who_publishes_the_package_and_not_to_the_published_one(docs, schema, tmp_path):
+    """As it is once provider/src/publisher.rs is filled in."""
+    own = {"homepage": "https://images.example.com", "repository": "https://git.example.com/images"}
+    add(docs, "guides/from-ros.md", f"[a]({own['homepage']})\n\n[b]({PUBLISHED})")
+    (tmp_path / "schema.json").write_text(json.dumps(schema | own))
+    site = main.Site(docs, tmp_path)
+    site.write(tmp_path / "site")
+    shown = pages.read(tmp_path / "site")["reference/image.html"]
+    assert shown.xpath("//h2[@id='package']/following-sibling::dl[1]//a/@href") == [own["repository"]]
+    assert pages.dead_links(tmp_path / "site", schema | own) == [("guides/from-ros.html", PUBLISHED)]
+
+
+# Folders
+
+
+def test_a_site_is_written_over_an_older_one(site, tmp_path):
+    folder = tmp_path / "new" / "site"
+    site.write(folder)
+    wanted = {path.relative_to(folder) for path in folder.rglob("*")}
+    (folder / "guides" / "older.html").touch()
+    site.write(folder)
+    assert {path.relative_to(folder) for path in folder.rglob("*")} == wanted
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "index.html"])
+def test_a_folder_with_something_else_is_left_as_it_is(site, tmp_path, name):
+    (tmp_path / name).write_text("<html><head><meta name='generator' content='another'></head></html>")
+    (tmp_path / "inner").mkdir()
+    for folder in (tmp_path, tmp_path / name):
+        with pytest.raises(main.NotOurs, match=str(folder)):
+            site.write(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {name, "inner"}
+
+
+def test_a_relative_folder_is_below_the_users_own(tmp_path):
+    def build():
+        return subprocess.run([ROOT / "docs/build", "site"], cwd=tmp_path, capture_output=True, text=True)
+
+    done = build()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "index.html").is_file()
+    (tmp_path / "site" / "index.html").write_text("mine")
+    refused = build()
+    assert refused.returncode == 1 and "is not empty" in refused.stderr and "Traceback" not in refused.stderr
+    assert (tmp_path / "site" / "index.html").read_text() == "mine"
 
 
 def test_a_part_that_no_program_has_is_refused(docs):

@@ -7,7 +7,7 @@ import pytest
 from languages import KEYS
 from project import ROOT
 from prose import front_matter
-from snippets import PROGRAMS, entries, paragraphs, programs
+from snippets import PROGRAMS, entries, paragraphs, programs, snippets
 
 E2E = "\n".join(path.read_text() for path in sorted((ROOT / "tests/e2e").glob("*.py")))
 
@@ -55,10 +55,27 @@ def test_pages_of_the_registry_have_its_form_and_their_programs_are_tested(page)
             r"\{\{% choosable language (\w+) %\}\}\n\n```\w+\n(.*?)```\n\n\{\{% /choosable %\}\}", content, re.S
         )
         assert [name for name, _ in choices] == languages.split(",")
-        assert {"typescript", "python", "go", "csharp"} <= set(languages.split(",")) <= set(KEYS)
+        assert languages.split(",") == list(KEYS)
         for name, code in choices:
             whole = next(path for language, path in programs("custom-images") if language.key == name).read_text()
             assert folded(code) in folded(whole), name
+
+
+def test_the_sdks_show_the_first_example_of_each_page_in_every_language(site, schema, record_property):
+    """The examples of schema.json, which doc comments of the SDKs and the registry take over, come from the same programs."""
+    count = 0
+    for token, details in site.details.items():
+        if token == "pulumi:providers:alicloud":
+            continue
+        shown = (schema["resources"] | schema["functions"])[token]["description"]
+        first = details["examples"][0]
+        found = snippets(first["of"], first["parts"])
+        assert [one.language.key for one in found] == list(KEYS)
+        blocks = "".join(f"```{one.language.key}\n{one.text}\n```\n" for one in found)
+        wanted = f"## Example Usage\n{{{{% example %}}}}\n### {first['title']}\n\n{blocks}{{{{% /example %}}}}\n"
+        assert shown.partition("{{% examples %}}\n")[2].partition("{{% /examples %}}")[0] == wanted, token
+        count += len(found)
+    record_property("counted", f"{count} examples in schema.json")
 
 
 def test_every_program_in_every_language_is_on_the_site(site):

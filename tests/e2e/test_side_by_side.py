@@ -1,35 +1,40 @@
 """This plugin beside the published one: two versions of `alicloud` in one program and one state."""
 
+import json
 import re
 import shlex
 import sys
+import textwrap
 
 import emulator
 import pytest
 from program import Resource
 from project import ROOT, plugin_binary
 from stack import Stack
+from test_lifecycle import wait_until_usable
 
 OURS = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 INSTANCE = "alicloud:ecs/instance:Instance"
 
+
+
+def transform(language):
+    """As README.md shows it."""
+    readme = (ROOT / "README.md").read_text().split("\n## Beside the published provider\n")[1].split("\n## ")[0]
+    (block,) = [text for text in re.findall(rf"```{language}\n(.*?)```", readme, re.S) if "register" in text]
+    return block
+
+
 # What a user writes with the published SDK. Of the images one has the option, one a provider that has it; of the third
-# the settings decide whether it has the option, or whether all have it by a transform, as README.md shows it.
-PYTHON = """
+# the settings decide whether it has the option, or whether all have it by a transform.
+PYTHON = f"""
+import re
 import pulumi
 import pulumi_alicloud as alicloud
 
 config = pulumi.Config()
-
-
-def use_our_plugin(args):
-    if args.type_ == "alicloud:ecs/image:Image":
-        options = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(version="0.1.0"))
-        return pulumi.ResourceTransformResult(args.props, options)
-
-
 if config.get("chosen") == "by transform":
-    pulumi.runtime.register_resource_transform(use_our_plugin)
+{textwrap.indent(transform("python"), "    ")}
 images = alicloud.Provider(
     "images",
     region="cn-hangzhou",
@@ -43,7 +48,7 @@ alicloud.ecs.Image(
     "by-option",
     image_name="by-option",
     instance_id="i-running",
-    description=pulumi.Output.format("of {}", web.id),
+    description=pulumi.Output.format("of {{}}", web.id),
     opts=pulumi.ResourceOptions(version="0.1.0"),
 )
 alicloud.ecs.Image(
@@ -62,8 +67,7 @@ import * as alicloud from "@pulumi/alicloud";
 
 const config = new pulumi.Config();
 if (config.get("chosen") === "by transform") {
-    pulumi.runtime.registerStackTransformation(args => args.type !== "alicloud:ecs/image:Image" ? undefined
-        : { props: args.props, opts: { ...args.opts, version: "0.1.0" } });
+// TRANSFORM
 }
 const images = new alicloud.Provider("images", {
     region: "cn-hangzhou",
@@ -97,7 +101,50 @@ resources:
     options:
       version: 0.1.0
 """
-PROGRAMS = {"python": PYTHON, "typescript": TYPESCRIPT, "yaml": YAML}
+PROGRAMS = {
+    "python": PYTHON,
+    "typescript": TYPESCRIPT.replace("// TRANSFORM", transform("typescript")),
+    "yaml": YAML,
+}
+# One of each type under the transform, beside what is the published plugin's, and a function, which the option is given.
+EVERY_TYPE = {
+    "python": f"""
+import re
+import pulumi
+import pulumi_alicloud as alicloud
+
+{transform("python")}
+alicloud.ecs.Instance("web", instance_type="ecs.g7.large", image_id="m-base", security_groups=["sg-1"])
+image = alicloud.ecs.Image("image", instance_id="i-running")
+alicloud.ecs.ImageCopy("copy", source_image_id=pulumi.Config().require("source"), source_region_id="cn-beijing")
+alicloud.ecs.ImageImport(
+    "import", image_name="import", disk_device_mappings=[{{"oss_bucket": "b-images", "oss_object": "disk.qcow2"}}]
+)
+alicloud.ecs.ImageExport("export", image_id=image.id, oss_bucket="b-images", oss_prefix="web")
+shared = alicloud.ecs.Image("shared", snapshot_id="s-system")
+alicloud.ecs.ImageSharePermission("share", image_id=shared.id, account_id="1000000000000001")
+found = alicloud.ecs.get_images(owners="self", opts=pulumi.InvokeOptions(version="0.1.0"))
+pulumi.export("found", found.ids)
+""",
+    "typescript": """
+import * as pulumi from "@pulumi/pulumi";
+import * as alicloud from "@pulumi/alicloud";
+
+// TRANSFORM
+new alicloud.ecs.Instance("web", { instanceType: "ecs.g7.large", imageId: "m-base", securityGroups: ["sg-1"] });
+const image = new alicloud.ecs.Image("image", { instanceId: "i-running" });
+new alicloud.ecs.ImageCopy("copy", {
+    sourceImageId: new pulumi.Config().require("source"), sourceRegionId: "cn-beijing",
+});
+new alicloud.ecs.ImageImport("import", {
+    imageName: "import", diskDeviceMappings: [{ ossBucket: "b-images", ossObject: "disk.qcow2" }],
+});
+new alicloud.ecs.ImageExport("export", { imageId: image.id, ossBucket: "b-images", ossPrefix: "web" });
+const shared = new alicloud.ecs.Image("shared", { snapshotId: "s-system" });
+new alicloud.ecs.ImageSharePermission("share", { imageId: shared.id, accountId: "1000000000000001" });
+export const found = alicloud.ecs.getImages({ owners: "self" }, { version: "0.1.0" }).then(found => found.ids);
+""".replace("// TRANSFORM", transform("typescript")),
+}
 
 
 def install(stack, version, file):
@@ -116,7 +163,8 @@ def install_stand_in(stack, version):
 @pytest.fixture
 def both(language, published, cloud, tmp_path, request):
     """A stack with both plugins."""
-    folder = published.program(tmp_path / "program", PROGRAMS[language.folder].replace("0.1.0", OURS))
+    programs = getattr(request, "param", PROGRAMS)
+    folder = published.program(tmp_path / "program", programs[language.folder].replace("0.1.0", OURS))
     stack = Stack(folder, tmp_path / "home", None, published.wire(folder))
     request.node.shown = lambda: (stack, cloud)
     install_stand_in(stack, published.version())
@@ -171,6 +219,24 @@ def test_two_plugins_serve_one_program(both, published, cloud):
         assert {older in warning for warning in warnings(stack.run(*command, "--yes"))} == {True}
     assert cloud.images() == {}
     assert stack.deployment().get("resources", []) == []
+
+
+@pytest.mark.languages("python", "typescript")
+@pytest.mark.parametrize("both", [EVERY_TYPE], ids=["every type"], indirect=True)
+def test_a_transform_is_for_every_type_of_this_plugin_and_for_no_other(both, published, cloud):
+    stack = both
+    stack.env |= {"ALIBABA_CLOUD_ENDPOINT_OSS": cloud.url}
+    source = cloud.call("CreateImage", RegionId="cn-beijing", ImageName="source", SnapshotId="s-system")["ImageId"]
+    wait_until_usable(cloud, source)
+    stack.set(source=source)
+    assert warnings(stack.up()) == []
+    served = providers(stack)
+    assert served.pop("web") == default(published.version())
+    assert served == dict.fromkeys(("image", "copy", "import", "export", "shared", "share"), default(OURS))
+    types = {resource["type"] for resource in stack.resources().values()}
+    assert types == {INSTANCE, *json.loads((ROOT / "schema.json").read_text())["resources"]}
+    stack.run("destroy", "--yes")
+    assert cloud.images().keys() == {source}
 
 
 @pytest.mark.languages("yaml")

@@ -10,7 +10,7 @@ import subprocess
 import urllib.parse
 
 import pytest
-from project import ROOT
+from project import ROOT, plugin_binary
 from pulumi.runtime.proto import provider_pb2
 
 HERE = ROOT / "tests" / "oracles"
@@ -152,6 +152,20 @@ def test_the_converters_own_types_read_everything_that_is_declared(reader, schem
             is_input = expected[one["name"]][1]
             assert (one["optional"], one["computed"]) == (is_input, not is_input), f"{name}: {one['name']}"
             assert is_input or not one["forceNew"], f"{name}: {one['name']}"
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_the_command_prints_what_the_converter_is_told(plug, provider):
+    done = subprocess.run([plugin_binary(), "mapping", provider], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == answered(plug(), provider)
+
+
+@pytest.mark.parametrize("provider", ["aws", ""])
+def test_the_command_refuses_other_providers(provider):
+    done = subprocess.run([plugin_binary(), "mapping", provider], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: there is no mapping for the Terraform provider `{provider}`\n"
 
 
 def test_the_reader_refuses_what_the_types_do_not_have(reader, plug):

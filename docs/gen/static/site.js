@@ -104,7 +104,7 @@ function show() {
   if (text && !found.length && window.searched) {
     const item = document.createElement("li");
     item.className = "nothing";
-    item.textContent = `Nothing is called “${text}”.`;
+    item.textContent = `No results for “${text}”`;
     list.append(item);
   }
   list.hidden = !list.children.length;

@@ -21,21 +21,95 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image of the web tier
+        /// ### The newest image of a family
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
+        /// });
         /// 
-        /// const web = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: "web" });
-        /// export const imageId = web.imageId;
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_image_from_family_output(image_family="web")
-        /// pulumi.export("imageId", web.image_id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   newest:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImageFromFamily
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}
@@ -53,21 +127,95 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image of the web tier
+        /// ### The newest image of a family
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
+        /// });
         /// 
-        /// const web = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: "web" });
-        /// export const imageId = web.imageId;
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_image_from_family_output(image_family="web")
-        /// pulumi.export("imageId", web.image_id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   newest:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImageFromFamily
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}
@@ -85,21 +233,95 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image of the web tier
+        /// ### The newest image of a family
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
+        /// });
         /// 
-        /// const web = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: "web" });
-        /// export const imageId = web.imageId;
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_image_from_family_output(image_family="web")
-        /// pulumi.export("imageId", web.image_id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   newest:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImageFromFamily
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}

@@ -20,25 +20,97 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image whose name begins in a certain way
+        /// ### The newest image of a family, by a filter
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
-        /// 
-        /// const web = alicloud.ecs.getImagesOutput({
-        ///     owners: "self",
-        ///     nameRegex: "^web-[0-9]+$",
-        ///     mostRecent: true,
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
         /// });
-        /// export const imageId = web.images[0].id;
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_images_output(owners="self", name_regex="^web-[0-9]+$", most_recent=True)
-        /// pulumi.export("imageId", web.images[0].id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   listed:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImages
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///         mostRecent: true
+        ///         owners: self
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}
@@ -55,25 +127,97 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image whose name begins in a certain way
+        /// ### The newest image of a family, by a filter
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
-        /// 
-        /// const web = alicloud.ecs.getImagesOutput({
-        ///     owners: "self",
-        ///     nameRegex: "^web-[0-9]+$",
-        ///     mostRecent: true,
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
         /// });
-        /// export const imageId = web.images[0].id;
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_images_output(owners="self", name_regex="^web-[0-9]+$", most_recent=True)
-        /// pulumi.export("imageId", web.images[0].id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   listed:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImages
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///         mostRecent: true
+        ///         owners: self
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}
@@ -90,25 +234,97 @@ namespace Pulumi.AliCloud.Ecs
         /// {{% examples %}}
         /// ## Example Usage
         /// {{% example %}}
-        /// ### The newest image whose name begins in a certain way
+        /// ### The newest image of a family, by a filter
         /// 
         /// ```typescript
-        /// import * as alicloud from "@pulumi/alicloud";
-        /// 
-        /// const web = alicloud.ecs.getImagesOutput({
-        ///     owners: "self",
-        ///     nameRegex: "^web-[0-9]+$",
-        ///     mostRecent: true,
+        /// const golden = new alicloud.ecs.Image("golden", {
+        ///     description: config.require("description"),
+        ///     imageFamily: family,
+        ///     instanceId: config.require("instanceId"),
+        ///     tags: { team: "platform" },
         /// });
-        /// export const imageId = web.images[0].id;
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// const waitedFor = golden.id.apply(() =&gt; family);
+        /// const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+        /// const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
         /// ```
-        /// 
         /// ```python
-        /// import pulumi
-        /// import pulumi_alicloud as alicloud
+        /// golden = alicloud.ecs.Image(
+        ///     "golden",
+        ///     description=config.require("description"),
+        ///     image_family=family,
+        ///     instance_id=config.require("instanceId"),
+        ///     tags={"team": "platform"},
+        /// )
         /// 
-        /// web = alicloud.ecs.get_images_output(owners="self", name_regex="^web-[0-9]+$", most_recent=True)
-        /// pulumi.export("imageId", web.images[0].id)
+        /// # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waited_for = golden.id.apply(lambda _: family)
+        /// newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+        /// listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
+        /// ```
+        /// ```go
+        /// golden, err := ecs.NewImage(ctx, "golden", &amp;ecs.ImageArgs{
+        /// 	Description: pulumi.String(settings.Require("description")),
+        /// 	ImageFamily: pulumi.String(family),
+        /// 	InstanceId:  pulumi.String(settings.Require("instanceId")),
+        /// 	Tags:        tags,
+        /// })
+        /// if err != nil {
+        /// 	return err
+        /// }
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+        /// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+        /// listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+        /// 	ImageFamily: waitedFor,
+        /// 	MostRecent:  pulumi.Bool(true),
+        /// 	Owners:      pulumi.String("self"),
+        /// })
+        /// ```
+        /// ```csharp
+        /// var golden = new Image("golden", new ImageArgs
+        /// {
+        ///     Description = config.Require("description"),
+        ///     ImageFamily = family,
+        ///     InstanceId = config.Require("instanceId"),
+        ///     Tags = { { "team", "platform" } },
+        /// });
+        /// 
+        /// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        /// var waitedFor = golden.Id.Apply(_ =&gt; family);
+        /// var newest = GetImageFromFamily.Invoke(new() { ImageFamily = waitedFor });
+        /// var listed = GetImages.Invoke(new() { ImageFamily = waitedFor, MostRecent = true, Owners = "self" });
+        /// ```
+        /// ```yaml
+        /// resources:
+        ///   golden:
+        ///     type: alicloud:ecs:Image
+        ///     properties:
+        ///       description: ${description}
+        ///       imageFamily: ${family}
+        ///       instanceId: ${instanceId}
+        ///       tags:
+        ///         team: platform
+        ///     options:
+        ///       version: 0.1.0
+        /// variables:
+        ///   # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+        ///   waitedFor:
+        ///     fn::select:
+        ///       - 0
+        ///       - - ${family}
+        ///         - ${golden.id}
+        ///   listed:
+        ///     fn::invoke:
+        ///       function: alicloud:ecs:getImages
+        ///       arguments:
+        ///         imageFamily: ${waitedFor}
+        ///         mostRecent: true
+        ///         owners: self
+        ///       options:
+        ///         version: 0.1.0
         /// ```
         /// {{% /example %}}
         /// {{% /examples %}}

@@ -28,20 +28,18 @@ namespace Pulumi.AliCloud.Ecs
     /// ## Example Usage
     /// ### An image of an instance
     /// ```csharp
-    /// using System.Collections.Generic;
-    /// using Pulumi;
-    /// using AliCloud = Pulumi.AliCloud;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt;
+    /// var fromInstance = new Image("from-instance", new ImageArgs
     /// {
-    ///     var golden = new AliCloud.Ecs.Image("golden", new()
+    ///     Architecture = "x86_64",
+    ///     Description = config.Require("description"),
+    ///     ImageName = "test-image",
+    ///     InstanceId = config.Require("instanceId"),
+    ///     Platform = "CentOS",
+    ///     ResourceGroupId = config.Require("resourceGroupId"),
+    ///     Tags =
     ///     {
-    ///         InstanceId = "i-bp1g6zv0ce8oghu7k000",
-    ///         ImageName = "golden-2026-11",
-    ///         Description = "Base image of the web tier",
-    ///         Tags = { { "team", "web" } },
-    ///     });
-    ///     return new Dictionary&lt;string, object?&gt; { ["imageId"] = golden.Id };
+    ///         { "FinanceDept", config.Require("financeDept") },
+    ///     },
     /// });
     /// ```
     /// 

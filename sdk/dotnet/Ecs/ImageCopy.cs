@@ -25,26 +25,29 @@ namespace Pulumi.AliCloud.Ecs
     /// community images nor images that are `Deprecated`, and images from the marketplace or of other accounts only in part.
     /// 
     /// ## Example Usage
-    /// ### An image, and its copy in another region
+    /// ### An image, and its copy in a second region
     /// ```csharp
-    /// using System.Collections.Generic;
-    /// using Pulumi;
-    /// using AliCloud = Pulumi.AliCloud;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt;
+    /// var golden = new Image("golden", new ImageArgs
     /// {
-    ///     var golden = new AliCloud.Ecs.Image("golden", new() { InstanceId = "i-bp1g6zv0ce8oghu7k000" });
-    /// 
-    ///     var frankfurt = new AliCloud.Provider("frankfurt", new() { Region = "eu-central-1" });
-    ///     var copy = new AliCloud.Ecs.ImageCopy("copy", new()
-    ///     {
-    ///         SourceImageId = golden.Id,
-    ///         SourceRegionId = "cn-hangzhou",
-    ///         Description = "Base image of the web tier",
-    ///         Tags = { { "team", "web" } },
-    ///     }, new CustomResourceOptions { Provider = frankfurt });
-    ///     return new Dictionary&lt;string, object?&gt; { ["copyId"] = copy.Id };
+    ///     Description = config.Require("description"),
+    ///     ImageFamily = family,
+    ///     InstanceId = config.Require("instanceId"),
+    ///     Tags = { { "team", "platform" } },
     /// });
+    /// 
+    /// // A copy is made in the region of its provider.
+    /// var secondRegion = new AliCloud.Provider("second-region", new AliCloud.ProviderArgs
+    /// {
+    ///     Region = config.Require("copyRegion"),
+    /// });
+    /// 
+    /// var copy = new ImageCopy("copy", new ImageCopyArgs
+    /// {
+    ///     Description = config.Require("description"),
+    ///     SourceImageId = golden.Id,
+    ///     SourceRegionId = golden.RegionId,
+    ///     Tags = { { "team", "platform" } },
+    /// }, new CustomResourceOptions { Provider = secondRegion });
     /// ```
     /// 
     /// ## Import

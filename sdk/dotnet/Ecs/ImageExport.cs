@@ -27,22 +27,29 @@ namespace Pulumi.AliCloud.Ecs
     /// the cloud. An image may have up to 4 data disks of 500 GiB at most.
     /// 
     /// ## Example Usage
-    /// ### An image, and its disks as files in OSS
+    /// ### An image of a file in OSS, exported as a file
     /// ```csharp
-    /// using System.Collections.Generic;
-    /// using Pulumi;
-    /// using AliCloud = Pulumi.AliCloud;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt;
+    /// var imported = new ImageImport("imported", new ImageImportArgs
     /// {
-    ///     var golden = new AliCloud.Ecs.Image("golden", new() { InstanceId = "i-bp1g6zv0ce8oghu7k000" });
-    ///     var exported = new AliCloud.Ecs.ImageExport("exported", new()
+    ///     Description = config.Require("description"),
+    ///     DiskDeviceMappings =
     ///     {
-    ///         ImageId = golden.Id,
-    ///         OssBucket = "b-images",
-    ///         OssPrefix = "web",
-    ///     });
-    ///     return new Dictionary&lt;string, object?&gt; { ["objects"] = exported.OssObjects };
+    ///         new ImageImportDiskDeviceMappingArgs
+    ///         {
+    ///             OssBucket = config.Require("bucket"),
+    ///             OssObject = config.Require("object"),
+    ///         },
+    ///     },
+    ///     Platform = "Ubuntu",
+    ///     Tags = { { "team", "platform" } },
+    /// });
+    /// 
+    /// // The files that an export writes are deleted with it.
+    /// var exported = new ImageExport("exported", new ImageExportArgs
+    /// {
+    ///     ImageId = imported.Id,
+    ///     OssBucket = config.Require("bucket"),
+    ///     OssPrefix = config.Require("prefix"),
     /// });
     /// ```
     /// 

@@ -29,28 +29,19 @@ namespace Pulumi.AliCloud.Ecs
     /// ## Example Usage
     /// ### An image of a file in OSS
     /// ```csharp
-    /// using System.Collections.Generic;
-    /// using Pulumi;
-    /// using AliCloud = Pulumi.AliCloud;
-    /// 
-    /// return await Deployment.RunAsync(() =&gt;
+    /// var imported = new ImageImport("imported", new ImageImportArgs
     /// {
-    ///     var imported = new AliCloud.Ecs.ImageImport("imported", new()
+    ///     Description = config.Require("description"),
+    ///     DiskDeviceMappings =
     ///     {
-    ///         DiskDeviceMappings =
+    ///         new ImageImportDiskDeviceMappingArgs
     ///         {
-    ///             new AliCloud.Ecs.Inputs.ImageImportDiskDeviceMappingArgs
-    ///             {
-    ///                 OssBucket = "b-images",
-    ///                 OssObject = "disk.qcow2",
-    ///                 Format = "QCOW2",
-    ///             },
+    ///             OssBucket = config.Require("bucket"),
+    ///             OssObject = config.Require("object"),
     ///         },
-    ///         Platform = "Ubuntu",
-    ///         Description = "Base image of the web tier",
-    ///         Tags = { { "team", "web" } },
-    ///     });
-    ///     return new Dictionary&lt;string, object?&gt; { ["imageId"] = imported.Id };
+    ///     },
+    ///     Platform = "Ubuntu",
+    ///     Tags = { { "team", "platform" } },
     /// });
     /// ```
     /// 

@@ -24,7 +24,26 @@ namespace Pulumi.AliCloud.Ecs
     /// An encrypted image can be shared if its key is one of the account's own in KMS, and if there is a RAM role
     /// `AliyunECSShareEncryptImageDefaultRole`. Community images and share groups are not part of it.
     /// 
-    /// ## Example
+    /// ## Example Usage
+    /// ### An image that several accounts may use
+    /// ```csharp
+    /// var golden = new Image("golden", new ImageArgs
+    /// {
+    ///     Description = config.Require("description"),
+    ///     ImageFamily = family,
+    ///     InstanceId = config.Require("instanceId"),
+    ///     Tags = { { "team", "platform" } },
+    /// });
+    /// 
+    /// foreach (var account in config.RequireObject&lt;string[]&gt;("accounts"))
+    /// {
+    ///     _ = new ImageSharePermission($"share-{account}", new ImageSharePermissionArgs
+    ///     {
+    ///         AccountId = account,
+    ///         ImageId = golden.Id,
+    ///     });
+    /// }
+    /// ```
     /// 
     /// ## Import
     /// 

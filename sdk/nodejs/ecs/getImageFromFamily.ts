@@ -14,13 +14,20 @@ import * as utilities from "../utilities";
  * replaced by the next `pulumi up`, unless the program pins the id.
  *
  * ## Example Usage
- * ### The newest image of the web tier
+ * ### The newest image of a family
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
+ * });
  *
- * const web = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: "web" });
- * export const imageId = web.imageId;
+ * // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+ * const waitedFor = golden.id.apply(() => family);
+ * const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+ * const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
  * ```
  */
 export function getImageFromFamily(args: GetImageFromFamilyArgs, opts?: pulumi.InvokeOptions): Promise<GetImageFromFamilyResult> {
@@ -149,13 +156,20 @@ export interface GetImageFromFamilyResult {
  * replaced by the next `pulumi up`, unless the program pins the id.
  *
  * ## Example Usage
- * ### The newest image of the web tier
+ * ### The newest image of a family
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
+ * });
  *
- * const web = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: "web" });
- * export const imageId = web.imageId;
+ * // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+ * const waitedFor = golden.id.apply(() => family);
+ * const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+ * const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
  * ```
  */
 export function getImageFromFamilyOutput(args: GetImageFromFamilyOutputArgs, opts?: pulumi.InvokeOutputOptions): pulumi.Output<GetImageFromFamilyResult> {

@@ -13,17 +13,20 @@ import * as utilities from "../utilities";
  * Without `owners` the cloud leaves out the marketplace's. Images that others publish as community images are not found.
  *
  * ## Example Usage
- * ### The newest image whose name begins in a certain way
+ * ### The newest image of a family, by a filter
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
- *
- * const web = alicloud.ecs.getImagesOutput({
- *     owners: "self",
- *     nameRegex: "^web-[0-9]+$",
- *     mostRecent: true,
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
  * });
- * export const imageId = web.images[0].id;
+ *
+ * // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+ * const waitedFor = golden.id.apply(() => family);
+ * const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+ * const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
  * ```
  */
 export function getImages(args?: GetImagesArgs, opts?: pulumi.InvokeOptions): Promise<GetImagesResult> {
@@ -255,17 +258,20 @@ export interface GetImagesResult {
  * Without `owners` the cloud leaves out the marketplace's. Images that others publish as community images are not found.
  *
  * ## Example Usage
- * ### The newest image whose name begins in a certain way
+ * ### The newest image of a family, by a filter
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
- *
- * const web = alicloud.ecs.getImagesOutput({
- *     owners: "self",
- *     nameRegex: "^web-[0-9]+$",
- *     mostRecent: true,
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
  * });
- * export const imageId = web.images[0].id;
+ *
+ * // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+ * const waitedFor = golden.id.apply(() => family);
+ * const newest = alicloud.ecs.getImageFromFamilyOutput({ imageFamily: waitedFor });
+ * const listed = alicloud.ecs.getImagesOutput({ imageFamily: waitedFor, mostRecent: true, owners: "self" });
  * ```
  */
 export function getImagesOutput(args?: GetImagesOutputArgs, opts?: pulumi.InvokeOutputOptions): pulumi.Output<GetImagesResult> {

@@ -26,15 +26,17 @@ import * as utilities from "../utilities";
  * ### An image of an instance
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
- *
- * const golden = new alicloud.ecs.Image("golden", {
- *     instanceId: "i-bp1g6zv0ce8oghu7k000",
- *     imageName: "golden-2026-11",
- *     description: "Base image of the web tier",
- *     tags: { team: "web" },
+ * const fromInstance = new alicloud.ecs.Image("from-instance", {
+ *     architecture: "x86_64",
+ *     description: config.require("description"),
+ *     imageName: "test-image",
+ *     instanceId: config.require("instanceId"),
+ *     platform: "CentOS",
+ *     resourceGroupId: config.require("resourceGroupId"),
+ *     tags: {
+ *         FinanceDept: config.require("financeDept"),
+ *     },
  * });
- * export const imageId = golden.id;
  * ```
  *
  * ## Import

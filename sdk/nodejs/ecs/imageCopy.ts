@@ -22,21 +22,29 @@ import * as utilities from "../utilities";
  * community images nor images that are `Deprecated`, and images from the marketplace or of other accounts only in part.
  *
  * ## Example Usage
- * ### An image, and its copy in another region
+ * ### An image, and its copy in a second region
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
+ * });
  *
- * const golden = new alicloud.ecs.Image("golden", { instanceId: "i-bp1g6zv0ce8oghu7k000" });
+ * // A copy is made in the region of its provider.
+ * const secondRegion = new alicloud.Provider("second-region", { region: config.require("copyRegion") });
  *
- * const frankfurt = new alicloud.Provider("frankfurt", { region: "eu-central-1" });
- * const copy = new alicloud.ecs.ImageCopy("copy", {
- *     sourceImageId: golden.id,
- *     sourceRegionId: "cn-hangzhou",
- *     description: "Base image of the web tier",
- *     tags: { team: "web" },
- * }, { provider: frankfurt });
- * export const copyId = copy.id;
+ * const copy = new alicloud.ecs.ImageCopy(
+ *     "copy",
+ *     {
+ *         description: config.require("description"),
+ *         sourceImageId: golden.id,
+ *         sourceRegionId: golden.regionId,
+ *         tags: { team: "platform" },
+ *     },
+ *     { provider: secondRegion },
+ * );
  * ```
  *
  * ## Import

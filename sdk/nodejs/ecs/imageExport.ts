@@ -22,18 +22,22 @@ import * as utilities from "../utilities";
  * the cloud. An image may have up to 4 data disks of 500 GiB at most.
  *
  * ## Example Usage
- * ### An image, and its disks as files in OSS
+ * ### An image of a file in OSS, exported as a file
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
- *
- * const golden = new alicloud.ecs.Image("golden", { instanceId: "i-bp1g6zv0ce8oghu7k000" });
- * const exported = new alicloud.ecs.ImageExport("exported", {
- *     imageId: golden.id,
- *     ossBucket: "b-images",
- *     ossPrefix: "web",
+ * const imported = new alicloud.ecs.ImageImport("imported", {
+ *     description: config.require("description"),
+ *     diskDeviceMappings: [{ ossBucket: config.require("bucket"), ossObject: config.require("object") }],
+ *     platform: "Ubuntu",
+ *     tags: { team: "platform" },
  * });
- * export const objects = exported.ossObjects;
+ *
+ * // The files that an export writes are deleted with it.
+ * const exported = new alicloud.ecs.ImageExport("exported", {
+ *     imageId: imported.id,
+ *     ossBucket: config.require("bucket"),
+ *     ossPrefix: config.require("prefix"),
+ * });
  * ```
  *
  * ## Import

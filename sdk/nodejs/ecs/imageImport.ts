@@ -27,15 +27,12 @@ import * as utilities from "../utilities";
  * ### An image of a file in OSS
  *
  * ```typescript
- * import * as alicloud from "@pulumi/alicloud";
- *
  * const imported = new alicloud.ecs.ImageImport("imported", {
- *     diskDeviceMappings: [{ ossBucket: "b-images", ossObject: "disk.qcow2", format: "QCOW2" }],
+ *     description: config.require("description"),
+ *     diskDeviceMappings: [{ ossBucket: config.require("bucket"), ossObject: config.require("object") }],
  *     platform: "Ubuntu",
- *     description: "Base image of the web tier",
- *     tags: { team: "web" },
+ *     tags: { team: "platform" },
  * });
- * export const imageId = imported.id;
  * ```
  *
  * ## Import

@@ -19,7 +19,21 @@ import * as utilities from "../utilities";
  * An encrypted image can be shared if its key is one of the account's own in KMS, and if there is a RAM role
  * `AliyunECSShareEncryptImageDefaultRole`. Community images and share groups are not part of it.
  *
- * ## Example
+ * ## Example Usage
+ * ### An image that several accounts may use
+ *
+ * ```typescript
+ * const golden = new alicloud.ecs.Image("golden", {
+ *     description: config.require("description"),
+ *     imageFamily: family,
+ *     instanceId: config.require("instanceId"),
+ *     tags: { team: "platform" },
+ * });
+ *
+ * for (const account of config.requireObject<string[]>("accounts")) {
+ *     new alicloud.ecs.ImageSharePermission(`share-${account}`, { accountId: account, imageId: golden.id });
+ * }
+ * ```
  *
  * ## Import
  *

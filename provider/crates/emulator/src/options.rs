@@ -13,8 +13,8 @@ use crate::profile::{self, Profile};
 const EXAMPLE: &str = r#"Example: try a program on a cloud that is as unreliable as clouds are.
   pulumi-resource-alicloud emulator --listen 127.0.0.1:8080 --profile flaky --public-images &
   pulumi config set alicloud:region cn-hangzhou
-  pulumi config set alicloud:endpoints '[{"ecs":"http://127.0.0.1:8080"}]'
-  pulumi config set alicloud:accessKey emulator
+  pulumi config set alicloud:endpoints '[{"ecs":"http://127.0.0.1:8080","oss":"http://127.0.0.1:8080"}]'
+  pulumi config set --secret alicloud:accessKey emulator
   pulumi config set --secret alicloud:secretKey emulator
   pulumi up"#;
 

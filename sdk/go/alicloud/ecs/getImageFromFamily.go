@@ -18,6 +18,31 @@ import (
 // replaced by the next `pulumi up`, unless the program pins the id.
 //
 // ## Example Usage
+// ### The newest image of a family
+// ```go
+//
+//	golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		ImageFamily: pulumi.String(family),
+//		InstanceId:  pulumi.String(settings.Require("instanceId")),
+//		Tags:        tags,
+//	})
+//
+//	if err != nil {
+//		return err
+//	}
+//
+// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+//
+//	listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+//		ImageFamily: waitedFor,
+//		MostRecent:  pulumi.Bool(true),
+//		Owners:      pulumi.String("self"),
+//	})
+//
+// ```
 func GetImageFromFamily(ctx *pulumi.Context, args *GetImageFromFamilyArgs, opts ...pulumi.InvokeOption) (*GetImageFromFamilyResult, error) {
 	opts = internal.PkgInvokeDefaultOpts(opts)
 	var rv GetImageFromFamilyResult

@@ -17,6 +17,31 @@ import (
 // Without `owners` the cloud leaves out the marketplace's. Images that others publish as community images are not found.
 //
 // ## Example Usage
+// ### The newest image of a family, by a filter
+// ```go
+//
+//	golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		ImageFamily: pulumi.String(family),
+//		InstanceId:  pulumi.String(settings.Require("instanceId")),
+//		Tags:        tags,
+//	})
+//
+//	if err != nil {
+//		return err
+//	}
+//
+// // The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+// waitedFor := golden.ID().ToStringOutput().ApplyT(func(string) string { return family }).(pulumi.StringOutput)
+// newest := ecs.GetImageFromFamilyOutput(ctx, ecs.GetImageFromFamilyOutputArgs{ImageFamily: waitedFor})
+//
+//	listed := ecs.GetImagesOutput(ctx, ecs.GetImagesOutputArgs{
+//		ImageFamily: waitedFor,
+//		MostRecent:  pulumi.Bool(true),
+//		Owners:      pulumi.String("self"),
+//	})
+//
+// ```
 func GetImages(ctx *pulumi.Context, args *GetImagesArgs, opts ...pulumi.InvokeOption) (*GetImagesResult, error) {
 	opts = internal.PkgInvokeDefaultOpts(opts)
 	var rv GetImagesResult

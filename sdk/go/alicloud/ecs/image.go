@@ -29,29 +29,21 @@ import (
 // ## Example Usage
 // ### An image of an instance
 // ```go
-// package main
 //
-// import (
+//	fromInstance, err := ecs.NewImage(ctx, "from-instance", &ecs.ImageArgs{
+//		Architecture:    pulumi.String("x86_64"),
+//		Description:     pulumi.String(settings.Require("description")),
+//		ImageName:       pulumi.String("test-image"),
+//		InstanceId:      pulumi.String(settings.Require("instanceId")),
+//		Platform:        pulumi.String("CentOS"),
+//		ResourceGroupId: pulumi.String(settings.Require("resourceGroupId")),
+//		Tags: pulumi.StringMap{
+//			"FinanceDept": pulumi.String(settings.Require("financeDept")),
+//		},
+//	})
 //
-//	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud/ecs"
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-//
-// )
-//
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
-//				InstanceId:  pulumi.String("i-bp1g6zv0ce8oghu7k000"),
-//				ImageName:   pulumi.String("golden-2026-11"),
-//				Description: pulumi.String("Base image of the web tier"),
-//				Tags:        pulumi.StringMap{"team": pulumi.String("web")},
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("imageId", golden.ID())
-//			return nil
-//		})
+//	if err != nil {
+//		return err
 //	}
 //
 // ```

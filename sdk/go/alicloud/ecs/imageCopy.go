@@ -27,44 +27,39 @@ import (
 // community images nor images that are `Deprecated`, and images from the marketplace or of other accounts only in part.
 //
 // ## Example Usage
-// ### An image, and its copy in another region
+// ### An image, and its copy in a second region
 // ```go
-// package main
 //
-// import (
+//	golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		ImageFamily: pulumi.String(family),
+//		InstanceId:  pulumi.String(settings.Require("instanceId")),
+//		Tags:        tags,
+//	})
 //
-//	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud"
-//	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud/ecs"
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	if err != nil {
+//		return err
+//	}
 //
-// )
+// // A copy is made in the region of its provider.
 //
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
-//				InstanceId: pulumi.String("i-bp1g6zv0ce8oghu7k000"),
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			frankfurt, err := alicloud.NewProvider(ctx, "frankfurt", &alicloud.ProviderArgs{
-//				Region: pulumi.String("eu-central-1"),
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			copied, err := ecs.NewImageCopy(ctx, "copy", &ecs.ImageCopyArgs{
-//				SourceImageId:  golden.ID(),
-//				SourceRegionId: pulumi.String("cn-hangzhou"),
-//				Description:    pulumi.String("Base image of the web tier"),
-//				Tags:           pulumi.StringMap{"team": pulumi.String("web")},
-//			}, pulumi.Provider(frankfurt))
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("copyId", copied.ID())
-//			return nil
-//		})
+//	secondRegion, err := alicloud.NewProvider(ctx, "second-region", &alicloud.ProviderArgs{
+//		Region: pulumi.String(settings.Require("copyRegion")),
+//	})
+//
+//	if err != nil {
+//		return err
+//	}
+//
+//	copied, err := ecs.NewImageCopy(ctx, "copy", &ecs.ImageCopyArgs{
+//		Description:    pulumi.String(settings.Require("description")),
+//		SourceImageId:  golden.ID(),
+//		SourceRegionId: golden.RegionId,
+//		Tags:           tags,
+//	}, pulumi.Provider(secondRegion))
+//
+//	if err != nil {
+//		return err
 //	}
 //
 // ```

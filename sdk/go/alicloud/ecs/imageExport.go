@@ -29,36 +29,35 @@ import (
 // the cloud. An image may have up to 4 data disks of 500 GiB at most.
 //
 // ## Example Usage
-// ### An image, and its disks as files in OSS
+// ### An image of a file in OSS, exported as a file
 // ```go
-// package main
 //
-// import (
+//	imported, err := ecs.NewImageImport(ctx, "imported", &ecs.ImageImportArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		DiskDeviceMappings: ecs.ImageImportDiskDeviceMappingArray{
+//			&ecs.ImageImportDiskDeviceMappingArgs{
+//				OssBucket: pulumi.String(settings.Require("bucket")),
+//				OssObject: pulumi.String(settings.Require("object")),
+//			},
+//		},
+//		Platform: pulumi.String("Ubuntu"),
+//		Tags:     pulumi.StringMap{"team": pulumi.String("platform")},
+//	})
 //
-//	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud/ecs"
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+//	if err != nil {
+//		return err
+//	}
 //
-// )
+// // The files that an export writes are deleted with it.
 //
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
-//				InstanceId: pulumi.String("i-bp1g6zv0ce8oghu7k000"),
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			exported, err := ecs.NewImageExport(ctx, "exported", &ecs.ImageExportArgs{
-//				ImageId:   golden.ID(),
-//				OssBucket: pulumi.String("b-images"),
-//				OssPrefix: pulumi.String("web"),
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("objects", exported.OssObjects)
-//			return nil
-//		})
+//	exported, err := ecs.NewImageExport(ctx, "exported", &ecs.ImageExportArgs{
+//		ImageId:   imported.ID(),
+//		OssBucket: pulumi.String(settings.Require("bucket")),
+//		OssPrefix: pulumi.String(settings.Require("prefix")),
+//	})
+//
+//	if err != nil {
+//		return err
 //	}
 //
 // ```

@@ -31,35 +31,21 @@ import (
 // ## Example Usage
 // ### An image of a file in OSS
 // ```go
-// package main
 //
-// import (
+//	imported, err := ecs.NewImageImport(ctx, "imported", &ecs.ImageImportArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		DiskDeviceMappings: ecs.ImageImportDiskDeviceMappingArray{
+//			&ecs.ImageImportDiskDeviceMappingArgs{
+//				OssBucket: pulumi.String(settings.Require("bucket")),
+//				OssObject: pulumi.String(settings.Require("object")),
+//			},
+//		},
+//		Platform: pulumi.String("Ubuntu"),
+//		Tags:     pulumi.StringMap{"team": pulumi.String("platform")},
+//	})
 //
-//	"github.com/pulumi/pulumi-alicloud/sdk/v3/go/alicloud/ecs"
-//	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-//
-// )
-//
-//	func main() {
-//		pulumi.Run(func(ctx *pulumi.Context) error {
-//			imported, err := ecs.NewImageImport(ctx, "imported", &ecs.ImageImportArgs{
-//				DiskDeviceMappings: ecs.ImageImportDiskDeviceMappingArray{
-//					&ecs.ImageImportDiskDeviceMappingArgs{
-//						OssBucket: pulumi.String("b-images"),
-//						OssObject: pulumi.String("disk.qcow2"),
-//						Format:    pulumi.String("QCOW2"),
-//					},
-//				},
-//				Platform:    pulumi.String("Ubuntu"),
-//				Description: pulumi.String("Base image of the web tier"),
-//				Tags:        pulumi.StringMap{"team": pulumi.String("web")},
-//			})
-//			if err != nil {
-//				return err
-//			}
-//			ctx.Export("imageId", imported.ID())
-//			return nil
-//		})
+//	if err != nil {
+//		return err
 //	}
 //
 // ```

@@ -26,7 +26,35 @@ import (
 // An encrypted image can be shared if its key is one of the account's own in KMS, and if there is a RAM role
 // `AliyunECSShareEncryptImageDefaultRole`. Community images and share groups are not part of it.
 //
-// ## Example
+// ## Example Usage
+// ### An image that several accounts may use
+// ```go
+//
+//	golden, err := ecs.NewImage(ctx, "golden", &ecs.ImageArgs{
+//		Description: pulumi.String(settings.Require("description")),
+//		ImageFamily: pulumi.String(family),
+//		InstanceId:  pulumi.String(settings.Require("instanceId")),
+//		Tags:        tags,
+//	})
+//
+//	if err != nil {
+//		return err
+//	}
+//
+// var accounts []string
+// settings.RequireObject("accounts", &accounts)
+//
+//	for _, account := range accounts {
+//		_, err := ecs.NewImageSharePermission(ctx, "share-"+account, &ecs.ImageSharePermissionArgs{
+//			AccountId: pulumi.String(account),
+//			ImageId:   golden.ID(),
+//		})
+//		if err != nil {
+//			return err
+//		}
+//	}
+//
+// ```
 //
 // ## Import
 //

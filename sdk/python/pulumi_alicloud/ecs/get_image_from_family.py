@@ -336,14 +336,20 @@ def get_image_from_family(image_family: Optional[_builtins.str] = None,
     replaced by the next `pulumi up`, unless the program pins the id.
 
     ## Example Usage
-    ### The newest image of the web tier
-
+    ### The newest image of a family
     ```python
-    import pulumi
-    import pulumi_alicloud as alicloud
+    golden = alicloud.ecs.Image(
+        "golden",
+        description=config.require("description"),
+        image_family=family,
+        instance_id=config.require("instanceId"),
+        tags={"team": "platform"},
+    )
 
-    web = alicloud.ecs.get_image_from_family_output(image_family="web")
-    pulumi.export("imageId", web.image_id)
+    # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+    waited_for = golden.id.apply(lambda _: family)
+    newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+    listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
     ```
 
 
@@ -389,14 +395,20 @@ def get_image_from_family_output(image_family: pulumi.Input[Optional[_builtins.s
     replaced by the next `pulumi up`, unless the program pins the id.
 
     ## Example Usage
-    ### The newest image of the web tier
-
+    ### The newest image of a family
     ```python
-    import pulumi
-    import pulumi_alicloud as alicloud
+    golden = alicloud.ecs.Image(
+        "golden",
+        description=config.require("description"),
+        image_family=family,
+        instance_id=config.require("instanceId"),
+        tags={"team": "platform"},
+    )
 
-    web = alicloud.ecs.get_image_from_family_output(image_family="web")
-    pulumi.export("imageId", web.image_id)
+    # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+    waited_for = golden.id.apply(lambda _: family)
+    newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+    listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
     ```
 
 

@@ -348,14 +348,20 @@ def get_images(action_type: Optional[_builtins.str] = None,
     Without `owners` the cloud leaves out the marketplace's. Images that others publish as community images are not found.
 
     ## Example Usage
-    ### The newest image whose name begins in a certain way
-
+    ### The newest image of a family, by a filter
     ```python
-    import pulumi
-    import pulumi_alicloud as alicloud
+    golden = alicloud.ecs.Image(
+        "golden",
+        description=config.require("description"),
+        image_family=family,
+        instance_id=config.require("instanceId"),
+        tags={"team": "platform"},
+    )
 
-    web = alicloud.ecs.get_images_output(owners="self", name_regex="^web-[0-9]+$", most_recent=True)
-    pulumi.export("imageId", web.images[0].id)
+    # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+    waited_for = golden.id.apply(lambda _: family)
+    newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+    listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
     ```
 
 
@@ -462,14 +468,20 @@ def get_images_output(action_type: pulumi.Input[Optional[Optional[_builtins.str]
     Without `owners` the cloud leaves out the marketplace's. Images that others publish as community images are not found.
 
     ## Example Usage
-    ### The newest image whose name begins in a certain way
-
+    ### The newest image of a family, by a filter
     ```python
-    import pulumi
-    import pulumi_alicloud as alicloud
+    golden = alicloud.ecs.Image(
+        "golden",
+        description=config.require("description"),
+        image_family=family,
+        instance_id=config.require("instanceId"),
+        tags={"team": "platform"},
+    )
 
-    web = alicloud.ecs.get_images_output(owners="self", name_regex="^web-[0-9]+$", most_recent=True)
-    pulumi.export("imageId", web.images[0].id)
+    # The look-ups wait for the image. They find it in the same `pulumi up` and not in its preview.
+    waited_for = golden.id.apply(lambda _: family)
+    newest = alicloud.ecs.get_image_from_family_output(image_family=waited_for)
+    listed = alicloud.ecs.get_images_output(image_family=waited_for, most_recent=True, owners="self")
     ```
 
 

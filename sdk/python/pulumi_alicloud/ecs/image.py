@@ -1009,15 +1009,18 @@ class Image(pulumi.CustomResource):
         ## Example Usage
         ### An image of an instance
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
-
-        golden = alicloud.ecs.Image("golden",
-            instance_id="i-bp1g6zv0ce8oghu7k000",
-            image_name="golden-2026-11",
-            description="Base image of the web tier",
-            tags={"team": "web"})
-        pulumi.export("imageId", golden.id)
+        from_instance = alicloud.ecs.Image(
+            "from-instance",
+            architecture="x86_64",
+            description=config.require("description"),
+            image_name="test-image",
+            instance_id=config.require("instanceId"),
+            platform="CentOS",
+            resource_group_id=config.require("resourceGroupId"),
+            tags={
+                "FinanceDept": config.require("financeDept"),
+            },
+        )
         ```
 
         ## Import
@@ -1094,15 +1097,18 @@ class Image(pulumi.CustomResource):
         ## Example Usage
         ### An image of an instance
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
-
-        golden = alicloud.ecs.Image("golden",
-            instance_id="i-bp1g6zv0ce8oghu7k000",
-            image_name="golden-2026-11",
-            description="Base image of the web tier",
-            tags={"team": "web"})
-        pulumi.export("imageId", golden.id)
+        from_instance = alicloud.ecs.Image(
+            "from-instance",
+            architecture="x86_64",
+            description=config.require("description"),
+            image_name="test-image",
+            instance_id=config.require("instanceId"),
+            platform="CentOS",
+            resource_group_id=config.require("resourceGroupId"),
+            tags={
+                "FinanceDept": config.require("financeDept"),
+            },
+        )
         ```
 
         ## Import

@@ -881,21 +881,27 @@ class ImageCopy(pulumi.CustomResource):
         community images nor images that are `Deprecated`, and images from the marketplace or of other accounts only in part.
 
         ## Example Usage
-        ### An image, and its copy in another region
+        ### An image, and its copy in a second region
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
+        golden = alicloud.ecs.Image(
+            "golden",
+            description=config.require("description"),
+            image_family=family,
+            instance_id=config.require("instanceId"),
+            tags={"team": "platform"},
+        )
 
-        golden = alicloud.ecs.Image("golden", instance_id="i-bp1g6zv0ce8oghu7k000")
+        # A copy is made in the region of its provider.
+        second_region = alicloud.Provider("second-region", region=config.require("copyRegion"))
 
-        frankfurt = alicloud.Provider("frankfurt", region="eu-central-1")
-        copy = alicloud.ecs.ImageCopy("copy",
+        copy = alicloud.ecs.ImageCopy(
+            "copy",
+            description=config.require("description"),
             source_image_id=golden.id,
-            source_region_id="cn-hangzhou",
-            description="Base image of the web tier",
-            tags={"team": "web"},
-            opts=pulumi.ResourceOptions(provider=frankfurt))
-        pulumi.export("copyId", copy.id)
+            source_region_id=golden.region_id,
+            tags={"team": "platform"},
+            opts=pulumi.ResourceOptions(provider=second_region),
+        )
         ```
 
         ## Import
@@ -958,21 +964,27 @@ class ImageCopy(pulumi.CustomResource):
         community images nor images that are `Deprecated`, and images from the marketplace or of other accounts only in part.
 
         ## Example Usage
-        ### An image, and its copy in another region
+        ### An image, and its copy in a second region
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
+        golden = alicloud.ecs.Image(
+            "golden",
+            description=config.require("description"),
+            image_family=family,
+            instance_id=config.require("instanceId"),
+            tags={"team": "platform"},
+        )
 
-        golden = alicloud.ecs.Image("golden", instance_id="i-bp1g6zv0ce8oghu7k000")
+        # A copy is made in the region of its provider.
+        second_region = alicloud.Provider("second-region", region=config.require("copyRegion"))
 
-        frankfurt = alicloud.Provider("frankfurt", region="eu-central-1")
-        copy = alicloud.ecs.ImageCopy("copy",
+        copy = alicloud.ecs.ImageCopy(
+            "copy",
+            description=config.require("description"),
             source_image_id=golden.id,
-            source_region_id="cn-hangzhou",
-            description="Base image of the web tier",
-            tags={"team": "web"},
-            opts=pulumi.ResourceOptions(provider=frankfurt))
-        pulumi.export("copyId", copy.id)
+            source_region_id=golden.region_id,
+            tags={"team": "platform"},
+            opts=pulumi.ResourceOptions(provider=second_region),
+        )
         ```
 
         ## Import

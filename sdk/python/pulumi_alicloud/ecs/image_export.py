@@ -322,17 +322,23 @@ class ImageExport(pulumi.CustomResource):
         the cloud. An image may have up to 4 data disks of 500 GiB at most.
 
         ## Example Usage
-        ### An image, and its disks as files in OSS
+        ### An image of a file in OSS, exported as a file
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
+        imported = alicloud.ecs.ImageImport(
+            "imported",
+            description=config.require("description"),
+            disk_device_mappings=[{"oss_bucket": config.require("bucket"), "oss_object": config.require("object")}],
+            platform="Ubuntu",
+            tags={"team": "platform"},
+        )
 
-        golden = alicloud.ecs.Image("golden", instance_id="i-bp1g6zv0ce8oghu7k000")
-        exported = alicloud.ecs.ImageExport("exported",
-            image_id=golden.id,
-            oss_bucket="b-images",
-            oss_prefix="web")
-        pulumi.export("objects", exported.oss_objects)
+        # The files that an export writes are deleted with it.
+        exported = alicloud.ecs.ImageExport(
+            "exported",
+            image_id=imported.id,
+            oss_bucket=config.require("bucket"),
+            oss_prefix=config.require("prefix"),
+        )
         ```
 
         ## Import
@@ -377,17 +383,23 @@ class ImageExport(pulumi.CustomResource):
         the cloud. An image may have up to 4 data disks of 500 GiB at most.
 
         ## Example Usage
-        ### An image, and its disks as files in OSS
+        ### An image of a file in OSS, exported as a file
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
+        imported = alicloud.ecs.ImageImport(
+            "imported",
+            description=config.require("description"),
+            disk_device_mappings=[{"oss_bucket": config.require("bucket"), "oss_object": config.require("object")}],
+            platform="Ubuntu",
+            tags={"team": "platform"},
+        )
 
-        golden = alicloud.ecs.Image("golden", instance_id="i-bp1g6zv0ce8oghu7k000")
-        exported = alicloud.ecs.ImageExport("exported",
-            image_id=golden.id,
-            oss_bucket="b-images",
-            oss_prefix="web")
-        pulumi.export("objects", exported.oss_objects)
+        # The files that an export writes are deleted with it.
+        exported = alicloud.ecs.ImageExport(
+            "exported",
+            image_id=imported.id,
+            oss_bucket=config.require("bucket"),
+            oss_prefix=config.require("prefix"),
+        )
         ```
 
         ## Import

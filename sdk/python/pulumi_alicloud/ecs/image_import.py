@@ -930,15 +930,13 @@ class ImageImport(pulumi.CustomResource):
         ## Example Usage
         ### An image of a file in OSS
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
-
-        imported = alicloud.ecs.ImageImport("imported",
-            disk_device_mappings=[{"oss_bucket": "b-images", "oss_object": "disk.qcow2", "format": "QCOW2"}],
+        imported = alicloud.ecs.ImageImport(
+            "imported",
+            description=config.require("description"),
+            disk_device_mappings=[{"oss_bucket": config.require("bucket"), "oss_object": config.require("object")}],
             platform="Ubuntu",
-            description="Base image of the web tier",
-            tags={"team": "web"})
-        pulumi.export("imageId", imported.id)
+            tags={"team": "platform"},
+        )
         ```
 
         ## Import
@@ -1012,15 +1010,13 @@ class ImageImport(pulumi.CustomResource):
         ## Example Usage
         ### An image of a file in OSS
         ```python
-        import pulumi
-        import pulumi_alicloud as alicloud
-
-        imported = alicloud.ecs.ImageImport("imported",
-            disk_device_mappings=[{"oss_bucket": "b-images", "oss_object": "disk.qcow2", "format": "QCOW2"}],
+        imported = alicloud.ecs.ImageImport(
+            "imported",
+            description=config.require("description"),
+            disk_device_mappings=[{"oss_bucket": config.require("bucket"), "oss_object": config.require("object")}],
             platform="Ubuntu",
-            description="Base image of the web tier",
-            tags={"team": "web"})
-        pulumi.export("imageId", imported.id)
+            tags={"team": "platform"},
+        )
         ```
 
         ## Import

@@ -164,7 +164,20 @@ class ImageSharePermission(pulumi.CustomResource):
         An encrypted image can be shared if its key is one of the account's own in KMS, and if there is a RAM role
         `AliyunECSShareEncryptImageDefaultRole`. Community images and share groups are not part of it.
 
-        ## Example
+        ## Example Usage
+        ### An image that several accounts may use
+        ```python
+        golden = alicloud.ecs.Image(
+            "golden",
+            description=config.require("description"),
+            image_family=family,
+            instance_id=config.require("instanceId"),
+            tags={"team": "platform"},
+        )
+
+        for account in config.require_object("accounts"):
+            alicloud.ecs.ImageSharePermission(f"share-{account}", account_id=account, image_id=golden.id)
+        ```
 
         ## Import
 
@@ -204,7 +217,20 @@ class ImageSharePermission(pulumi.CustomResource):
         An encrypted image can be shared if its key is one of the account's own in KMS, and if there is a RAM role
         `AliyunECSShareEncryptImageDefaultRole`. Community images and share groups are not part of it.
 
-        ## Example
+        ## Example Usage
+        ### An image that several accounts may use
+        ```python
+        golden = alicloud.ecs.Image(
+            "golden",
+            description=config.require("description"),
+            image_family=family,
+            instance_id=config.require("instanceId"),
+            tags={"team": "platform"},
+        )
+
+        for account in config.require_object("accounts"):
+            alicloud.ecs.ImageSharePermission(f"share-{account}", account_id=account, image_id=golden.id)
+        ```
 
         ## Import
 

@@ -211,7 +211,7 @@ export namespace ecs {
          */
         ossBucket?: pulumi.Input<string | undefined>;
         /**
-         * The file: an object of the bucket. A data disk without one is blank.
+         * The file: an object of the bucket.
          */
         ossObject?: pulumi.Input<string | undefined>;
         /**

@@ -350,7 +350,7 @@ export namespace ecs {
          */
         ossBucket: string;
         /**
-         * The file: an object of the bucket. A data disk without one is blank.
+         * The file: an object of the bucket.
          */
         ossObject: string;
         /**

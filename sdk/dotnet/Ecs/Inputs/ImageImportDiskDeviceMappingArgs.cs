@@ -49,7 +49,7 @@ namespace Pulumi.AliCloud.Ecs.Inputs
         public Input<string>? OssBucket { get; set; }
 
         /// <summary>
-        /// The file: an object of the bucket. A data disk without one is blank.
+        /// The file: an object of the bucket.
         /// </summary>
         [Input("ossObject")]
         public Input<string>? OssObject { get; set; }

@@ -40,7 +40,7 @@ namespace Pulumi.AliCloud.Ecs.Outputs
         /// </summary>
         public readonly string? OssBucket;
         /// <summary>
-        /// The file: an object of the bucket. A data disk without one is blank.
+        /// The file: an object of the bucket.
         /// </summary>
         public readonly string? OssObject;
         /// <summary>

@@ -366,7 +366,7 @@ type ImageImportDiskDeviceMapping struct {
 	// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
 	// without one is blank.
 	OssBucket *string `pulumi:"ossBucket"`
-	// The file: an object of the bucket. A data disk without one is blank.
+	// The file: an object of the bucket.
 	OssObject *string `pulumi:"ossObject"`
 	// The snapshot of the disk, reported by the cloud.
 	SnapshotId *string `pulumi:"snapshotId"`
@@ -398,7 +398,7 @@ type ImageImportDiskDeviceMappingArgs struct {
 	// The bucket that the file is in. It must be in the provider's region. The system disk needs a file; a data disk
 	// without one is blank.
 	OssBucket pulumi.StringPtrInput `pulumi:"ossBucket"`
-	// The file: an object of the bucket. A data disk without one is blank.
+	// The file: an object of the bucket.
 	OssObject pulumi.StringPtrInput `pulumi:"ossObject"`
 	// The snapshot of the disk, reported by the cloud.
 	SnapshotId pulumi.StringPtrInput `pulumi:"snapshotId"`
@@ -484,7 +484,7 @@ func (o ImageImportDiskDeviceMappingOutput) OssBucket() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssBucket }).(pulumi.StringPtrOutput)
 }
 
-// The file: an object of the bucket. A data disk without one is blank.
+// The file: an object of the bucket.
 func (o ImageImportDiskDeviceMappingOutput) OssObject() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v ImageImportDiskDeviceMapping) *string { return v.OssObject }).(pulumi.StringPtrOutput)
 }

@@ -24,7 +24,9 @@ pub(crate) async fn invoke(world: &mut World, token: &str, args: Json) -> Result
     if answer.failures.is_empty() {
         return Ok(from_struct(&answer.r#return.expect("a result")));
     }
-    let failures = answer.failures.iter().map(|failure| format!("{}: {}", failure.property, failure.reason));
+    let failures = answer.failures.iter().map(|failure| {
+        format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
+    });
     Err(failures.collect::<Vec<_>>().join("\n"))
 }
 

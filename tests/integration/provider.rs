@@ -47,7 +47,9 @@ async fn check_config(plugin: &mut Plugin, news: Json) -> Result<Json, Vec<Strin
     Err(response
         .failures
         .into_iter()
-        .map(|failure| format!("{}: {}", failure.property, failure.reason))
+        .map(|failure| {
+            format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
+        })
         .collect())
 }
 

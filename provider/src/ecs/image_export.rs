@@ -8,18 +8,20 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aliyun::ecs::ExportImageRequest;
 use aliyun::object::ObjectVersion;
 use pulumi::{
-    CheckContext, Context, Failure, Findings, Old, Read, Resource, Timeouts, Unlisted, Update, known,
+    CheckContext, Context, Failure, Findings, Look, Old, Read, Resource, Timeouts, Unlisted, Update, Wait,
+    known,
 };
 
 use crate::client::Client;
-use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, Target};
+use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, Target, Written};
 use crate::ecs::image_export::exporting::{Exporting, Outcome, seen_for_sure, wait_until_ended};
-use crate::ecs::image_export::objects::{Named, Ownership};
+use crate::ecs::image_export::objects::{Deleted, Named, Ownership};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::tasks::{self, Cancellation, Stage, Task};
 use crate::failure;
@@ -154,7 +156,7 @@ impl Resource<Client> for ImageExport {
             false => work.look(&mut entry).await,
         };
         let task = match looked {
-            Ok(_) if entry.is_complete() => return work.with_objects(entry).await,
+            Ok(_) if entry.is_complete() => return work.with_objects(entry, false).await,
             // One that has failed, or that the cloud has forgotten, is begun anew.
             Ok(_) if !entry.is_running() => match work.begin().await {
                 Ok(task) => task,
@@ -183,8 +185,7 @@ impl Resource<Client> for ImageExport {
     ) -> Result<(), Failure> {
         let Old { args, state: entry } = old;
         let target = Target::of(&entry.args)?;
-        // Where it is known how the objects were written, that tells whose they are.
-        if self.memory.let_go(&target.key(), &entry.mark) && entry.versions.is_empty() {
+        if self.memory.let_go(&target.key(), &entry.mark) {
             context.warn(&format!(
                 "the export of image {} to {} stays: another entry of the state holds the same one",
                 target.image,
@@ -247,7 +248,7 @@ impl Work<'_> {
             Outcome::Finished(task) => {
                 entry.see(&task);
                 let kept = entry.clone();
-                match self.with_objects(entry).await {
+                match self.with_objects(entry, true).await {
                     Ok(entry) => Ok(entry),
                     Err(failure) => stop(failure, kept, false),
                 }
@@ -264,11 +265,20 @@ impl Work<'_> {
                     return stop(Failure::Refused(text), entry, false);
                 }
                 let left = match self.clean_up(&mut entry, &task).await {
-                    Ok(left) if left.is_empty() => {
-                        let text = format!("{text}\nNo files of it are left behind");
+                    Ok(Deleted { left, of_others }) if left.is_empty() => {
+                        let others = match of_others.is_empty() {
+                            true => String::new(),
+                            false => format!(
+                                ". These have the names of its files, and are older or of another export, so they stay in the \
+                                 bucket {}: {}",
+                                target.bucket,
+                                of_others.join(", ")
+                            ),
+                        };
+                        let text = format!("{text}\nNo files of it are left behind{others}");
                         return stop(Failure::Refused(text), entry, true);
                     }
-                    Ok(left) => {
+                    Ok(Deleted { left, .. }) => {
                         let lines = objects::lines(&target.bucket, &left);
                         format!("Of its files these could not be deleted:\n{lines}")
                     }
@@ -296,29 +306,56 @@ impl Work<'_> {
     }
 
     /// Deletes what an export has written that has failed. What stays is in the entry, each with the reason.
-    async fn clean_up(&self, entry: &mut ExportEntry, task: &Task) -> Result<Vec<(String, String)>, Failure> {
+    async fn clean_up(&self, entry: &mut ExportEntry, task: &Task) -> Result<Deleted, Failure> {
         let Work { client, context, target, .. } = *self;
         let named = target.objects_of(task);
         let guessed = named.is_empty();
         let written = if guessed { objects::guess(client, context, target).await?.names } else { named };
         entry.name_objects(written.clone(), guessed);
-        let ownership = self.ownership(entry).await?;
-        let left = objects::delete(client, context, &target.bucket, &written, &ownership).await?.left;
-        entry.name_objects(left.iter().map(|(object, _)| object.clone()).collect(), guessed);
-        Ok(left)
+        let ownership = self.ownership(entry, &written).await?;
+        let deleted = objects::delete(client, context, &target.bucket, &written, &ownership).await?;
+        entry.name_objects(deleted.left.iter().map(|(object, _)| object.clone()).collect(), guessed);
+        Ok(deleted)
     }
 
     /// Whose the objects are that have the names of this export's.
-    async fn ownership(&self, entry: &ExportEntry) -> Result<Ownership, Failure> {
+    async fn ownership(&self, entry: &ExportEntry, objects: &[String]) -> Result<Ownership, Failure> {
         let Work { client, context, target, .. } = *self;
         let mut ownership =
-            Ownership { versions: entry.versions.clone(), began: entry.began, ..Ownership::default() };
-        if let Some(task) = entry.task_id.as_deref().filter(|_| entry.versions.is_empty()) {
-            // What was there when a complete export began it has written anew.
-            let from = entry.began.filter(|_| entry.is_complete()).unwrap_or(i64::MIN);
-            ownership.of_others = objects::of_others(client, context, target, task, from).await?;
+            Ownership { written: entry.written.clone(), began: entry.began, ..Ownership::default() };
+        if let (Some(task), Some(began)) = (&entry.task_id, entry.began)
+            && objects.iter().any(|object| !entry.has_seen(object))
+        {
+            // In doubt a file stays: what has failed has most likely written none.
+            let or_then = !entry.is_complete();
+            ownership.of_others = objects::of_others(client, context, target, task, began, or_then).await?;
         }
         Ok(ownership)
+    }
+
+    /// Keeps how the objects are that the export has written. `just_now` says that it has ended within this operation, so that
+    /// no later one can have written them anew.
+    async fn keep_written(
+        &self,
+        entry: &mut ExportEntry,
+        there: &BTreeMap<String, ObjectVersion>,
+        just_now: bool,
+    ) -> Result<(), Failure> {
+        let unseen: Vec<String> = there.keys().filter(|object| !entry.has_seen(object)).cloned().collect();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let ownership = match just_now {
+            true => Ownership { began: entry.began, ..Ownership::default() },
+            false => self.ownership(entry, &unseen).await?,
+        };
+        for object in unseen {
+            let found = &there[&object];
+            if let Some(version) = objects::text(found).filter(|_| ownership.is_own(&object, found)) {
+                entry.written.push(Written { object, version });
+            }
+        }
+        Ok(())
     }
 
     /// Why a task failed, and what to do about it.
@@ -335,7 +372,7 @@ impl Work<'_> {
     }
 
     /// Names the objects of a finished export that its task does not name, and keeps how they are now.
-    async fn with_objects(&self, mut entry: ExportEntry) -> Result<ExportEntry, Failure> {
+    async fn with_objects(&self, mut entry: ExportEntry, just_now: bool) -> Result<ExportEntry, Failure> {
         let Work { client, context, target, .. } = *self;
         if entry.oss_objects.is_none() {
             let guessed = objects::guess(client, context, target).await?.names;
@@ -349,8 +386,17 @@ impl Work<'_> {
         }
         let names = entry.oss_objects.clone().unwrap_or_default();
         let seen = objects::glance(client, context, &target.bucket, &names).await?;
-        entry.versions =
-            seen.there.into_iter().map(|(object, version)| (object, objects::text(&version))).collect();
+        if seen.there.is_empty() && seen.unknown.is_empty() {
+            context.warn(&format!(
+                "the export of image {} has finished, and none of its files is in the bucket {}: {}. To export it anew: pulumi up \
+                 --replace '{}'",
+                target.image,
+                target.bucket,
+                names.join(", "),
+                context.urn()
+            ));
+        }
+        self.keep_written(&mut entry, &seen.there, just_now).await?;
         Ok(entry)
     }
 
@@ -400,7 +446,7 @@ impl Work<'_> {
             entry.name_objects(found.names, found.guessed);
         }
         let names = entry.oss_objects.clone().unwrap_or_default();
-        let seen = objects::look(client, context, &target.bucket, &names).await?;
+        let seen = objects::glance(client, context, &target.bucket, &names).await?;
         if !seen.unknown.is_empty() {
             context.warn(&format!(
                 "whether the files are there that image {image} was exported to is not known, and the export stays in the \
@@ -409,8 +455,12 @@ impl Work<'_> {
             ));
             return Ok(true);
         }
+        if entry.is_complete() {
+            self.keep_written(entry, &seen.there, false).await?;
+        }
         let is_anew = |(object, version): &(&String, &ObjectVersion)| {
-            entry.versions.get(*object).is_some_and(|written| *written != objects::text(version))
+            let written = entry.written.iter().find(|written| written.object == **object);
+            written.is_some_and(|written| Some(written.version.as_str()) != objects::text(version).as_deref())
         };
         let anew: Vec<&str> = seen.there.iter().filter(is_anew).map(|(object, _)| object.as_str()).collect();
         if !anew.is_empty() {
@@ -471,6 +521,7 @@ impl Work<'_> {
             && let Some(task) = self.end(&id).await?
         {
             entry.began = entry.began.or(task.began());
+            entry.status = task.status().map(str::to_owned);
             let new = target.objects_of(&task);
             named.names.extend(new.into_iter().filter(|object| !entry.leftovers.contains(object)));
         }
@@ -487,7 +538,7 @@ impl Work<'_> {
         names.extend(entry.leftovers.clone());
         names.sort_unstable();
         names.dedup();
-        let ownership = self.ownership(&entry).await?;
+        let ownership = self.ownership(&entry, &names).await?;
         let deleted = objects::delete(client, context, &target.bucket, &names, &ownership).await?;
         if !deleted.of_others.is_empty() {
             context.warn(&format!(
@@ -549,13 +600,32 @@ impl Work<'_> {
             )),
             Cancellation::Unknown => return Ok(Some(task)),
         }
-        match wait_until_ended(client, context, &target.image, id, "its export ends").await {
-            Outcome::Finished(ended) | Outcome::Failed(ended) => {
+        let mut wait = Wait::begin(context, &client.pace).within(client.patience.invisible);
+        loop {
+            match wait_until_ended(client, context, &target.image, id, "its export ends").await {
+                // A cancelled one may pass through states that are not documented, and so may one that goes on.
+                Outcome::Failed(seen) if seen.stage() == Stage::Unknown && !seen.is_cancelled() => {
+                    let shown = seen.status().unwrap_or_default();
+                    let look = Look::Going {
+                        status: format!("image {}: its export is {shown}", target.image),
+                        left: None,
+                    };
+                    let stays = || {
+                        format!(
+                            "the task {id} that exports image {} is in the state {shown}, which is not documented, so that it may go \
+                             on and write files. The export stays in the state. Run the command again once it has ended",
+                            target.image
+                        )
+                    };
+                    wait.after::<()>(Ok(look), 1).await.map_err(|ended| ended.into_failure(stays))?;
+                }
                 // What it was about may show at its beginning only.
-                Ok(Some(if ended.objects().is_empty() { task } else { ended }))
+                Outcome::Finished(ended) | Outcome::Failed(ended) => {
+                    return Ok(Some(if ended.objects().is_empty() { ended.about(task) } else { ended }));
+                }
+                Outcome::Forgotten => return Ok(Some(task)),
+                Outcome::Stopped(failure, _) => return Err(failure),
             }
-            Outcome::Forgotten => Ok(Some(task)),
-            Outcome::Stopped(failure, _) => Err(failure),
         }
     }
 }

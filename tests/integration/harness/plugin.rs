@@ -125,7 +125,9 @@ impl Plugin {
         Err(response
             .failures
             .into_iter()
-            .map(|failure| format!("{}: {}", failure.property, failure.reason))
+            .map(|failure| {
+                format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
+            })
             .collect())
     }
 

@@ -29,9 +29,16 @@ impl CheckFailure {
 
     /// What the user reads if the value is secret.
     pub fn text_of_secret(&self) -> String {
-        format!("{} (the value is secret)", self.reason)
+        format!("{}{OF_A_SECRET}", self.reason)
+    }
+
+    /// Whether its text says that the value is secret.
+    pub(crate) fn is_of_a_secret(&self) -> bool {
+        self.reason.ends_with(OF_A_SECRET)
     }
 }
+
+const OF_A_SECRET: &str = " (the value is secret)";
 
 /// What a check found.
 #[derive(Debug, Default)]

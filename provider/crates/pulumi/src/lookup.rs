@@ -89,8 +89,11 @@ impl<P: Provider> Operations<P> {
         let Checked { args, findings, .. } = checked(declared, given, |_, _| Ok(()))?;
         if !findings.failures.is_empty() {
             let failures = check_failures(findings, &redactor).into_iter();
-            let texts: Vec<String> =
-                failures.map(|failure| format!("{}: {}", failure.property, failure.reason)).collect();
+            let texts: Vec<String> = failures
+                .map(|failure| {
+                    format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
+                })
+                .collect();
             return Err(Failure::Refused(texts.join("; ")));
         }
         if args.values().any(Value::has_unknowns) {

@@ -647,9 +647,13 @@ pub(crate) fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc
     findings
         .failures
         .into_iter()
-        .map(|failure| rpc::CheckFailure {
-            property: failure.path.to_string(),
-            reason: redactor.redact(&failure.text()),
+        .map(|failure| {
+            let (path, reason) = (failure.path.to_string(), redactor.redact(&failure.text()));
+            match failure.is_of_a_secret() {
+                // Engines print the value of a property that is named beside the reason, secret or not.
+                true => rpc::CheckFailure { property: String::new(), reason: format!("{path}: {reason}") },
+                false => rpc::CheckFailure { property: path, reason },
+            }
         })
         .collect()
 }

@@ -1,7 +1,5 @@
 //! What a program says of an export, with the users' documentation, and what the state holds of it.
 
-use std::collections::BTreeMap;
-
 use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{Failure, Findings, Input, known};
@@ -89,13 +87,23 @@ pub(crate) struct ExportEntry {
     #[serde(rename = "__began", skip_serializing_if = "Option::is_none")]
     pub(crate) began: Option<i64>,
 
-    /// The objects as they were when the export was complete: whoever exports to the same place writes them anew.
-    #[serde(rename = "__versions", skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) versions: BTreeMap<String, String>,
+    /// The objects as the export wrote them, as far as that was seen: whoever exports to the same place writes them anew.
+    #[serde(rename = "__written", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) written: Vec<Written>,
 
     /// What earlier tasks of it, which have failed, have left in the bucket.
     #[serde(rename = "__leftovers", skip_serializing_if = "Vec::is_empty")]
     pub(crate) leftovers: Vec<String>,
+}
+
+/// An object as an export has written it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Written {
+    /// Its name. It stands in no key, as a prefix may be a secret.
+    pub(crate) object: String,
+    /// By what this writing is told from the next.
+    pub(crate) version: String,
 }
 
 /// By what an entry of a state is known again.
@@ -185,10 +193,12 @@ impl Target {
             && task.format().is_none_or(|format| format.eq_ignore_ascii_case(self.format()))
     }
 
-    /// The objects that a task names, if they are in the bucket.
+    /// The objects that a task names, if they are in the bucket. A path that leads out of it is none.
     pub(crate) fn objects_of(&self, task: &Task) -> Vec<String> {
-        match task.bucket() == Some(self.bucket.as_str()) {
-            true => task.objects(),
+        let objects = task.objects();
+        let leads_out = |object: &String| object.split('/').any(|folder| folder == ".." || folder.is_empty());
+        match task.bucket() == Some(self.bucket.as_str()) && !objects.iter().any(leads_out) {
+            true => objects,
             false => Vec::new(),
         }
     }
@@ -237,7 +247,7 @@ impl ExportEntry {
         self.progress = task.progress().map(str::to_owned);
         // The first one: what it has left is the entry's as well.
         self.began = self.began.or(task.began());
-        let objects = task.objects();
+        let objects = Target::of(&self.args).map(|target| target.objects_of(task)).unwrap_or_default();
         if task.stage() == Stage::Finished && !objects.is_empty() {
             self.name_objects(objects, false);
         }
@@ -247,6 +257,11 @@ impl ExportEntry {
         self.leftovers.retain(|left| !objects.contains(left));
         self.oss_objects = Some(objects);
         self.guessed = guessed.then_some(true);
+    }
+
+    /// Whether it is known how the export has written an object.
+    pub(crate) fn has_seen(&self, object: &str) -> bool {
+        self.written.iter().any(|written| written.object == object)
     }
 
     /// Whether it was complete when it was last looked at.

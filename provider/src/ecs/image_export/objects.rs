@@ -8,8 +8,8 @@ use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image_export::args::Target;
-use crate::ecs::images::tasks::{self, Action, Stage};
+use crate::ecs::image_export::args::{Target, Written};
+use crate::ecs::images::tasks::{self, Action, Stage, Task};
 use crate::failure;
 
 /// For how long a look that only adds to what is known may hold up an operation.
@@ -74,34 +74,33 @@ async fn look_until(
 #[derive(Debug, Default)]
 pub(crate) struct Ownership {
     /// As the export wrote them, where that was seen.
-    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) written: Vec<Written>,
     /// When the export began, in seconds since 1970: older objects are not its own.
     pub(crate) began: Option<i64>,
-    /// What other exports have written.
+    /// What later exports have written.
     pub(crate) of_others: HashSet<String>,
 }
 
 impl Ownership {
     /// Whether nothing tells whose an object is. Then it is the export's.
     fn is_unknown(&self) -> bool {
-        self.versions.is_empty() && self.began.is_none() && self.of_others.is_empty()
+        self.written.is_empty() && self.began.is_none() && self.of_others.is_empty()
     }
 
     pub(crate) fn is_own(&self, object: &str, version: &ObjectVersion) -> bool {
-        if let Some(written) = self.versions.get(object) {
-            return *written == text(version);
+        if let Some(written) = self.written.iter().find(|written| written.object == object) {
+            return Some(written.version.as_str()) == text(version).as_deref();
         }
         let is_old = self.began.zip(version.last_modified).is_some_and(|(began, written)| written < began);
         !is_old && !self.of_others.contains(object)
     }
 }
 
-/// How a state keeps by what one writing of an object is told from the next.
-pub(crate) fn text(version: &ObjectVersion) -> String {
-    match version.last_modified {
-        Some(time) => format!("{} {time}", version.etag),
-        None => version.etag.clone(),
-    }
+/// How a state keeps by what one writing of an object is told from the next. An ETag alone does not tell, as the same content
+/// has the same one.
+pub(crate) fn text(version: &ObjectVersion) -> Option<String> {
+    let etag = version.etag.trim_start_matches("W/").trim_matches('"').to_ascii_uppercase();
+    Some(format!("{etag} {}", version.last_modified?))
 }
 
 /// What has come of the deletion of objects.
@@ -184,8 +183,9 @@ pub(crate) async fn find(client: &Client, context: &Context, target: &Target) ->
     guess(client, context, target).await
 }
 
-/// The objects that other exports of the image to the same bucket have written, which end with their own entries only.
-/// Of those that began before `from`, in seconds since 1970, what this export has written is its own.
+/// The objects that later exports of the image to the same bucket have written, which end with their own entries only. Those
+/// began after `since`, in seconds since 1970: what earlier ones have written is older than this export or its own, as an image
+/// has one export at a time. `or_then` counts those of the same instant as well.
 ///
 /// # Errors
 /// If the tasks cannot be looked at.
@@ -194,7 +194,8 @@ pub(crate) async fn of_others(
     context: &Context,
     target: &Target,
     own_task: &str,
-    from: i64,
+    since: i64,
+    or_then: bool,
 ) -> Result<HashSet<String>, Failure> {
     let deadline = context.deadline();
     let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
@@ -210,7 +211,9 @@ pub(crate) async fn of_others(
             continue;
         }
         let task = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?;
-        if let Some(task) = task.filter(|task| task.began().is_none_or(|began| began >= from)) {
+        let is_later =
+            |task: &Task| task.began().is_none_or(|began| began > since || or_then && began == since);
+        if let Some(task) = task.filter(is_later) {
             objects.extend(target.objects_of(&task));
         }
     }

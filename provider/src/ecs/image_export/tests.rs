@@ -322,7 +322,9 @@ async fn an_export_that_fails_or_is_given_up_leaves_what_is_older_than_itself() 
         (cloud.state().exports_end, cloud.state().names_objects) = ("Failed", names_objects);
         cloud.state().objects.insert(format!("b-images/{OBJECT}"), EARLIER);
         let failure = create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err();
-        assert!(failure.to_string().ends_with("\nNo files of it are left behind"), "{failure}");
+        let stays = "so they stay in the bucket b-images: web_m-1_system.raw.tar.gz";
+        assert!(failure.to_string().contains("\nNo files of it are left behind. "), "{failure}");
+        assert!(failure.to_string().ends_with(stays), "{failure}");
         assert!(!matches!(failure, Failure::Partial { .. }));
         assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
 
@@ -343,7 +345,7 @@ async fn an_export_begun_anew_remembers_what_could_not_be_deleted() {
     let cloud = plain(0);
     let mut entry = complete(&cloud).await;
     let left = "web_m-1_data_xvdb.raw.tar.gz";
-    (entry.status, entry.versions) = (Some("Failed".to_owned()), Default::default());
+    (entry.status, entry.written) = (Some("Failed".to_owned()), Vec::new());
     entry.oss_objects = Some(vec![left.to_owned()]);
     cloud.state().tasks.clear();
     cloud.state().objects.insert(format!("b-images/{left}"), LATER);
@@ -711,7 +713,7 @@ async fn a_state_of_the_published_provider_is_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn the_older_of_two_entries_does_not_delete_the_newer_ones_objects() {
     let cloud = plain(0);
-    let older = ExportEntry { versions: Default::default(), ..complete(&cloud).await };
+    let older = ExportEntry { written: Vec::new(), ..complete(&cloud).await };
     complete(&cloud).await;
     let context = within(Verb::Delete, 60);
     delete(&cloud, &context, older.clone()).await.unwrap();
@@ -773,4 +775,77 @@ fn what_replaces_deletes_first_and_a_role_is_no_difference() {
     let timeouts = exports.timeouts();
     let minutes = [timeouts.create, timeouts.delete].map(|limit| limit.as_secs() / 60);
     assert_eq!(minutes, [60, 20]);
+}
+
+/// Another export writes the same file anew after this one has ended and before anybody has seen that.
+#[tokio::test(start_paused = true)]
+async fn what_a_later_export_has_written_is_not_taken_for_its_own_however_late_an_end_is_seen() {
+    let cloud = plain(100);
+    let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+    tokio::time::advance(Duration::from_secs(100)).await;
+    let newer = complete(&cloud.of_another_process()).await;
+    for command in ["up", "refresh"] {
+        let older = match command {
+            "up" => update(&cloud, &within(Verb::Update, 3_600), kept(&state)).await.unwrap(),
+            _ => read(&cloud, &within(Verb::Read, 60), kept(&state)).await.unwrap().unwrap().state,
+        };
+        assert_eq!((older.status.as_deref(), older.written.len()), (Some("Finished"), 0), "{command}");
+        let context = within(Verb::Delete, 60);
+        delete(&cloud.of_another_process(), &context, older).await.unwrap();
+        assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")], "{command}");
+        assert!(context.warnings()[0].contains("were not written by that export"), "{command}");
+    }
+    delete(&cloud.of_another_process(), &within(Verb::Delete, 60), newer).await.unwrap();
+    assert_eq!(objects(&cloud), [""; 0]);
+}
+
+/// An earlier export has written a file of the same name, which is gone or written anew.
+#[tokio::test(start_paused = true)]
+async fn an_export_whose_end_is_seen_by_its_deletion_deletes_its_own_file() {
+    let cloud = plain(100);
+    let earlier = complete(&cloud).await;
+    delete(&cloud, &within(Verb::Delete, 60), earlier).await.unwrap();
+    let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+    tokio::time::advance(Duration::from_secs(100)).await;
+    delete(&cloud.of_another_process(), &within(Verb::Delete, 60), kept(&state)).await.unwrap();
+    assert_eq!(objects(&cloud), [""; 0]);
+}
+
+/// A file that could not be looked at when the export ended is judged by itself.
+#[tokio::test(start_paused = true)]
+async fn one_file_that_was_not_seen_is_not_taken_from_another_export() {
+    let cloud = plain(0);
+    let older = ExportEntry {
+        oss_objects: Some(vec![OBJECT.to_owned(), "web_m-1_data_xvdb.raw.tar.gz".to_owned()]),
+        written: vec![args::Written {
+            object: "web_m-1_data_xvdb.raw.tar.gz".to_owned(),
+            version: "E 1".to_owned(),
+        }],
+        ..complete(&cloud).await
+    };
+    complete(&cloud.of_another_process()).await;
+    delete(&cloud.of_another_process(), &within(Verb::Delete, 60), older).await.unwrap();
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_in_an_unknown_status_is_not_forgotten_by_its_deletion() {
+    let cloud = plain(100);
+    let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+    cloud.state().tasks[0].running = "Queued";
+    cloud.state().tasks[0].ends_at += Duration::from_secs(100_000);
+    cloud.state().tasks[0].cancellable = false;
+    let text = delete(&cloud, &within(Verb::Delete, 1_200), kept(&state)).await.unwrap_err().to_string();
+    assert!(text.contains("is in the state Queued, which is not documented"), "{text}");
+    assert!(text.contains("stays in the state"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_has_finished_without_a_file_is_told() {
+    let cloud = cloud(0, |sent, _| {
+        (sent.method() == "HEAD").then(|| reply(404, "").with_header("x-oss-request-id", "R"))
+    });
+    let context = within(Verb::Create, 60);
+    create(&cloud, &context).await.unwrap();
+    assert!(context.warnings()[0].contains("none of its files is in the bucket"), "{:?}", context.warnings());
 }

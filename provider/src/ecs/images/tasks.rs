@@ -100,6 +100,17 @@ impl Task {
         self.status().filter(|_| self.stage() == Stage::Unknown)
     }
 
+    /// Whether it shows that it was cancelled, and is over. The word is not documented.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.status().is_some_and(|status| ["Cancelled", "Canceled"].contains(&status))
+    }
+
+    /// This task with what another look at it has shown of what it is about.
+    pub(crate) fn about(mut self, earlier: Task) -> Task {
+        self.0.operations.extend(earlier.0.operations);
+        self
+    }
+
     /// Whether CancelTask is worth a try.
     fn may_be_cancelled(&self) -> bool {
         self.0.support_cancel != Some(false)

@@ -49,7 +49,10 @@ async fn mistakes_in_arguments_are_told_with_their_paths() {
     let mut failures = async |args| {
         let answer = world.invoke(FIND_BOOKS, args).await.unwrap();
         assert_eq!(answer.r#return, None);
-        let told = answer.failures.iter().map(|found| format!("{}: {}", found.property, found.reason));
+        let told = answer
+            .failures
+            .iter()
+            .map(|found| format!("{}: {}", found.property, found.reason).trim_start_matches(": ").to_owned());
         told.collect::<Vec<_>>()
     };
     assert_eq!(

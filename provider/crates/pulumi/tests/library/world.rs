@@ -116,8 +116,11 @@ impl World {
             ..rpc::CheckRequest::default()
         };
         let answer = self.plugin.check(request).await.unwrap().into_inner();
-        let failures: Vec<String> =
-            answer.failures.iter().map(|found| format!("{}: {}", found.property, found.reason)).collect();
+        let failures: Vec<String> = answer
+            .failures
+            .iter()
+            .map(|found| format!("{}: {}", found.property, found.reason).trim_start_matches(": ").to_owned())
+            .collect();
         if failures.is_empty() { Ok(read(answer.inputs)) } else { Err(failures) }
     }
 

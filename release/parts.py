@@ -4,8 +4,8 @@
 
 A PART is a platform (linux-amd64, linux-arm64, darwin-amd64, darwin-arm64, windows-amd64, windows-arm64), an SDK
 (nodejs, python, dotnet) or `sums`. A part that is named is made, or the command fails. Where none is named, every part
-is made that this machine has the tools for, and the others are told with what is missing; one that fails is told, and the
-command fails once the others are made. `--tag` is for a release: it must name the version of the source and of what
+is made that this machine has the tools for, and the others are told with what is missing. One that fails is told, and
+the command fails once the others are made. `--tag` is for a release: it must name the version of the source and of what
 `make generate` has made, and the schema must say who publishes it.
 """
 

@@ -319,7 +319,8 @@ def clear(folder):
         if not folder.is_dir():
             raise NotOurs(f"{folder} is a file")
         index = folder / "index.html"
-        is_site = index.is_file() and f'<meta name="generator" content="{GENERATOR}">' in index.read_text(errors="replace")
+        mark = f'<meta name="generator" content="{GENERATOR}">'
+        is_site = index.is_file() and mark in index.read_text(errors="replace")
         if any(folder.iterdir()) and not is_site:
             raise NotOurs(
                 f"{folder} is not empty, and its index.html is none that this generator has written. "

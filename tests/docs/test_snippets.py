@@ -62,7 +62,7 @@ def test_pages_of_the_registry_have_its_form_and_their_programs_are_tested(page)
 
 
 def test_the_sdks_show_the_first_example_of_each_page_in_every_language(site, schema, record_property):
-    """The examples of schema.json, which doc comments of the SDKs and the registry take over, come from the same programs."""
+    """The examples of schema.json, which the SDKs' doc comments take over, come from the same programs."""
     count = 0
     for token, details in site.details.items():
         if token == "pulumi:providers:alicloud":

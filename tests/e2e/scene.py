@@ -1,5 +1,5 @@
-"""One operation on one image, copy, import, export or share, again and again from the same beginning, and what happens in the
-middle of it."""
+"""One operation on one image, copy, import, export or share, again and again from the same beginning, and what happens
+in the middle of it."""
 
 import json
 import queue

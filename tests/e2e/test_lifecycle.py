@@ -72,7 +72,7 @@ def test_lifecycle(example, language, cloud):
 
     # The rest goes alike in every language.
     if EVERY_TEST or language.folder in QUICKEST:
-        first, second, third = in_other_hands(stack, language, cloud, first, second, third)
+        first, second, third = in_other_hands(stack, language, cloud, (first, second, third))
 
     # All of it goes, and only what was ours.
     cloud.forget_requests()
@@ -88,8 +88,9 @@ def test_lifecycle(example, language, cloud):
     assert stack.plugin_stderr.read_text() == ""
 
 
-def in_other_hands(stack, language, cloud, first, second, third):
+def in_other_hands(stack, language, cloud, images):
     """Other sources, and what somebody else does to the images. The ids of the three images in the end."""
+    first, second, third = images
 
     # Other sources. Names are unique: the image that has its name from the program goes before its successor comes,
     # the one with a name of Pulumi's making goes after.

@@ -81,13 +81,13 @@ def test_sums_are_of_this_version_alone(tmp_path, monkeypatch):
 
 
 def test_a_tag_that_does_not_fit_or_a_schema_without_a_publisher_is_refused(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match=f"the version in Cargo.toml is {parts.VERSION}"):
+    with pytest.raises(SystemExit, match=r"the version in Cargo\.toml is"):
         parts.check_tag("v9.9.9")
     with pytest.raises(SystemExit, match="homepage, repository, pluginDownloadURL: to be filled in"):
         parts.check_tag(f"v{parts.VERSION}")
     monkeypatch.setattr(parts, "ROOT", tmp_path)
     (tmp_path / "schema.json").write_text('{"version": "0.0.9"}')
-    with pytest.raises(SystemExit, match="schema.json is of version 0.0.9"):
+    with pytest.raises(SystemExit, match=r"schema\.json is of version 0\.0\.9"):
         parts.check_tag(f"v{parts.VERSION}")
     filled_in = {"version": parts.VERSION, **{name: f"https://example.com/{name}" for name in parts.PUBLISHER}}
     (tmp_path / "schema.json").write_text(json.dumps(filled_in))

@@ -17,7 +17,6 @@ OURS = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.M)
 INSTANCE = "alicloud:ecs/instance:Instance"
 
 
-
 def transform(language):
     """As README.md shows it."""
     readme = (ROOT / "README.md").read_text().split("\n## Beside the published provider\n")[1].split("\n## ")[0]
@@ -106,7 +105,7 @@ PROGRAMS = {
     "typescript": TYPESCRIPT.replace("// TRANSFORM", transform("typescript")),
     "yaml": YAML,
 }
-# One of each type under the transform, beside what is the published plugin's, and a function, which the option is given.
+# One of each type under the transform, beside what is the published plugin's, and a function with the option.
 EVERY_TYPE = {
     "python": f"""
 import re

@@ -57,7 +57,11 @@ CASES = {
     "delete: DeleteImage": (DELETE, Instant(BEFORE, "DeleteImage", 1), ("DeleteImage: ", *AGAIN)),
     "copy: never usable": (COPY, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
     "import: never usable": (IMPORT, None, ("not usable after 3 s", KEEP_WAITING, "customTimeouts.create")),
-    "export: never ended": (EXPORT, None, ("has not ended after 3 s", "again to keep waiting", "customTimeouts.create")),
+    "export: never ended": (
+        EXPORT,
+        None,
+        ("has not ended after 3 s", "again to keep waiting", "customTimeouts.create"),
+    ),
     "export: ExportImage": (
         EXPORT,
         Instant(BEFORE, "ExportImage", 1),

@@ -9,7 +9,7 @@ use pulumi::pulumirpc::{InvokeRequest, ListRequest};
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
-use crate::harness::{REGION, UNKNOWN, World, from_struct, secret, text, to_struct};
+use crate::harness::{REGION, UNKNOWN, World, from_struct, secret, text, to_struct, told};
 
 pub(crate) const GET_IMAGES: &str = "alicloud:ecs/getImages:getImages";
 pub(crate) const GET_IMAGE_FROM_FAMILY: &str = "alicloud:ecs/getImageFromFamily:getImageFromFamily";
@@ -24,9 +24,7 @@ pub(crate) async fn invoke(world: &mut World, token: &str, args: Json) -> Result
     if answer.failures.is_empty() {
         return Ok(from_struct(&answer.r#return.expect("a result")));
     }
-    let failures = answer.failures.iter().map(|failure| {
-        format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
-    });
+    let failures = answer.failures.iter().map(told);
     Err(failures.collect::<Vec<_>>().join("\n"))
 }
 

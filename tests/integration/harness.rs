@@ -10,7 +10,7 @@ mod world;
 
 pub(crate) use engine::FakeEngine;
 pub(crate) use laws::holds;
-pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT};
+pub(crate) use plugin::{Diff, Plugin, TIME_LIMIT, told};
 pub(crate) use rules::{Kept, Plan, Stack};
 pub(crate) use wire::{
     Failed, IMAGE, IMAGE_COPY, IMAGE_EXPORT, IMAGE_IMPORT, IMAGE_SHARE, SIGNATURE, UNKNOWN, from_struct,

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::harness::{IMAGE, LONG, Plugin, World, from_struct, secret, settings, text, to_struct, urn};
+use crate::harness::{IMAGE, LONG, Plugin, World, from_struct, secret, settings, text, to_struct, told, urn};
 
 fn plugin_command<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pulumi-resource-alicloud"));
@@ -44,13 +44,7 @@ async fn check_config(plugin: &mut Plugin, news: Json) -> Result<Json, Vec<Strin
     if response.failures.is_empty() {
         return Ok(from_struct(&response.inputs.unwrap()));
     }
-    Err(response
-        .failures
-        .into_iter()
-        .map(|failure| {
-            format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
-        })
-        .collect())
+    Err(response.failures.iter().map(told).collect())
 }
 
 #[tokio::test]
@@ -246,7 +240,7 @@ async fn what_is_not_known_is_told_by_how_the_plugin_was_chosen() {
     let own = env!("CARGO_PKG_VERSION");
     for (version, provider, wanted) in [
         ("4.0.0", "default_4_0_0", "Version 4.0.0 of the plugin was asked for"),
-        (own, "default_0_1_0", "The option `version: \""),
+        (own, "default_0_1_0", "Version 0.1.0 was asked for, which is this plugin"),
         (own, "images", "The provider \"images\" has the option `version: \""),
     ] {
         let mut settings = settings(&world.cloud);

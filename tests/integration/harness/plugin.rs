@@ -122,13 +122,7 @@ impl Plugin {
         if response.failures.is_empty() {
             return Ok(from_struct(&response.inputs.unwrap_or_default()));
         }
-        Err(response
-            .failures
-            .into_iter()
-            .map(|failure| {
-                format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
-            })
-            .collect())
+        Err(response.failures.iter().map(told).collect())
     }
 
     pub(crate) async fn diff(&mut self, name: &str, state: &Json, olds: &Json, news: &Json) -> Diff {
@@ -305,4 +299,12 @@ pub(crate) struct Diff {
     pub(crate) detailed: Vec<String>,
     pub(crate) replaces: Vec<String>,
     pub(crate) delete_before_replace: bool,
+}
+
+/// A failure of a check as users read it. One about a secret has its path in the reason.
+pub(crate) fn told(failure: &rpc::CheckFailure) -> String {
+    match failure.property.is_empty() && failure.reason.ends_with("(the value is secret)") {
+        true => failure.reason.clone(),
+        false => format!("{}: {}", failure.property, failure.reason),
+    }
 }

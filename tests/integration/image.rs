@@ -1,8 +1,9 @@
 //! `alicloud:ecs/image:Image`: its life, from Check to Delete.
 
+use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{UNKNOWN, World, secret, text};
+use crate::harness::{UNKNOWN, World, secret, text, to_struct, urn};
 
 fn from_snapshot() -> Json {
     json!({ "imageName": "web", "snapshotId": "s-system", "description": "first", "tags": { "team": "web", "gone": "soon" } })
@@ -618,9 +619,14 @@ async fn secrets_stay_secret_in_the_state_and_in_errors() {
     );
     let bad = json!({ "imageName": secret("aliyun-classified".into()), "snapshotId": "s-system" });
     assert_eq!(
-        world.plugin.check("web", bad).await.unwrap_err(),
+        world.plugin.check("web", bad.clone()).await.unwrap_err(),
         ["imageName: must not start with aliyun (the value is secret)"]
     );
+    // An engine prints the value of the property that a failure names, secret or not.
+    let request =
+        rpc::CheckRequest { urn: urn("web"), news: Some(to_struct(&bad)), ..rpc::CheckRequest::default() };
+    let failures = world.plugin.rpc.check(request).await.unwrap().into_inner().failures;
+    assert_eq!(failures.iter().map(|failure| failure.property.as_str()).collect::<Vec<_>>(), [""]);
     for line in world.plugin.engine.lines() {
         assert!(!line.message.contains("classified") && !line.message.contains("hush"), "{}", line.message);
     }

@@ -21,7 +21,7 @@ use pulumi::{
 use crate::client::Client;
 use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, Target, Written};
 use crate::ecs::image_export::exporting::{Exporting, Outcome, seen_for_sure, wait_until_ended};
-use crate::ecs::image_export::objects::{Deleted, Named, Ownership};
+use crate::ecs::image_export::objects::{Deleted, Named, Ownership, Seen};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::tasks::{self, Cancellation, Stage, Task};
 use crate::failure;
@@ -283,7 +283,7 @@ impl Work<'_> {
                         format!("Of its files these could not be deleted:\n{lines}")
                     }
                     Err(cancelled @ Failure::Cancelled(_)) => return stop(cancelled, entry, false),
-                    Err(failure) => format!("Whether it has left files is not known: {}", reason(&failure)),
+                    Err(failure) => format!("Whether it has left files is not known: {}", failure.reason()),
                 };
                 stop(Failure::Refused(format!("{text}\n{left}")), entry, false)
             }
@@ -313,7 +313,11 @@ impl Work<'_> {
         let written = if guessed { objects::guess(client, context, target).await?.names } else { named };
         entry.name_objects(written.clone(), guessed);
         let ownership = self.ownership(entry, &written).await?;
-        let deleted = objects::delete(client, context, &target.bucket, &written, &ownership).await?;
+        let seen = match ownership.is_unknown() {
+            true => None,
+            false => Some(objects::look(client, context, &target.bucket, &written).await?),
+        };
+        let deleted = objects::delete(client, context, &target.bucket, written, seen, &ownership).await?;
         entry.name_objects(deleted.left.iter().map(|(object, _)| object.clone()).collect(), guessed);
         Ok(deleted)
     }
@@ -458,9 +462,9 @@ impl Work<'_> {
         if entry.is_complete() {
             self.keep_written(entry, &seen.there, false).await?;
         }
-        let is_anew = |(object, version): &(&String, &ObjectVersion)| {
+        let is_anew = |(object, found): &(&String, &ObjectVersion)| {
             let written = entry.written.iter().find(|written| written.object == **object);
-            written.is_some_and(|written| Some(written.version.as_str()) != objects::text(version).as_deref())
+            written.is_some_and(|written| !objects::is_as_written(written, found))
         };
         let anew: Vec<&str> = seen.there.iter().filter(is_anew).map(|(object, _)| object.as_str()).collect();
         if !anew.is_empty() {
@@ -531,15 +535,20 @@ impl Work<'_> {
                 false => objects::guess(client, context, target).await?,
             };
         }
-        if named.guessed {
-            self.tell_of_guess(&named).await?;
-        }
-        let mut names = named.names;
+        let mut names = named.names.clone();
         names.extend(entry.leftovers.clone());
         names.sort_unstable();
         names.dedup();
         let ownership = self.ownership(&entry, &names).await?;
-        let deleted = objects::delete(client, context, &target.bucket, &names, &ownership).await?;
+        let seen = match named.guessed || !ownership.is_unknown() {
+            true => Some(objects::look(client, context, &target.bucket, &names).await?),
+            false => None,
+        };
+        if let Some(seen) = seen.as_ref().filter(|_| named.guessed) {
+            self.tell_of_guess(&named, seen);
+        }
+        let seen = seen.filter(|_| !ownership.is_unknown());
+        let deleted = objects::delete(client, context, &target.bucket, names, seen, &ownership).await?;
         if !deleted.of_others.is_empty() {
             context.warn(&format!(
                 "these files have the names of those that image {image} was exported to, and were not written by that export. They \
@@ -561,10 +570,9 @@ impl Work<'_> {
     }
 
     /// What a guess of the names may have missed. OSS says of an absent object, too, that it is deleted.
-    async fn tell_of_guess(&self, named: &Named) -> Result<(), Failure> {
-        let Work { client, context, target, .. } = *self;
-        let seen = objects::look(client, context, &target.bucket, &named.names).await?;
-        if seen.there.is_empty() && seen.unknown.is_empty() {
+    fn tell_of_guess(&self, named: &Named, seen: &Seen) {
+        let Work { context, target, .. } = *self;
+        if named.names.iter().all(|object| seen.absent.contains(object)) {
             context.warn(&format!(
                 "image {}: no task has named the files that it was exported to, and the bucket {} has none of the names that the \
                  cloud's documentation gives them: {}. If there are others, whose names begin with {}, delete them by hand",
@@ -582,7 +590,6 @@ impl Work<'_> {
                 target.stem()
             ));
         }
-        Ok(())
     }
 
     /// Ends the task if it is running. What it shows at its end; `None` if the cloud does not know it.
@@ -639,14 +646,7 @@ fn in_state(target: &Target, entry: &ExportEntry, failure: Failure) -> Failure {
                 "interrupted. The export of image {image} is in the state, and the next `pulumi up` goes on from there"
             )
         }
-        other => reason(&other),
+        other => other.reason(),
     };
     Failure::partial(image, entry, Vec::new(), reason)
-}
-
-fn reason(failure: &Failure) -> String {
-    match failure {
-        Failure::Cloud(error) => pulumi::chain(&**error),
-        other => other.to_string(),
-    }
 }

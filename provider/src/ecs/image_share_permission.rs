@@ -194,9 +194,8 @@ impl Resource<Client> for ImageSharePermission {
 /// The share may be there, or come to be, so the state keeps it: a share that nobody remembers is access that nobody knows of.
 fn in_state(pair: Pair<'_>, entry: &ShareEntry, failure: Failure) -> Failure {
     let reason = match failure {
-        Failure::Cloud(error) => pulumi::chain(&*error),
         Failure::Cancelled(_) => "interrupted".to_owned(),
-        other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
+        other => other.reason(),
     };
     let Pair { image, account } = pair;
     let text = format!(

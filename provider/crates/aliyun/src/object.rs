@@ -98,6 +98,10 @@ impl Verb {
     }
 }
 
+/// What [`is_bucket`] asks for, in words.
+pub const BUCKET_RULE: &str = "the name of a bucket: 3 to 63 lower-case letters, digits and hyphens, and no hyphen at the \
+                               beginning or the end";
+
 /// Whether a name can be a bucket's: 3 to 63 lower-case letters, digits and hyphens, with a hyphen at neither end.
 pub fn is_bucket(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

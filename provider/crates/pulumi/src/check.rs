@@ -16,29 +16,20 @@ pub struct CheckFailure {
     pub reason: String,
     /// What was given. It stands apart, so that a secret one can be left out.
     pub got: Option<String>,
+    /// Whether the value is secret.
+    pub secret: bool,
 }
 
 impl CheckFailure {
     /// What the user reads.
     pub fn text(&self) -> String {
         match &self.got {
+            _ if self.secret => format!("{} (the value is secret)", self.reason),
             Some(got) => format!("{}, got {got}", self.reason),
             None => self.reason.clone(),
         }
     }
-
-    /// What the user reads if the value is secret.
-    pub fn text_of_secret(&self) -> String {
-        format!("{}{OF_A_SECRET}", self.reason)
-    }
-
-    /// Whether its text says that the value is secret.
-    pub(crate) fn is_of_a_secret(&self) -> bool {
-        self.reason.ends_with(OF_A_SECRET)
-    }
 }
-
-const OF_A_SECRET: &str = " (the value is secret)";
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -52,22 +43,32 @@ pub struct Findings {
 impl Findings {
     /// Adds a mistake whose reason shows nothing of the value.
     pub fn fail(&mut self, path: Path, reason: impl Into<String>) {
-        self.failures.push(CheckFailure { path, reason: reason.into(), got: None });
+        self.failures.push(CheckFailure { path, reason: reason.into(), got: None, secret: false });
     }
 
     /// Adds a mistake, with what was given.
     pub fn fail_got(&mut self, path: Path, reason: impl Into<String>, got: impl Into<String>) {
-        self.failures.push(CheckFailure { path, reason: reason.into(), got: Some(got.into()) });
+        self.failures.push(CheckFailure {
+            path,
+            reason: reason.into(),
+            got: Some(got.into()),
+            secret: false,
+        });
     }
 
     /// Adds a warning whose reason shows nothing of the value.
     pub fn warn(&mut self, path: Path, reason: impl Into<String>) {
-        self.warnings.push(CheckFailure { path, reason: reason.into(), got: None });
+        self.warnings.push(CheckFailure { path, reason: reason.into(), got: None, secret: false });
     }
 
     /// Adds a warning, with the value that it is about.
     pub fn warn_got(&mut self, path: Path, reason: impl Into<String>, got: impl Into<String>) {
-        self.warnings.push(CheckFailure { path, reason: reason.into(), got: Some(got.into()) });
+        self.warnings.push(CheckFailure {
+            path,
+            reason: reason.into(),
+            got: Some(got.into()),
+            secret: false,
+        });
     }
 }
 
@@ -211,11 +212,7 @@ fn check_value(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         Value::Secret(inner) => {
             let mut inside = Findings::default();
             let checked = check_value(kind, *inner, at, &mut inside);
-            let secret = |found: CheckFailure| CheckFailure {
-                reason: found.text_of_secret(),
-                got: None,
-                path: found.path,
-            };
+            let secret = |found: CheckFailure| CheckFailure { secret: true, ..found };
             findings.failures.extend(inside.failures.into_iter().map(secret));
             findings.warnings.extend(inside.warnings.into_iter().map(secret));
             Value::Secret(Box::new(checked))

@@ -107,6 +107,17 @@ impl Failure {
         }
     }
 
+    /// What went wrong, with all its causes, to be told within another failure.
+    pub fn reason(&self) -> String {
+        match self {
+            Failure::Cloud(error) => chain(&**error),
+            other @ (Failure::Partial { .. }
+            | Failure::Refused(_)
+            | Failure::Cancelled(_)
+            | Failure::Bug(_)) => other.to_string(),
+        }
+    }
+
     /// The status that the engine gets. Secrets are struck out of every text.
     pub(crate) fn into_status(self, redactor: &Redactor) -> Status {
         match self {

@@ -88,12 +88,9 @@ impl<P: Provider> Operations<P> {
         let given = from_struct(request.query.unwrap_or_default());
         let Checked { args, findings, .. } = checked(declared, given, |_, _| Ok(()))?;
         if !findings.failures.is_empty() {
-            let failures = check_failures(findings, &redactor).into_iter();
-            let texts: Vec<String> = failures
-                .map(|failure| {
-                    format!("{}: {}", failure.property, failure.reason).trim_start_matches(": ").to_owned()
-                })
-                .collect();
+            let failures = findings.failures.iter();
+            let texts: Vec<String> =
+                failures.map(|failure| format!("{}: {}", failure.path, failure.text())).collect();
             return Err(Failure::Refused(texts.join("; ")));
         }
         if args.values().any(Value::has_unknowns) {
@@ -143,8 +140,7 @@ fn checked(
     let told = |found: CheckFailure| {
         let path = writing.path(&found.path);
         let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
-        let reason = if secret { found.text_of_secret() } else { found.text() };
-        CheckFailure { path, reason, got: None }
+        CheckFailure { path, secret, ..found }
     };
     findings.failures.extend(found.failures.into_iter().map(told));
     findings.warnings.extend(found.warnings.into_iter().map(told));

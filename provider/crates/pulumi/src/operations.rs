@@ -192,22 +192,18 @@ impl<P: Provider> Operations<P> {
         let client = lock(&self.client).clone();
         let filled = resource.check(client.as_deref(), &canonical, olds, &context, &mut rules)?;
         // The rules know the present names only; the user is told the name that the program uses.
-        let shown = |path: &Path, found: &CheckFailure| {
-            let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
+        let shown = |found: CheckFailure| {
+            let path = writing.path(&found.path);
             let was_secret = found.path.first_key().is_some_and(|name| old_secrets.contains(name));
+            let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
             let secret = was_secret || secrets.iter().any(in_secret);
-            if secret { found.text_of_secret() } else { found.text() }
+            CheckFailure { path, secret, ..found }
         };
-        for found in rules.failures {
-            let path = writing.path(&found.path);
-            if !path.first_key().is_some_and(|name| accepted.contains(name)) {
-                findings.fail(path.clone(), shown(&path, &found));
-            }
-        }
-        for found in rules.warnings {
-            let path = writing.path(&found.path);
-            findings.warn(path.clone(), shown(&path, &found));
-        }
+        let failures = rules.failures.into_iter().map(shown);
+        findings.failures.extend(
+            failures.filter(|found| !found.path.first_key().is_some_and(|name| accepted.contains(name))),
+        );
+        findings.warnings.extend(rules.warnings.into_iter().map(shown));
 
         if !findings.failures.is_empty() {
             // Engines decode the inputs before they look at the failures, and take no unknowns then.
@@ -649,7 +645,7 @@ pub(crate) fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc
         .into_iter()
         .map(|failure| {
             let (path, reason) = (failure.path.to_string(), redactor.redact(&failure.text()));
-            match failure.is_of_a_secret() {
+            match failure.secret {
                 // Engines print the value of a property that is named beside the reason, secret or not.
                 true => rpc::CheckFailure { property: String::new(), reason: format!("{path}: {reason}") },
                 false => rpc::CheckFailure { property: path, reason },

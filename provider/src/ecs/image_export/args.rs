@@ -1,5 +1,6 @@
 //! What a program says of an export, with the users' documentation, and what the state holds of it.
 
+use aliyun::object::BUCKET_RULE;
 use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{Failure, Findings, Input, known};
@@ -282,8 +283,7 @@ pub(crate) fn check(args: &ExportArgs, findings: &mut Findings) {
         findings.fail_got(Path::property("ossPrefix"), "must be letters and digits only", quote(prefix));
     }
     if let Some(bucket) = known(&args.oss_bucket).filter(|bucket| !aliyun::object::is_bucket(bucket)) {
-        let reason = "must be the name of a bucket: 3 to 63 lower-case letters, digits and hyphens, and no hyphen at the \
-                      beginning or the end";
+        let reason = format!("must be {BUCKET_RULE}");
         findings.fail_got(Path::property("ossBucket"), reason, quote(bucket));
     }
 }

@@ -231,14 +231,15 @@ pub(crate) async fn seen_for_sure(
     id: &str,
 ) -> Result<Option<Task>, Failure> {
     let mut wait = Wait::begin(context, &client.pace);
-    for _ in 0..MISSES {
+    let mut misses = 0;
+    loop {
         let task = tasks::describe(client, context, id, context.deadline()).await?.map_err(failure::cloud)?;
-        if task.is_some() {
+        misses += 1;
+        if task.is_some() || misses == MISSES {
             return Ok(task);
         }
         wait.pause(None, 1).await?;
     }
-    Ok(None)
 }
 
 /// Waits until an export has ended.
@@ -296,12 +297,9 @@ pub(crate) async fn wait_until_ended(
 /// A failure that comes after a call whose outcome is not known.
 fn in_doubt(failure: Failure, error: Option<aliyun::Error>) -> Failure {
     let Some(error) = error else { return failure };
-    let reason = match &failure {
-        Failure::Cloud(error) => pulumi::chain(&**error),
-        other => other.to_string(),
-    };
     let text = format!(
-        "{reason}\n{} Whether the export has begun is not known; the next `pulumi up` finds out and begins no second one",
+        "{}\n{} Whether the export has begun is not known; the next `pulumi up` finds out and begins no second one",
+        failure.reason(),
         failure::text(&error)
     );
     match failure {

@@ -83,13 +83,13 @@ pub(crate) struct Ownership {
 
 impl Ownership {
     /// Whether nothing tells whose an object is. Then it is the export's.
-    fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         self.written.is_empty() && self.began.is_none() && self.of_others.is_empty()
     }
 
     pub(crate) fn is_own(&self, object: &str, version: &ObjectVersion) -> bool {
         if let Some(written) = self.written.iter().find(|written| written.object == object) {
-            return Some(written.version.as_str()) == text(version).as_deref();
+            return is_as_written(written, version);
         }
         let is_old = self.began.zip(version.last_modified).is_some_and(|(began, written)| written < began);
         !is_old && !self.of_others.contains(object)
@@ -103,6 +103,11 @@ pub(crate) fn text(version: &ObjectVersion) -> Option<String> {
     Some(format!("{etag} {}", version.last_modified?))
 }
 
+/// Whether an object is still as an export has written it.
+pub(crate) fn is_as_written(written: &Written, found: &ObjectVersion) -> bool {
+    text(found).is_some_and(|version| version == written.version)
+}
+
 /// What has come of the deletion of objects.
 #[derive(Debug, Default)]
 pub(crate) struct Deleted {
@@ -112,7 +117,7 @@ pub(crate) struct Deleted {
     pub(crate) of_others: Vec<String>,
 }
 
-/// Deletes those of the objects that are the export's own.
+/// Deletes those of the objects that are the export's own, by a look at them; without one, all of them.
 ///
 /// # Errors
 /// Only [`Failure::Cancelled`].
@@ -120,13 +125,13 @@ pub(crate) async fn delete(
     client: &Client,
     context: &Context,
     bucket: &str,
-    objects: &[String],
+    objects: Vec<String>,
+    seen: Option<Seen>,
     ownership: &Ownership,
 ) -> Result<Deleted, Failure> {
     let mut deleted = Deleted::default();
-    let mut own = objects.to_vec();
-    if !ownership.is_unknown() {
-        let seen = look(client, context, bucket, objects).await?;
+    let mut own = objects;
+    if let Some(seen) = seen {
         let unseen = seen.unknown.into_iter().map(|(object, reason)| {
             let why = "Whose it is cannot be told without a look, so the key needs oss:GetObject and oss:DeleteObject";
             (object, format!("{reason}\n{why}"))

@@ -1,11 +1,10 @@
 //! What it means that an image cannot be imported, and what to do about it: the call is refused, or its task fails.
 
+use aliyun::object::BUCKET_RULE;
+
 /// The role by which ECS reads buckets if the program names none.
 const ROLE: &str = "AliyunECSImageImportDefaultRole";
 const RIGHTS: &str = "oss:GetObject, oss:GetBucketLocation and oss:GetBucketInfo";
-/// What the name of a bucket must be.
-pub(crate) const BUCKET_RULE: &str = "the name of a bucket: 3 to 63 lower-case letters, digits and hyphens, and no hyphen at \
-                                      the beginning or the end";
 
 /// What an import asks for, as far as the advice names it.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! What an image may be imported from, beyond what the types say, and what of a difference is none. Nothing here does I/O.
 
+use aliyun::object::BUCKET_RULE;
 use pulumi::diff::{Change, ChangeKind};
 use pulumi::path::{Path, Step};
 use pulumi::value::quote;
 use pulumi::{CheckContext, Failure, Findings, Input, Lazy, known};
 
 use crate::ecs::image_import::args::{ImageImportArgs, ImageImportDiskDeviceMapping};
-use crate::ecs::image_import::refusal::BUCKET_RULE;
 use crate::ecs::images::attributes::{OLDER_IMDS, refuse_older_imds};
 use crate::ecs::images::diff;
 use crate::ecs::images::entry::Entry;

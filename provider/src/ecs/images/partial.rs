@@ -14,11 +14,10 @@ pub(crate) fn in_state(
     failure: Failure,
 ) -> Failure {
     let reason = match failure {
-        Failure::Cloud(error) => pulumi::chain(&*error),
         Failure::Cancelled(_) => {
             format!("interrupted. Image {id} is in the state, and the next `pulumi up` goes on from there")
         }
-        other @ (Failure::Partial { .. } | Failure::Refused(_) | Failure::Bug(_)) => other.to_string(),
+        other => other.reason(),
     };
     let reason = if reason.contains(id) { reason } else { format!("image {id}: {reason}") };
     Failure::partial(id, state, unapplied, reason)

@@ -123,7 +123,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_finished_export_names_its_objects() {
-        let json = r#"{"RequestId":"R","TaskId":"t-1","TaskAction":"ExportImage","TaskStatus":"Finished","CreationTime":"2026-11-28T02:13Z",
+        let json = r#"{"RequestId":"R","TaskId":"t-1","TaskAction":"ExportImage","TaskStatus":"Finished",
+            "CreationTime":"2026-11-28T02:13Z",
             "TaskProcess":"100%","SupportCancel":"True","OperationProgressSet":{"OperationProgress":[
             {"OperationStatus":"Success","RelatedItemSet":{"RelatedItem":[{"Name":"OSSBucket","Value":"b"},
             {"Name":"OSSObject","Value":"p_m-1_system.raw.tar.gz"}]}},

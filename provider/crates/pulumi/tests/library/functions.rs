@@ -3,7 +3,7 @@
 use serde_json::json;
 use tonic::Code;
 
-use crate::world::{BOOK, FIND_BOOKS, Kind, UNKNOWN, World, read, secret};
+use crate::world::{BOOK, FIND_BOOKS, Kind, UNKNOWN, World, read, secret, told};
 
 async fn with_books() -> World {
     let mut world = World::new().await;
@@ -49,10 +49,7 @@ async fn mistakes_in_arguments_are_told_with_their_paths() {
     let mut failures = async |args| {
         let answer = world.invoke(FIND_BOOKS, args).await.unwrap();
         assert_eq!(answer.r#return, None);
-        let told = answer
-            .failures
-            .iter()
-            .map(|found| format!("{}: {}", found.property, found.reason).trim_start_matches(": ").to_owned());
+        let told = answer.failures.iter().map(told);
         told.collect::<Vec<_>>()
     };
     assert_eq!(

@@ -3,7 +3,7 @@
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::world::{Kind, World, read, secret, wire};
+use crate::world::{Kind, World, read, secret, told, wire};
 
 async fn configured(settings: Json, variables: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let mut world = World::unconfigured(variables).await;
@@ -60,11 +60,7 @@ async fn check_config_judges_the_variables_and_leaves_the_settings_as_they_are()
     let request =
         rpc::CheckRequest { news: wire(&json!({ "strict": "false" })), ..rpc::CheckRequest::default() };
     let answer = world.plugin.check_config(request.clone()).await.unwrap().into_inner();
-    let told: Vec<String> = answer
-        .failures
-        .iter()
-        .map(|found| format!("{}: {}", found.property, found.reason).trim_start_matches(": ").to_owned())
-        .collect();
+    let told: Vec<String> = answer.failures.iter().map(told).collect();
     assert_eq!(told, ["city: in the variable TOWN: is under water, got \"Atlantis\""]);
     assert_eq!(read(answer.inputs), json!({ "strict": "false" }));
 }

@@ -116,11 +116,7 @@ impl World {
             ..rpc::CheckRequest::default()
         };
         let answer = self.plugin.check(request).await.unwrap().into_inner();
-        let failures: Vec<String> = answer
-            .failures
-            .iter()
-            .map(|found| format!("{}: {}", found.property, found.reason).trim_start_matches(": ").to_owned())
-            .collect();
+        let failures: Vec<String> = answer.failures.iter().map(told).collect();
         if failures.is_empty() { Ok(read(answer.inputs)) } else { Err(failures) }
     }
 
@@ -249,5 +245,13 @@ impl EngineService for Listening {
         _: Request<rpc::RequirePulumiVersionRequest>,
     ) -> Result<Response<rpc::RequirePulumiVersionResponse>, Status> {
         Err(Status::unimplemented("not asked for"))
+    }
+}
+
+/// A mistake as users read it. One about a secret has its path in the reason alone.
+pub(crate) fn told(found: &rpc::CheckFailure) -> String {
+    match found.property.is_empty() && found.reason.ends_with("(the value is secret)") {
+        true => found.reason.clone(),
+        false => format!("{}: {}", found.property, found.reason),
     }
 }

@@ -99,7 +99,7 @@ def start(plugin):
 
 def creates(plugin, count, work):
     """Memory while that many creates wait for their images, which are ready when the clock is set forward."""
-    cloud = emulator.Emulator("--manual-clock", "--image-ready-after", "60s")
+    cloud = emulator.Emulator("--manual-clock", "--image-ready-after", "10m")
     command = [
         BENCH, "creates", plugin, "--count", str(count), "--endpoint", cloud.url,
         "--access-key", emulator.KEY_ID, "--secret-key", emulator.KEY_SECRET,
@@ -112,10 +112,13 @@ def creates(plugin, count, work):
             while len(cloud.images()) < count:
                 assert client.poll() is None, "the creates ended before there were images"
                 time.sleep(0.5)
+                # Images are shown a while after they are made.
+                cloud.control("POST", "clock", {"advance_ms": 500})
+            cloud.control("POST", "clock", {"advance_ms": 5_000})
             # Each create has looked at its image a few times by then.
             time.sleep(15)
             waiting = list(lines)
-            cloud.control("POST", "clock", {"advance_ms": 120_000})
+            cloud.control("POST", "clock", {"advance_ms": 900_000})
             reader.join()
     finally:
         cloud.stop()

@@ -38,7 +38,8 @@ impl Account {
     /// # Errors
     /// What the cloud answers instead. Nothing is made by somebody who cannot look.
     pub(crate) async fn images(&self, context: &Context) -> Result<&[Owned], Failure> {
-        let images = self.listed.get_or_try_init(|| self.read(context, None));
+        // Each create has this future in its own, and one of them uses it.
+        let images = Box::pin(self.listed.get_or_try_init(|| self.read(context, None)));
         Ok(context.unless_cancelled(images).await??)
     }
 

@@ -227,7 +227,8 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
     async fn make_unfinished(&self, unfinished: &Unfinished) -> Result<Made, Failure> {
         let account = self.client.account.images(self.context).await?;
         let listed = account.iter().find(|image| image.name == unfinished.name);
-        if let Some(made) = self.take_up(listed, unfinished).await? {
+        // What few creates come to is boxed here and below, so that the others do not hold the room.
+        if let Some(made) = Box::pin(self.take_up(listed, unfinished)).await? {
             return Ok(made);
         }
         let mut token = unfinished.token.clone();
@@ -238,7 +239,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             let id = match (answer, unseen.clone()) {
                 (Ok(Answer::Id(id)), _) => id,
                 (Ok(Answer::NameTaken(error)), unseen) => {
-                    let found = self.find_by_name(unfinished, &token, unseen.clone(), error).await;
+                    let found = Box::pin(self.find_by_name(unfinished, &token, unseen.clone(), error)).await;
                     match (found, unseen) {
                         // The wait that follows says that the time is up, and what to do.
                         (Err(_), Some(id)) if Instant::now() >= self.context.deadline() => {

@@ -95,7 +95,8 @@ impl Verbs<'_> {
             Ok(entry) => entry,
             Err(halted) => return Err(halted.partial(&id)),
         };
-        self.finish(&id, args, entry).await
+        // Boxed, so that an image that is waited for does not hold the room.
+        Box::pin(self.finish(&id, args, entry)).await
     }
 
     /// An image in CreateFailed is of no use and no update mends it, so it is deleted; only once it is gone, the failure is a

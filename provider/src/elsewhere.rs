@@ -10,9 +10,10 @@ use pulumi::Asked;
 /// `own` is this plugin's version, `runs` the file that the engine has started.
 pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String {
     let Asked { provider, version } = asked;
-    let file = runs.map_or_else(|| "pulumi-resource-alicloud".into(), Path::to_string_lossy);
+    let file = in_a_command(&runs.map_or_else(|| "pulumi-resource-alicloud".into(), Path::to_string_lossy));
+    let is_chosen = version.as_deref() == Some(own) || runs.is_some_and(|runs| is_in_cache(runs, own));
     match version.as_deref() {
-        Some(version) if version != own => {
+        Some(version) if !is_chosen => {
             format!(
                 "Version {version} of the plugin was asked for, and the engine found this one, {own}, at {file}, which serves \
                  every version where it is. If that is on PATH, run `pulumi plugin install resource alicloud v{own} --file \
@@ -37,6 +38,19 @@ pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String
     }
 }
 
+/// Whether the engine has taken this plugin from its cache, where it looks for versions. An explicit provider whose option has
+/// just changed is configured with the version that its state holds.
+fn is_in_cache(runs: &Path, own: &str) -> bool {
+    runs.parent()
+        .and_then(Path::file_name)
+        .is_some_and(|folder| *folder == *format!("resource-alicloud-v{own}"))
+}
+
+/// As a shell reads it as one word.
+fn in_a_command(file: &str) -> String {
+    if file.contains(char::is_whitespace) { format!("\"{file}\"") } else { file.to_owned() }
+}
+
 /// The engine names the providers that it makes itself `default`, with their version.
 fn is_explicit(provider: &str) -> bool {
     !provider.is_empty() && provider != "default" && !provider.starts_with("default_")
@@ -58,6 +72,23 @@ mod tests {
         let command =
             "`pulumi plugin install resource alicloud v0.1.0 --file /opt/bin/pulumi-resource-alicloud`";
         assert!(said.contains(command) && said.contains("4.0.0"), "{said}");
+    }
+
+    #[test]
+    fn a_file_in_a_command_is_one_word() {
+        let asked = Asked { provider: "default_4_0_0".to_owned(), version: Some("4.0.0".to_owned()) };
+        let said = elsewhere(&asked, "0.1.0", Some(Path::new("/home/me/my bin/pulumi-resource-alicloud")));
+        assert!(said.contains("v0.1.0 --file \"/home/me/my bin/pulumi-resource-alicloud\"`"), "{said}");
+    }
+
+    #[test]
+    fn a_provider_whose_option_has_just_changed_is_told_of_the_option() {
+        let cached = "/home/me/.pulumi/plugins/resource-alicloud-v0.1.0/pulumi-resource-alicloud";
+        let asked = Asked { provider: "images".to_owned(), version: Some("4.0.0".to_owned()) };
+        let said = elsewhere(&asked, "0.1.0", Some(Path::new(cached)));
+        assert!(said.starts_with("The provider \"images\" has the option `version: \"0.1.0\"`"), "{said}");
+        let on_path = elsewhere(&asked, "0.1.0", Some(Path::new("/opt/bin/pulumi-resource-alicloud")));
+        assert!(on_path.starts_with("Version 4.0.0 of the plugin was asked for"), "{on_path}");
     }
 
     #[test]

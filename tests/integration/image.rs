@@ -622,6 +622,11 @@ async fn secrets_stay_secret_in_the_state_and_in_errors() {
         world.plugin.check("web", bad.clone()).await.unwrap_err(),
         ["imageName: must not start with aliyun (the value is secret)"]
     );
+    let tags = json!({ "imageName": "web", "snapshotId": "s-system", "tags": secret(json!({ "acs:classified": "v" })) });
+    assert_eq!(
+        world.plugin.check("web", tags).await.unwrap_err(),
+        ["tags: a tag's key must not start with acs: (the value is secret)"]
+    );
     // An engine prints the value of the property that a failure names, secret or not.
     let request =
         rpc::CheckRequest { urn: urn("web"), news: Some(to_struct(&bad)), ..rpc::CheckRequest::default() };

@@ -212,7 +212,11 @@ fn check_value(kind: &Kind, value: Value, at: Trail<'_>, findings: &mut Findings
         Value::Secret(inner) => {
             let mut inside = Findings::default();
             let checked = check_value(kind, *inner, at, &mut inside);
-            let secret = |found: CheckFailure| CheckFailure { secret: true, ..found };
+            let secret = |found: CheckFailure| {
+                // The keys of a secret map are secret too.
+                let path = if matches!(kind, Kind::Map { .. }) { at.path() } else { found.path };
+                CheckFailure { path, secret: true, ..found }
+            };
             findings.failures.extend(inside.failures.into_iter().map(secret));
             findings.warnings.extend(inside.warnings.into_iter().map(secret));
             Value::Secret(Box::new(checked))
@@ -570,6 +574,16 @@ mod tests {
         let wrong = Value::Secret(Box::new(Value::Bool(true)));
         let (_, findings) = run(Properties::from([("imageName".to_owned(), wrong)]));
         assert_eq!(findings.failures[0].text(), "expected a string (the value is secret)");
+    }
+
+    #[test]
+    fn the_keys_of_a_secret_map_are_not_told() {
+        let tags = properties(json!({"tags": {"hunter2": [], "b": "c"}}))["tags"].clone();
+        let whole = Properties::from([("tags".to_owned(), Value::Secret(Box::new(tags)))]);
+        let (_, findings) = run(whole);
+        assert_eq!(findings.failures[0].path.to_string(), "tags");
+        let (_, findings) = run(properties(json!({"tags": {"hunter2": []}})));
+        assert_eq!(findings.failures[0].path.to_string(), "tags.hunter2");
     }
 
     #[test]

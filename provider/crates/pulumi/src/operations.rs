@@ -16,7 +16,7 @@ use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
-use crate::model::ObjectType;
+use crate::model::{Kind, ObjectType};
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, Asked, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
@@ -193,10 +193,18 @@ impl<P: Provider> Operations<P> {
         let filled = resource.check(client.as_deref(), &canonical, olds, &context, &mut rules)?;
         // The rules know the present names only; the user is told the name that the program uses.
         let shown = |found: CheckFailure| {
-            let path = writing.path(&found.path);
+            let mut path = writing.path(&found.path);
             let was_secret = found.path.first_key().is_some_and(|name| old_secrets.contains(name));
             let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
             let secret = was_secret || secrets.iter().any(in_secret);
+            let property = found.path.first_key().and_then(|name| types.args.properties.get(name));
+            if let Some(map) = path.first_key().map(Path::property)
+                && secrets.contains(&map)
+                && property.is_some_and(|property| matches!(property.kind, Kind::Map { .. }))
+            {
+                // The keys of a secret map are secret too.
+                path = map;
+            }
             CheckFailure { path, secret, ..found }
         };
         let failures = rules.failures.into_iter().map(shown);

@@ -63,11 +63,12 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, secrets)),
         Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
         Value::String(text) if secret && text.len() >= SHORTEST => {
-            // Messages quote texts with Rust's escapes, if that makes a difference.
-            let escaped = text.escape_debug().to_string();
-            if escaped != *text {
-                secrets.push(escaped);
-            }
+            // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
+            secrets.extend([
+                text.escape_debug().to_string(),
+                json_escaped(text, false),
+                json_escaped(text, true),
+            ]);
             secrets.push(text.clone());
         }
         Value::Null
@@ -76,5 +77,40 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
         | Value::String(_)
         | Value::Unknown
         | Value::Foreign(..) => {}
+    }
+}
+
+/// As JSON writes the text between quotes; `ascii` is the way of those who escape all that is not ASCII.
+fn json_escaped(text: &str, ascii: bool) -> String {
+    let escape = |character: char| match character {
+        '"' | '\\' => format!("\\{character}"),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        _ if character.is_ascii_control() || ascii && !character.is_ascii() => {
+            character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        _ => character.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_struck_out_however_it_is_escaped() {
+        let secret = "日本 \"秘\"\n\u{1f600}";
+        let value = Value::Secret(Box::new(Value::String(secret.to_owned())));
+        let redactor = Redactor::of([&Properties::from([("ossObject".to_owned(), value)])]);
+        for written in [
+            secret.to_owned(),
+            format!("{secret:?}").trim_matches('"').to_owned(),
+            serde_json::to_string(secret).unwrap().trim_matches('"').to_owned(),
+            "\\u65e5\\u672c \\\"\\u79d8\\\"\\n\\ud83d\\ude00".to_owned(),
+        ] {
+            assert_eq!(redactor.redact(&format!("got <{written}>")), "got <[secret]>", "{written}");
+        }
     }
 }

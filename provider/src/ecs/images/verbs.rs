@@ -17,7 +17,7 @@ use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
 use crate::ecs::images::tasks::ImportTask;
 use crate::ecs::images::unfinished::is_unfinished;
-use crate::ecs::images::wait::{Unusable, is_usable, progress, wait_until_usable, wait_until_visible};
+use crate::ecs::images::wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
 
 /// What every verb works with.
 #[derive(Clone, Copy)]
@@ -160,16 +160,20 @@ impl Verbs<'_> {
         told: &A,
     ) -> Result<Option<Read<A, Entry<A>>>, Failure> {
         let Verbs { client, context, .. } = *self;
-        let Some(seen) = self.look(id, old.as_ref().map(|old| &old.state)).await? else {
+        let Some(mut seen) = self.look(id, old.as_ref().map(|old| &old.state)).await? else {
             return match &old {
                 Some(old) => client.prove_absence(id, old.state.report.region_id.as_deref()).map(|()| None),
                 None => Ok(None),
             };
         };
+        let is_held = self.memory.other_holder(id, context.urn()).is_some();
+        if old.is_none() && is_held {
+            seen = self.once_named(id, seen).await?;
+        }
         let name = seen.image_name.as_deref();
         let (args, state) = match old {
             None => {
-                if name.is_some_and(is_unfinished) {
+                if name.is_some_and(is_unfinished) && !is_held {
                     context.warn(&format!(
                         "image {id} was left unfinished by a `pulumi up` that was interrupted, and the next one of its own \
                          resource takes it up. Give it another imageName to keep it here"
@@ -222,6 +226,18 @@ impl Verbs<'_> {
             _ => format!("image {id} is not usable yet: it is {status}. Run `pulumi up` to wait for it"),
         };
         Err(Failure::partial(id, &state, Vec::new(), unwell).with_inputs(&args))
+    }
+
+    /// What is shown of an image that a resource of this deployment has finished, and that a read may show as it was before.
+    async fn once_named(&self, id: &str, mut seen: Described) -> Result<Described, Failure> {
+        let Verbs { client, context, .. } = *self;
+        let mut wait = Wait::begin(client, context).within(client.patience.unseen);
+        while seen.image_name.as_deref().is_some_and(is_unfinished) && wait.elapsed() < client.patience.unseen
+        {
+            wait.pause().await?;
+            seen = client.looks.describe(context, id).await?.unwrap_or(seen);
+        }
+        Ok(seen)
     }
 
     /// Looks at an image that a state holds, or that none holds yet, until the answer can be relied on.
@@ -467,7 +483,8 @@ mod tests {
     use std::time::Duration;
 
     use aliyun::testing::refuse;
-    use pulumi::Input;
+    use pulumi::testing::TestContext;
+    use pulumi::{Input, Verb};
 
     use super::*;
     use crate::ecs::image::ImageState;
@@ -492,6 +509,44 @@ mod tests {
     async fn create(cloud: &Cloud, args: &ImageArgs, seconds: u64) -> Result<String, Failure> {
         let context = within(seconds);
         cloud.verbs(&context).create(args, &making(args)).await.map(|(id, _)| id)
+    }
+
+    /// A look-up of the image after its create, of whose last call the first reads show nothing.
+    async fn look_up_late(shown: bool) -> (Cloud, Vec<String>, String) {
+        let cloud = Cloud::otherwise(move |sent, state| {
+            if sent.action() == "DescribeImages" && state.last_status == "of the past" {
+                match state.was_asked {
+                    true if shown => "golden".clone_into(&mut state.images[0].name),
+                    _ => state.was_asked = true,
+                }
+            }
+            None
+        });
+        create(&cloud, &golden(), 600).await.unwrap();
+        {
+            let mut state = cloud.state();
+            state.last_status = "of the past";
+            state.was_asked = false;
+            state.images[0].name = unfinished().unfinished.unwrap();
+        }
+        let existing = format!("{URN}-that-is-looked-up");
+        let context = TestContext::new(Verb::Read, &existing, Duration::from_secs(600));
+        let read = cloud.verbs(&context).read::<ImageArgs>("m-1", None).await.unwrap().unwrap();
+        let name = read.state.args.attributes().name.unwrap();
+        (cloud, context.warnings(), name)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_of_this_deployment_is_looked_up_until_its_name_is_shown() {
+        let (_, warnings, name) = look_up_late(true).await;
+        assert_eq!((warnings, name.as_str()), (vec![], "golden"));
+        let (cloud, warnings, name) = look_up_late(false).await;
+        assert_eq!((warnings, name.contains("-unfinished-")), (vec![], true));
+        // To another process it is an image that nobody is known to finish.
+        let cloud = cloud.of_another_process();
+        let context = within(600);
+        cloud.verbs(&context).read::<ImageArgs>("m-1", None).await.unwrap().unwrap();
+        assert_eq!(context.warnings().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -374,7 +374,9 @@ mod tests {
             assert!(said.contains("pulumi config set --secret alicloud:accessKey"), "{said}");
         }
         let said = said("images", json!({ "region": "cn-hangzhou", "accessKey": "LTAI" }));
-        for part in ["The provider \\\"images\\\"", "argument `secretKey`", "ALICLOUD_SECRET_KEY", "`ecsRoleName`"] {
+        for part in
+            ["The provider \\\"images\\\"", "argument `secretKey`", "ALICLOUD_SECRET_KEY", "`ecsRoleName`"]
+        {
             assert!(said.contains(part), "{part} in {said}");
         }
         for other in ["pulumi config", "alicloud:s", "`region`", "`accessKey`", "Missing"] {

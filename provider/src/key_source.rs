@@ -202,7 +202,8 @@ impl Missing {
     }
 
     fn told(&self, way: &str, named: impl Fn(&str) -> String) -> String {
-        let told = format!("{}; {way} one of the environment variables {}", self.what, self.variables.join(", "));
+        let told =
+            format!("{}; {way} one of the environment variables {}", self.what, self.variables.join(", "));
         let instead: Vec<String> = self.instead.iter().map(|name| named(name)).collect();
         match instead.split_last() {
             None => told,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pulumi::path::Path;
 use pulumi::{
-    AnyFunction, AnyResource, Asked, ConfigureError, Context, Failure, Findings, Input, MissingKey, Pace, Provider,
-    function, known, resource,
+    AnyFunction, AnyResource, Asked, ConfigureError, Context, Failure, Findings, Input, MissingKey, Pace,
+    Provider, function, known, resource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

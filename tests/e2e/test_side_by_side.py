@@ -145,6 +145,33 @@ export const found = alicloud.ecs.getImages({ owners: "self" }, { version: "0.1.
 """.replace("// TRANSFORM", transform("typescript")),
 }
 
+
+
+def explicit(language):
+    """An explicit provider and an image of it, as the guide shows them."""
+    guide = (ROOT / "docs/guides/moving-from-the-published-provider.md").read_text()
+    (block,) = [text for text in re.findall(rf"```{language} .*?\n(.*?)```", guide, re.S) if "secretKey" in text]
+    return block
+
+
+EXPLICIT = {
+    "python": f"""
+from types import SimpleNamespace
+import pulumi
+import pulumi_alicloud as alicloud
+
+web = SimpleNamespace(id="i-running")
+{explicit("python")}
+""",
+    "typescript": f"""
+import * as pulumi from "@pulumi/pulumi";
+import * as alicloud from "@pulumi/alicloud";
+
+const web = {{ id: "i-running" }};
+{explicit("typescript")}
+""",
+    "yaml": explicit("yaml").replace("${web.id}", "i-running"),
+}
 IMPORTED = ("by-option", "by-provider", "by-neither")
 IMPORTS = {
     "python": """
@@ -260,6 +287,18 @@ def test_a_transform_is_for_every_type_of_this_plugin_and_for_no_other(both, pub
     assert types == {INSTANCE, *json.loads((ROOT / "schema.json").read_text())["resources"]}
     stack.run("destroy", "--yes")
     assert cloud.images().keys() == {source}
+
+
+@pytest.mark.languages("python", "typescript", "yaml")
+@pytest.mark.parametrize("both", [EXPLICIT], ids=["explicit"], indirect=True)
+def test_an_explicit_provider_has_its_key_from_the_configuration(both, cloud):
+    """And the endpoint, which the guide does not speak of, from a variable."""
+    stack = both
+    stack.env |= {"ALIBABA_CLOUD_ENDPOINT_ECS": cloud.url}
+    stack.set_all({}, secret={"alicloud:accessKey": emulator.KEY_ID})
+    stack.up()
+    assert providers(stack) == {"golden": "images"}
+    stack.preview("--expect-no-changes")
 
 
 @pytest.mark.languages("python")

@@ -146,7 +146,6 @@ export const found = alicloud.ecs.getImages({ owners: "self" }, { version: "0.1.
 }
 
 
-
 def explicit(language):
     """An explicit provider and an image of it, as the guide shows them."""
     guide = (ROOT / "docs/guides/moving-from-the-published-provider.md").read_text()

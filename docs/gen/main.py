@@ -1,5 +1,6 @@
 """Writes the documentation as a static site: main.py FOLDER. No server is needed to read it."""
 
+import contextlib
 import functools
 import json
 import re
@@ -38,6 +39,10 @@ GUIDES = (
 
 # What each page says of who has made it, so that a folder can be told from one with somebody's own files.
 GENERATOR = "docs/gen of pulumi-resource-alicloud"
+
+
+# Where a folder keeps which of its files are of this generator: a path on each line.
+WRITTEN = ".written"
 
 
 class NotOurs(Exception):
@@ -281,6 +286,14 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        written = [WRITTEN]
+
+        def write(address, text):
+            path = folder / address
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            written.append(address)
+
         navigation = self.navigation()
         for page in self.pages:
             render = functools.partial(
@@ -298,11 +311,10 @@ class Site:
             if headings := re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor"', text):
                 page.contents = [(plain(heading), anchor) for anchor, heading in headings]
                 text = render()
-            path = folder / page.address
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            write(page.address, text)
         for path in (HERE / "static").iterdir():
             shutil.copy(path, folder / path.name)
+            written.append(path.name)
         index = [
             [one.title, f"{page.address}{'#' if one.anchor else ''}{one.anchor}", one.where, one.words]
             for kind in (PAGES, PROPERTIES, HEADINGS, TYPES, CODES)
@@ -310,11 +322,12 @@ class Site:
             for one in page.search
             if one.kind == kind
         ]
-        (folder / "search.js").write_text(f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
+        write("search.js", f"window.searched = {json.dumps(index, ensure_ascii=False)};\n")
+        write(WRITTEN, "".join(f"{address}\n" for address in sorted(written)))
 
 
 def clear(folder):
-    """Leaves an empty folder: what is in it goes, if it is a site that was written here."""
+    """Takes away what was written here before. All else stays, such as .git and CNAME of a checkout."""
     if folder.exists():
         if not folder.is_dir():
             raise NotOurs(f"{folder} is a file")
@@ -323,15 +336,19 @@ def clear(folder):
         is_site = index.is_file() and mark in index.read_text(errors="replace")
         if any(folder.iterdir()) and not is_site:
             raise NotOurs(
-                f"{folder} is not empty, and its index.html is none that this generator has written. "
+                f"{folder} is not empty, and has no index.html that this generator has written. "
                 "Name another folder, or empty this one"
             )
+    kept = folder / WRITTEN
+    for address in kept.read_text().splitlines() if kept.is_file() else ():
+        path = folder / address
+        if path.resolve().is_relative_to(folder.resolve()):
+            path.unlink(missing_ok=True)
+            if path.parent != folder:
+                # One that is not empty has files of somebody else.
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def inputs_of(entity, declared):

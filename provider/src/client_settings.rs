@@ -8,7 +8,7 @@ use aliyun::credential::{Profile, Provide as _};
 use aliyun::{Environment, Protocol, Proxy, Settings, SignVersion, StackSettings};
 use pulumi::path::Path;
 use pulumi::value::quote;
-use pulumi::{ConfigureError, Failure, Findings, Input, MissingKey, Pace, known};
+use pulumi::{Asked, ConfigureError, Failure, Findings, Input, Pace, known};
 
 use crate::client::{Client, Patience, cloud_pace};
 use crate::config::{Config, ProviderEndpoint, REGION, first_variable, flavour, is_public, text};
@@ -17,7 +17,7 @@ use crate::ecs::images::looks::Looks;
 use crate::ecs::images::share_changes::ShareChanges;
 use crate::ecs::images::shares::Shares;
 use crate::failure;
-use crate::key_source::{self, assume_role, credentials, missing_key, profile};
+use crate::key_source::{self, Missing, assume_role, credentials, missing_key, profile};
 
 /// Says how often a waiting plugin looks, in milliseconds; for tests.
 const PACE_VARIABLE: &str = "PULUMI_ALICLOUD_POLL_MS";
@@ -87,7 +87,11 @@ pub(crate) fn refusals(config: &Config, environment: &Environment) -> Vec<(Path,
 }
 
 /// The client for these settings, which have what variables give, in this environment.
-pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Client, ConfigureError> {
+pub(crate) fn configure(
+    config: &Config,
+    asked: &Asked,
+    environment: Environment,
+) -> Result<Client, ConfigureError> {
     let failed = |error: aliyun::Error| ConfigureError::Failed(failure::cloud(error));
     let refusals = refusals(config, &environment);
     if !refusals.is_empty() {
@@ -106,7 +110,7 @@ pub(crate) fn configure(config: &Config, environment: Environment) -> Result<Cli
         missing.extend(missing_key(config, &environment));
     }
     let (Some(region), Some(credentials)) = (region, credentials) else {
-        return Err(ConfigureError::Missing(missing));
+        return Err(lacks(asked, &missing));
     };
 
     // Without `..`, so that a setting that nobody reads does not compile.
@@ -258,16 +262,28 @@ fn skips_region_validation(config: &Config) -> bool {
     known(&config.skip_region_validation).copied().unwrap_or_else(|| flavour(config).is_some())
 }
 
-fn missing_region() -> MissingKey {
-    let variables: Vec<&str> = REGION.iter().copied().filter(|variable| is_public(variable)).collect();
-    MissingKey {
-        name: "alicloud:region".to_owned(),
-        description: format!(
-            "the region, such as cn-hangzhou; set it with `pulumi config set alicloud:region cn-hangzhou` or one of the \
-             environment variables {}",
-            variables.join(", ")
-        ),
+fn missing_region() -> Missing {
+    Missing {
+        name: "region",
+        what: "the region, such as cn-hangzhou",
+        command: "pulumi config set alicloud:region cn-hangzhou",
+        variables: REGION.iter().copied().filter(|variable| is_public(variable)).collect(),
+        instead: &[],
     }
+}
+
+/// What the provider cannot do without. The stack's settings are those of providers that the engine makes.
+fn lacks(asked: &Asked, missing: &[Missing]) -> ConfigureError {
+    let Some(provider) = asked.explicit() else {
+        return ConfigureError::Missing(missing.iter().map(Missing::of_stack).collect());
+    };
+    let arguments: Vec<String> = missing.iter().map(Missing::of_provider).collect();
+    ConfigureError::Failed(Failure::Refused(format!(
+        "The provider {} lacks arguments, and as the program makes it, the stack's `alicloud:` settings are none of its \
+         own:\n{}",
+        quote(provider),
+        arguments.join("\n")
+    )))
 }
 
 pub(crate) fn parse_protocol(text: &str) -> Option<Protocol> {
@@ -311,7 +327,7 @@ mod tests {
     }
 
     fn connect(settings: Json, environment: Environment) -> Result<Client, ConfigureError> {
-        configure(&config(settings, &environment), environment)
+        configure(&config(settings, &environment), &Asked::default(), environment)
     }
 
     fn environment(variables: &[(&'static str, &str)]) -> Environment {
@@ -342,6 +358,29 @@ mod tests {
             let client = connect(settings, environment).unwrap();
             assert_eq!(client.region_named, named, "{origin}");
             assert!(client.region_origin.starts_with(origin), "{}", client.region_origin);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_to_be_given_to_the_provider_that_lacks_it() {
+        let said = |provider: &str, settings: Json| {
+            let environment = environment(&[]);
+            let asked = Asked { provider: provider.to_owned(), version: None };
+            format!("{:?}", configure(&config(settings, &environment), &asked, environment).unwrap_err())
+        };
+        for engines in ["", "default", "default_0_1_0"] {
+            let said = said(engines, json!({}));
+            assert!(said.contains("pulumi config set alicloud:region cn-hangzhou"), "{said}");
+            assert!(said.contains("pulumi config set --secret alicloud:accessKey"), "{said}");
+        }
+        let said = said("images", json!({ "region": "cn-hangzhou", "accessKey": "LTAI" }));
+        for part in
+            ["The provider \\\"images\\\"", "argument `secretKey`", "ALICLOUD_SECRET_KEY", "`ecsRoleName`"]
+        {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        for other in ["pulumi config", "alicloud:s", "`region`", "`accessKey`", "Missing"] {
+            assert!(!said.contains(other), "{other} in {said}");
         }
     }
 

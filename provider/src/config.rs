@@ -39,11 +39,11 @@ pub(crate) struct Config {
     pub(crate) access_key: Option<Input<String>>,
 
     /// The account's id. Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: nothing here depends on the account's id"))]
+    #[schemars(extend("x-unused" = "has no effect on images: nothing here depends on the account's id"))]
     pub(crate) account_id: Option<Input<String>>,
 
     /// `Domestic` or `International`. Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: nothing here depends on the account's type"))]
+    #[schemars(extend("x-unused" = "has no effect on images: nothing here depends on the account's type"))]
     pub(crate) account_type: Option<Input<String>>,
 
     /// A RAM role to assume with the key that the other settings give.
@@ -98,11 +98,11 @@ pub(crate) struct Config {
     pub(crate) endpoints: Option<Input<Vec<Input<ProviderEndpoint>>>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) fc: Option<Input<String>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a resource that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a resource that this provider does not have"))]
     pub(crate) features: Option<Input<ProviderFeatures>>,
 
     /// On Alibaba Cloud Stack, goes by the ASAPI gateway (`domain`) even if `popgwDomain` is set. Default: `false`.
@@ -119,7 +119,7 @@ pub(crate) struct Config {
     pub(crate) is_center_region: Option<Input<bool>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) log_endpoint: Option<Input<String>>,
 
     /// The longest time for one call with all its repetitions, in seconds; 0 means as long as the operation may take.
@@ -127,14 +127,14 @@ pub(crate) struct Config {
     pub(crate) max_retry_timeout: Option<Input<i64>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) mns_endpoint: Option<Input<String>>,
 
     /// On a stack, the organization's id, if it differs from the department.
     pub(crate) organization_id: Option<Input<String>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) ots_instance_name: Option<Input<String>>,
 
     /// On Alibaba Cloud Stack, the domain below which the products have their hosts: `ecs-internal.<domain>`.
@@ -324,7 +324,7 @@ pub(crate) struct ProviderAssumeRoleWithOidc {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend(
     "x-token" = "alicloud:index/ProviderEndpoint:ProviderEndpoint",
-    "x-other-properties" = "has no effect: only the endpoints ecs, oss, sts and ascm are used here"
+    "x-other-properties" = "has no effect on images: only the endpoints ecs, oss, sts and ascm are used here"
 ))]
 pub(crate) struct ProviderEndpoint {
     /// On a stack, the endpoint of ASCM, which knows organizations and resource groups.
@@ -380,11 +380,11 @@ pub(crate) struct ProviderSignVersion {
     pub(crate) ecs: Option<Input<String>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) oss: Option<Input<String>>,
 
     /// Accepted, and not needed for images.
-    #[schemars(extend("x-unused" = "has no effect: it is of a product that this provider does not have"))]
+    #[schemars(extend("x-unused" = "has no effect on images: it is of a product that this provider does not have"))]
     pub(crate) sls: Option<Input<String>>,
 }
 

@@ -176,24 +176,65 @@ pub(crate) fn assume_role(config: &Config, environment: &Environment, base: Sour
     Arc::new(role)
 }
 
+/// A setting without which there is no client.
+pub(crate) struct Missing {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// The command that gives it to a stack.
+    pub(crate) command: &'static str,
+    pub(crate) variables: Vec<&'static str>,
+    /// The settings that give it as well.
+    pub(crate) instead: &'static [&'static str],
+}
+
+impl Missing {
+    /// As a setting of the stack.
+    pub(crate) fn of_stack(&self) -> MissingKey {
+        let setting = |name: &str| format!("alicloud:{name}");
+        let way = format!("set it with `{}` or", self.command);
+        MissingKey { name: setting(self.name), description: self.told(&way, setting) }
+    }
+
+    /// As an argument of a provider that the program makes.
+    pub(crate) fn of_provider(&self) -> String {
+        let way = format!("give it as the argument `{}` or set", self.name);
+        format!("{}: {}", self.name, self.told(&way, |name| format!("`{name}`")))
+    }
+
+    fn told(&self, way: &str, named: impl Fn(&str) -> String) -> String {
+        let told =
+            format!("{}; {way} one of the environment variables {}", self.what, self.variables.join(", "));
+        let instead: Vec<String> = self.instead.iter().map(|name| named(name)).collect();
+        match instead.split_last() {
+            None => told,
+            Some((last, others)) => format!("{told}; or give {} or {last}", others.join(", ")),
+        }
+    }
+}
+
 /// The parts of a key that neither a setting nor a variable gives.
-pub(crate) fn missing_key(config: &Config, environment: &Environment) -> Vec<MissingKey> {
+pub(crate) fn missing_key(config: &Config, environment: &Environment) -> Vec<Missing> {
+    const INSTEAD: &[&str] = &["profile", "ecsRoleName", "credentialsUri", "assumeRoleWithOidc"];
     let variables = key_variables(config);
-    [
-        ("accessKey", "the access key's id", &config.access_key, variables.access_key_variables()),
-        ("secretKey", "the access key's secret", &config.secret_key, variables.secret_key_variables()),
-    ]
-    .into_iter()
-    .filter(|(_, _, setting, variables)| text(setting).is_none() && environment.first(variables).is_none())
-    .map(|(name, what, _, variables)| MissingKey {
-        name: format!("alicloud:{name}"),
-        description: format!(
-            "{what}; set it with `pulumi config set --secret alicloud:{name}` or one of the environment variables {}; or give \
-             alicloud:profile, alicloud:ecsRoleName, alicloud:credentialsUri or alicloud:assumeRoleWithOidc",
-            variables.join(", ")
-        ),
-    })
-    .collect()
+    let id = Missing {
+        name: "accessKey",
+        what: "the access key's id",
+        command: "pulumi config set --secret alicloud:accessKey",
+        variables: variables.access_key_variables(),
+        instead: INSTEAD,
+    };
+    let secret = Missing {
+        name: "secretKey",
+        what: "the access key's secret",
+        command: "pulumi config set --secret alicloud:secretKey",
+        variables: variables.secret_key_variables(),
+        instead: INSTEAD,
+    };
+    [(id, &config.access_key), (secret, &config.secret_key)]
+        .into_iter()
+        .filter(|(part, setting)| text(setting).is_none() && environment.first(&part.variables).is_none())
+        .map(|(part, _)| part)
+        .collect()
 }
 
 /// The half of a key that neither a setting nor a variable gives although the other half is a setting: what is given,

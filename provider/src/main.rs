@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// The Pulumi provider for Alibaba Cloud images. The Pulumi engine starts it with its own address as the argument.
 #[derive(Debug, Parser)]
@@ -13,7 +13,7 @@ struct Cli {
     command: Option<Command>,
 
     /// The engine's address, host and port; without it the plugin waits to be attached to one
-    #[arg(value_name = "ENGINE_ADDRESS")]
+    #[arg(value_name = "ENGINE_ADDRESS", value_parser = engine_address)]
     engine: Option<String>,
 
     /// Accepted from the engine: where and how much it logs, where it sends traces
@@ -53,14 +53,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Schema) => {
             let schema = provider::schema_text()?;
-            std::io::stdout().write_all(schema.as_bytes())?;
-            Ok(())
+            print(schema.as_bytes())
         }
         Some(Command::Mapping { provider: name }) => {
             let mapping = provider::mapping_text(&name)
                 .ok_or_else(|| anyhow::anyhow!("there is no mapping for the Terraform provider `{name}`"))?;
-            std::io::stdout().write_all(&mapping)?;
-            Ok(())
+            print(&mapping)
         }
         Some(Command::Emulator(options)) => {
             runtime()?.block_on(async { Ok(emulator::run(*options, signal()).await?) })
@@ -73,6 +71,33 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             served.map_err(|error| anyhow::anyhow!(error))
         }
     }
+}
+
+/// Whoever reads may have read enough, as `head` has.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
+    }
+}
+
+/// Without it a subcommand that is spelt wrong is an engine that never comes.
+fn engine_address(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.contains(':'),
+        None => !host.is_empty() && !host.contains([':', '/']),
+    };
+    if text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok()) {
+        return Ok(text.to_owned());
+    }
+    let cli = Cli::command();
+    let subcommands: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+    Err(format!(
+        "it is none of the subcommands {}, and an engine's address is host:port, such as 127.0.0.1:4711; --version tells the \
+         version",
+        subcommands.join(", ")
+    ))
 }
 
 /// One thread: the engine asks one question after another, and what it asks at once waits for the cloud. More threads cost

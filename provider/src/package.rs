@@ -124,8 +124,8 @@ impl Provider for Alicloud {
         client_settings::check(config, &self.environment, findings);
     }
 
-    fn configure(&self, config: Config, id: Option<&str>) -> Result<Client, ConfigureError> {
-        let client = client_settings::configure(&config, self.environment.clone())?;
+    fn configure(&self, config: Config, asked: &Asked, id: Option<&str>) -> Result<Client, ConfigureError> {
+        let client = client_settings::configure(&config, asked, self.environment.clone())?;
         tracing::debug!(
             region = client.api.region(),
             origin = client.region_origin,

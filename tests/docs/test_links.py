@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import main
 import pages
@@ -90,10 +91,33 @@ def test_pages_link_to_who_publishes_the_package_and_not_to_the_published_one(do
 def test_a_site_is_written_over_an_older_one(site, tmp_path):
     folder = tmp_path / "new" / "site"
     site.write(folder)
-    wanted = {path.relative_to(folder) for path in folder.rglob("*")}
-    (folder / "guides" / "older.html").touch()
+    wanted = files(folder)
+    for page in ("guides/older.html", "older/page.html"):
+        (folder / page).parent.mkdir(exist_ok=True)
+        (folder / page).touch()
+        with (folder / main.WRITTEN).open("a") as written:
+            written.write(f"{page}\n")
     site.write(folder)
-    assert {path.relative_to(folder) for path in folder.rglob("*")} == wanted
+    assert files(folder) == wanted
+
+
+def files(folder):
+    return {path.relative_to(folder) for path in folder.rglob("*")}
+
+
+def test_what_others_have_put_into_a_site_stays(site, tmp_path):
+    folder = tmp_path / "site"
+    site.write(folder)
+    for name in (".git/HEAD", "CNAME", "guides/mine.html", "older/mine.html", "older/page.html"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    (tmp_path / "outside").write_text("mine")
+    with (folder / main.WRITTEN).open("a") as written:
+        written.write("older/page.html\n../outside\n")
+    there = files(folder)
+    site.write(folder)
+    assert there - files(folder) == {Path("older/page.html")}
+    assert (tmp_path / "outside").is_file()
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "index.html"])

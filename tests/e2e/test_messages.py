@@ -118,6 +118,19 @@ def test_missing_region(program, cloud):
     assert cloud.requests() == []
 
 
+def test_an_explicit_provider_is_told_which_of_its_arguments_are_missing(program, cloud):
+    """The stack's settings are complete, and not that provider's."""
+    stack = program({"golden": Image({"snapshotId": "s-system"}, provider="images")})
+    stack.env["HOME"] = str(stack.home)
+    stack.program.providers["images"] = {"region": emulator.REGION}
+    said = one_line(stack.up(fails=True))
+    for part in ('The provider "images" lacks arguments', "the argument `accessKey`", "the argument `secretKey`"):
+        assert part in said
+    assert "ALICLOUD_SECRET_KEY" in said
+    assert "pulumi config set" not in said
+    assert cloud.requests() == []
+
+
 def test_credentials_from_the_environment(program, cloud):
     stack = program(image(snapshotId="s-system"), configured=False)
     stack.env |= {

@@ -146,6 +146,56 @@ export const found = alicloud.ecs.getImages({ owners: "self" }, { version: "0.1.
 }
 
 
+def explicit(language):
+    """An explicit provider and an image of it, as the guide shows them."""
+    guide = (ROOT / "docs/guides/moving-from-the-published-provider.md").read_text()
+    (block,) = [text for text in re.findall(rf"```{language} .*?\n(.*?)```", guide, re.S) if "secretKey" in text]
+    return block
+
+
+EXPLICIT = {
+    "python": f"""
+from types import SimpleNamespace
+import pulumi
+import pulumi_alicloud as alicloud
+
+web = SimpleNamespace(id="i-running")
+{explicit("python")}
+""",
+    "typescript": f"""
+import * as pulumi from "@pulumi/pulumi";
+import * as alicloud from "@pulumi/alicloud";
+
+const web = {{ id: "i-running" }};
+{explicit("typescript")}
+""",
+    "yaml": explicit("yaml").replace("${web.id}", "i-running"),
+}
+IMPORTED = ("by-option", "by-provider", "by-neither")
+IMPORTS = {
+    "python": """
+import pulumi
+import pulumi_alicloud as alicloud
+
+config = pulumi.Config()
+alicloud.Provider(
+    "images",
+    region="cn-hangzhou",
+    access_key="e2e-key",
+    secret_key=config.require_secret("secret"),
+    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
+    opts=pulumi.ResourceOptions(version="0.1.0"),
+)
+alicloud.ecs.Image(
+    "by-option",
+    image_name="by-option",
+    snapshot_id="s-system",
+    opts=pulumi.ResourceOptions(import_=config.require("image"), version="0.1.0"),
+)
+"""
+}
+
+
 def install(stack, version, file):
     stack.run("plugin", "install", "resource", "alicloud", f"v{version}", "--file", str(file))
 
@@ -236,6 +286,36 @@ def test_a_transform_is_for_every_type_of_this_plugin_and_for_no_other(both, pub
     assert types == {INSTANCE, *json.loads((ROOT / "schema.json").read_text())["resources"]}
     stack.run("destroy", "--yes")
     assert cloud.images().keys() == {source}
+
+
+@pytest.mark.languages("python", "typescript", "yaml")
+@pytest.mark.parametrize("both", [EXPLICIT], ids=["explicit"], indirect=True)
+def test_an_explicit_provider_has_its_key_from_the_configuration(both, cloud):
+    """And the endpoint, which the guide does not speak of, from a variable."""
+    stack = both
+    stack.env |= {"ALIBABA_CLOUD_ENDPOINT_ECS": cloud.url}
+    stack.set_all({}, secret={"alicloud:accessKey": emulator.KEY_ID})
+    stack.up()
+    assert providers(stack) == {"golden": "images"}
+    stack.preview("--expect-no-changes")
+
+
+@pytest.mark.languages("python")
+@pytest.mark.parametrize("both", [IMPORTS], ids=["imports"], indirect=True)
+def test_an_import_names_the_plugin_by_its_version_or_by_a_provider(both, published, cloud):
+    stack = both
+    made = {name: cloud.call("CreateImage", ImageName=name, SnapshotId="s-system")["ImageId"] for name in IMPORTED}
+    for image in made.values():
+        wait_until_usable(cloud, image)
+    stack.set(image=made["by-option"])
+    assert warnings(stack.up()) == []
+    (own,) = [each["urn"] for each in stack.deployment()["resources"] if each["urn"].endswith("::images")]
+    for name, words in (("by-provider", ("--provider", f"images={own}")), ("by-neither", ())):
+        command = ("import", "alicloud:ecs/image:Image", name, made[name], *words)
+        stack.run(*command, "--yes", "--generate-code=false", "--protect=false")
+    served = {"by-option": default(OURS), "by-provider": "images", "by-neither": default(published.version())}
+    assert providers(stack) == served
+    assert {name: resource["id"] for name, resource in stack.resources().items()} == made
 
 
 @pytest.mark.languages("yaml")

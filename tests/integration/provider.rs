@@ -108,12 +108,11 @@ async fn settings_of_other_products_are_accepted_with_one_warning_each() {
     for _ in 0..2 {
         assert_eq!(check_config(&mut plugin, news.clone()).await.unwrap(), news);
     }
-    let warned: Vec<String> = plugin
-        .engine
-        .warnings()
-        .iter()
-        .map(|line| line.split(": ").next().unwrap_or_default().to_owned())
-        .collect();
+    let warnings = plugin.engine.warnings();
+    // The published plugin, beside this one, may heed them.
+    assert!(warnings.iter().all(|line| line.contains("has no effect on images: ")), "{warnings:#?}");
+    let warned: Vec<String> =
+        warnings.iter().map(|line| line.split(": ").next().unwrap_or_default().to_owned()).collect();
     assert_eq!(warned, ["accountId", "endpoints[0].vpc", "fc", "features", "signVersion.oss"]);
 }
 

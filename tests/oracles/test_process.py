@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -10,11 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from clients import KEY, Tea
 from emulator import REGION, Emulator
-from project import emulator_command
+from project import emulator_command, plugin_binary
 
 
 def run(*flags):
     return subprocess.run([*emulator_command(), *flags], capture_output=True, text=True, timeout=60)
+
+
+def run_plugin(*words):
+    """What it says to those words when it ends by itself."""
+    return subprocess.run(
+        [plugin_binary(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+    )
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -48,6 +56,33 @@ def test_a_damaged_state_file_is_an_error_and_no_panic(tmp_path):
     assert "panicked" not in ended.stderr and ended.stdout == ""
 
 
+def test_one_state_file_is_one_emulators(tmp_path, start):
+    path = tmp_path / "state.json"
+    command = [*emulator_command(), "--state", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline().startswith("listening on ")
+        try:
+            ended = run("--state", str(path))
+        finally:
+            first.kill()
+    assert ended.returncode == 1 and ended.stdout == ""
+    assert "another emulator uses the state file" in ended.stderr and str(path) in ended.stderr
+    # A lock ends with its process, however that ends.
+    start("--state", str(path))
+
+
+def test_a_state_file_may_be_empty_or_a_link(tmp_path, start):
+    (tmp_path / "empty").touch()
+    (tmp_path / "link").symlink_to("empty")
+    emulator = start("--state", str(tmp_path / "link"))
+    emulator.call("CreateImage", SnapshotId="s-system", ImageName="kept")
+    assert (tmp_path / "link").is_symlink() and "kept" in (tmp_path / "empty").read_text()
+
+
+def test_an_address_to_listen_on_may_be_a_name(start):
+    assert start("--listen", "localhost:0").host.startswith("127.0.0.1:")
+
+
 def test_an_address_in_use_is_an_error_that_names_it(emulator):
     ended = run("--listen", emulator.host)
     assert ended.returncode not in (0, 101)
@@ -55,12 +90,20 @@ def test_an_address_in_use_is_an_error_that_names_it(emulator):
 
 
 @pytest.mark.parametrize(
-    "flags", [("--image-ready-after", "soon"), ("--listen", "here"), ("--image-ids", "some"), ("--flavour", "sweet")]
+    "flags",
+    [
+        ("--image-ready-after", "soon"),
+        ("--image-ready-after", "-1s"),
+        ("--calls-per-second", "-1"),
+        ("--listen", "here"),
+        ("--image-ids", "some"),
+        ("--flavour", "sweet"),
+    ],
 )
 def test_a_flag_that_makes_no_sense_is_an_error_that_names_it(flags):
     ended = run(*flags)
     assert ended.returncode == 2
-    assert flags[0] in ended.stderr and flags[1] in ended.stderr
+    assert f"invalid value '{flags[1]}' for '{flags[0]} " in ended.stderr
 
 
 def test_it_says_what_it_stocks_and_what_goes_wrong_with_its_profile(start):
@@ -139,3 +182,30 @@ def test_help_names_every_profile_and_ends_with_an_example(flag):
     assert example[1].split()[:2] == ["pulumi-resource-alicloud", "emulator"] and example[-1].strip() == "pulumi up"
     flags = [word for word in example[1].split() if word.startswith("--")]
     assert flags and all(f"      {flag} " in said or f"      {flag}\n" in said for flag in flags)
+
+
+# The plugin that the emulator is a part of.
+
+
+@pytest.mark.parametrize("word", ["version", "emulater", "127.0.0.1", "127.0.0.1:http", ":4711", "::1:4711"])
+def test_a_word_that_is_no_subcommand_and_no_engine_is_refused(word):
+    ended = run_plugin(word)
+    assert ended.returncode == 2 and ended.stdout == ""
+    for part in (f"'{word}'", "schema, mapping, emulator", "host:port", "--version"):
+        assert part in ended.stderr
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "localhost:1", "[::1]:1"])
+def test_an_engines_address_is_taken(address):
+    with subprocess.Popen([plugin_binary(), address], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().strip().isdigit()
+        process.kill()
+
+
+@pytest.mark.parametrize("words", [("schema",), ("mapping", "alicloud")])
+def test_who_has_read_enough_is_no_error(words):
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run([plugin_binary(), *words], stdout=write, stderr=subprocess.PIPE, text=True, timeout=20)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -31,6 +31,12 @@ pub enum Error {
         /// The first thing that is wrong with it.
         source: serde_json::Error,
     },
+    /// Another emulator keeps its state in the `--state` file: stop that one, or name another file.
+    #[error("another emulator uses the state file {}: stop that one, or name another file", path.display())]
+    StateInUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The `--state` file cannot be written: mend its folder's permissions or name another.
     #[error("cannot write the state file {}", path.display())]
     WriteState {

@@ -1,7 +1,7 @@
 //! The emulator's options, as flags of a command line.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const EXAMPLE: &str = r#"Example: try a program on a cloud that is as unreliable
 #[command(after_help = EXAMPLE)]
 pub struct Options {
     /// Address to serve on; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     pub listen: SocketAddr,
 
     /// How long everything takes, and what goes wrong; a flag for one of these overrules it
@@ -32,17 +32,17 @@ pub struct Options {
 
     /// How long an image takes from Creating to Available, e.g. 2s, 500ms, 1m, 0s
     #[arg(long, value_name = "TIME", default_value = "2s", default_value_ifs = profile::defaults(|cycle| Some(cycle.images)))]
-    #[arg(value_parser = duration)]
+    #[arg(value_parser = duration, allow_hyphen_values = true)]
     pub image_ready_after: Duration,
 
     /// The same for a copy; if absent, the profile decides, and with `fast` it is the time of an image
     #[arg(long, value_name = "TIME", default_value_ifs = profile::defaults(|cycle| cycle.copies))]
-    #[arg(value_parser = duration, hide_default_value = true)]
+    #[arg(value_parser = duration, allow_hyphen_values = true, hide_default_value = true)]
     pub copy_ready_after: Option<Duration>,
 
     /// The same for an import or an export; if absent, the profile decides, and with `fast` it is the time of an image
     #[arg(long, value_name = "TIME", default_value_ifs = profile::defaults(|cycle| cycle.tasks))]
-    #[arg(value_parser = duration, hide_default_value = true)]
+    #[arg(value_parser = duration, allow_hyphen_values = true, hide_default_value = true)]
     pub task_ready_after: Option<Duration>,
 
     /// The one access key id that is known besides those issued by STS
@@ -70,7 +70,7 @@ pub struct Options {
     pub flavour: Flavour,
 
     /// Calls allowed a second, beyond which they are answered with Throttling; no limit if absent
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub calls_per_second: Option<NonZeroU32>,
 
     /// With --flavour apsarastack: refuse calls without the secret among the parameters
@@ -94,19 +94,19 @@ pub struct Options {
     pub refuse_deprecated_status: bool,
 
     /// How long the name of a deleted image stays taken
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, allow_hyphen_values = true)]
     pub names_freed_after: Duration,
 
     /// How many copies of images run at a time in a region, counted at both ends; further ones are Waiting
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", allow_negative_numbers = true)]
     pub copies_at_once: NonZeroU32,
 
     /// How many exports of images run at a time in a region; no limit if absent
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub exports_at_once: Option<NonZeroU32>,
 
     /// How many images are exported in a region in seven days; no limit if absent
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub exports_a_week: Option<NonZeroU32>,
 
     /// An import that is cancelled leaves its image behind, CreateFailed
@@ -284,6 +284,18 @@ fn shown(time: Duration) -> String {
     }
 }
 
+/// Of a name's addresses one of IPv4, if there is one, as that is what most write in place of the name.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let refused = |why: &dyn fmt::Display| {
+        format!(
+            "{why}: give an address or a name of this machine, and a port, such as 127.0.0.1:8080 or localhost:8080"
+        )
+    };
+    let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(|error| refused(&error))?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| refused(&"the name has no address"))
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -341,8 +353,25 @@ mod tests {
         check(&["--names-freed-after", "5m"], |o| o.names_freed_after == Duration::from_secs(300));
         refused(&["--image-ready-after", "soon"], "not a time");
         refused(&["--image-ready-after", "s"], "whole number");
+        for flag in ["--image-ready-after", "--copy-ready-after", "--task-ready-after", "--names-freed-after"]
+        {
+            refused(&[flag, "-1s"], "`-1s` is not a time such as 2s");
+        }
         refused(&["--image-ready-after", "99999999999999999999s"], "whole number");
         refused(&["--image-ready-after", "99999999999s"], "more than a day");
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_be_a_name() {
+        let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        for (given, expect) in
+            [("localhost:8080", "127.0.0.1:8080"), ("0.0.0.0:0", "0.0.0.0:0"), ("[::1]:8080", "[::1]:8080")]
+        {
+            check(&["--listen", given], |o| o.listen == at(expect));
+        }
+        for given in ["here", "localhost", "localhost:80800", "not a name:80"] {
+            refused(&["--listen", given], "such as 127.0.0.1:8080 or localhost:8080");
+        }
     }
 
     #[track_caller]
@@ -390,6 +419,7 @@ mod tests {
         check(&["--flavour", "alibabacloudstack"], |o| o.flavour == Flavour::AlibabaCloudStack);
         check(&["--flavour", "apsarastack"], |o| o.flavour == Flavour::ApsaraStack);
         refused(&["--calls-per-second", "0"], "0");
+        refused(&["--calls-per-second", "-1"], "invalid value '-1'");
         check(&["--normalise"], |o| o.normalise);
         check(&["--exports-at-once", "2", "--exports-a-week", "3"], |o| {
             (o.exports_at_once, o.exports_a_week) == (NonZeroU32::new(2), NonZeroU32::new(3))

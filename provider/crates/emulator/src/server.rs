@@ -45,8 +45,8 @@ impl Emulator {
     /// Binds the address, reads the state file, and serves in the background.
     ///
     /// # Errors
-    /// [`Error::Listen`], and what is wrong with the `--state` file: [`Error::ReadState`], [`Error::MalformedState`] or
-    /// [`Error::WriteState`].
+    /// [`Error::Listen`], and what is wrong with the `--state` file: [`Error::StateInUse`], [`Error::ReadState`],
+    /// [`Error::MalformedState`] or [`Error::WriteState`].
     pub async fn start(options: Options) -> Result<Emulator, Error> {
         let failed = |source| Error::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;

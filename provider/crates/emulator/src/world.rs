@@ -4,7 +4,7 @@ use crate::access::Nonces;
 use crate::clock::{Clock, Millis};
 use crate::error::Error;
 use crate::faults::Faults;
-use crate::file;
+use crate::file::{self, Claim};
 use crate::flaky::Flaky;
 use crate::journal::Journal;
 use crate::metadata::Metadata;
@@ -17,6 +17,7 @@ pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) state: State,
+    file: Option<Claim>,
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
     pub(crate) flaky: Flaky,
@@ -28,8 +29,9 @@ pub(crate) struct World {
 impl World {
     /// With the state that the file holds, if there is one.
     pub(crate) fn new(options: Options) -> Result<World, Error> {
-        let kept = match &options.state {
-            Some(path) => file::load(path)?,
+        let file = options.state.as_deref().map(Claim::new).transpose()?;
+        let kept = match &file {
+            Some(claim) => file::load(&claim.path)?,
             None => None,
         };
         let (mut state, written) = match kept {
@@ -44,6 +46,7 @@ impl World {
         let world = World {
             clock,
             state,
+            file,
             journal: Journal::default(),
             faults: Faults::default(),
             flaky: Flaky::new(options.profile),
@@ -62,8 +65,8 @@ impl World {
 
     /// Writes the state to its file, if there is one.
     pub(crate) fn save(&self) -> Result<(), Error> {
-        match &self.options.state {
-            Some(path) => file::save(path, &self.state, self.now()),
+        match &self.file {
+            Some(claim) => file::save(&claim.path, &self.state, self.now()),
             None => Ok(()),
         }
     }

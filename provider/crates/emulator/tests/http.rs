@@ -388,7 +388,7 @@ async fn the_state_is_on_disk_after_each_change() {
     let first = start(options.clone()).await;
     let create = [("SnapshotId", "s-system"), ("ImageName", "kept"), ("ClientToken", "t")];
     let (_, made) = call(&first, "CreateImage", &create).await;
-    drop(first);
+    first.stop().await;
     let second = start(options).await;
     let state = control(&second, "GET", "state", Value::Null).await;
     assert_eq!(state["regions"]["cn-hangzhou"]["images"][2]["name"], "kept");

@@ -396,7 +396,8 @@ impl<P: Provider> Operations<P> {
         let object = self.config().map_err(|failure| failure.into_status(&Redactor::default()))?;
         let (settings, engines) = split_settings(args);
         let version = engines.get("version").and_then(Value::as_str).map(ToOwned::to_owned);
-        *lock(&self.asked) = Asked { provider, version };
+        let asked = Asked { provider, version };
+        lock(&self.asked).clone_from(&asked);
         let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
         let redactor = Redactor::of([&settings]);
         // For as long as the process lives.
@@ -422,7 +423,7 @@ impl<P: Provider> Operations<P> {
         let config = decode(&reveal(checked)).map_err(|error| fail(error.into()))?;
         // In a preview of a new stack the provider has no id yet.
         let id = request.id.filter(|id| !id.is_empty() && !is_unknown(id));
-        match self.provider.configure(config, id.as_deref()) {
+        match self.provider.configure(config, &asked, id.as_deref()) {
             Ok(client) => {
                 *lock(&self.client) = Some(Arc::new(client));
                 Ok(())

@@ -44,6 +44,7 @@ pub async fn serve<P: Provider>(
         engine.attach(address);
     }
     // If a subscriber is set already (tests), events stay there.
+    let traced = collector.is_some();
     let spans = match collector.and_then(|collector| spans::collect(collector, engine.clone())) {
         None => {
             let _ =
@@ -56,6 +57,11 @@ pub async fn serve<P: Provider>(
             Some(spans)
         }
     };
+    if traced && spans.is_none() {
+        tracing::warn!(
+            "No spans go out: PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT is no collector's address, which is host:port, also behind http://"
+        );
+    }
     let server = Server::new(provider, engine.clone());
 
     let stop = CancellationToken::new();

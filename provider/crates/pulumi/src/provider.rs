@@ -59,7 +59,12 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Every setting that is missing, or what is wrong with those that are there.
-    fn configure(&self, config: Self::Config, id: Option<&str>) -> Result<Self::Client, ConfigureError>;
+    fn configure(
+        &self,
+        config: Self::Config,
+        asked: &Asked,
+        id: Option<&str>,
+    ) -> Result<Self::Client, ConfigureError>;
 
     /// What a user does about a resource or a function that is not here, where there is more to say than what is.
     fn elsewhere(&self, _asked: &Asked) -> Option<String> {
@@ -87,10 +92,18 @@ pub struct Asked {
     pub version: Option<String>,
 }
 
+impl Asked {
+    /// The name of a provider that the program makes itself: that of one which the engine makes begins with `default`.
+    pub fn explicit(&self) -> Option<&str> {
+        let name = self.provider.as_str();
+        (!name.is_empty() && name != "default" && !name.starts_with("default_")).then_some(name)
+    }
+}
+
 /// Why there is no client.
 #[derive(Debug)]
 pub enum ConfigureError {
-    /// Settings without which nothing works.
+    /// Settings without which nothing works. The engine adds how a stack's settings are set.
     Missing(Vec<MissingKey>),
     /// The settings do not work.
     Failed(Failure),

@@ -37,7 +37,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Where spans go, and what tells the time.
 pub struct Collector {
-    /// Host and port.
+    /// Host and port, also behind `http://`.
     pub address: String,
     /// The name of this process among the sources of spans.
     pub service: &'static str,
@@ -73,9 +73,12 @@ impl Spans {
 }
 
 /// The layer that makes spans, and the handle on them. Must be called on a runtime. Texts go through `engine`, which strikes
-/// secrets out.
+/// secrets out. `None`, if the address is none.
 pub(crate) fn collect(collector: Collector, engine: Engine) -> Option<(SpanLayer, Spans)> {
-    let channel = Endpoint::from_shared(format!("http://{}", collector.address)).ok()?.connect_lazy();
+    let address = collector.address.strip_prefix("http://").unwrap_or(&collector.address);
+    // Another scheme, such as https, is none that is spoken here.
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).ok();
+    let channel = endpoint.filter(|_| !address.contains("://"))?.connect_lazy();
     let (queue, sent) = mpsc::unbounded_channel();
     tokio::spawn(export(tonic::client::Grpc::new(channel), sent, collector.service));
     let layer = SpanLayer { queue: queue.clone(), engine, now: collector.now, ids: Ids::default() };

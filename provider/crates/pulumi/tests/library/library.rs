@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pulumi::path::Path;
 use pulumi::{
-    AnyFunction, AnyResource, ConfigureError, Context, Failure, Findings, Input, MissingKey, Pace, Provider,
-    function, known, resource,
+    AnyFunction, AnyResource, Asked, ConfigureError, Context, Failure, Findings, Input, MissingKey, Pace,
+    Provider, function, known, resource,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ impl Provider for Library {
         }
     }
 
-    fn configure(&self, config: Config, _: Option<&str>) -> Result<Client, ConfigureError> {
+    fn configure(&self, config: Config, _: &Asked, _: Option<&str>) -> Result<Client, ConfigureError> {
         let Some(city) = known(&config.city).cloned() else {
             let name = "library:city".to_owned();
             return Err(ConfigureError::Missing(vec![MissingKey {

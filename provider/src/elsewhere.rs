@@ -21,7 +21,7 @@ pub(crate) fn elsewhere(asked: &Asked, own: &str, runs: Option<&Path>) -> String
                  Images then choose it by the option `version: \"{own}\"`"
             )
         }
-        Some(_) if is_explicit(provider) => format!(
+        Some(_) if asked.explicit().is_some() => format!(
             "The provider \"{provider}\" has the option `version: \"{own}\"`, which is this plugin: use that provider for images \
              only, and for this one another provider, or none"
         ),
@@ -49,11 +49,6 @@ fn is_in_cache(runs: &Path, own: &str) -> bool {
 /// As a shell reads it as one word.
 fn in_a_command(file: &str) -> String {
     if file.contains(char::is_whitespace) { format!("\"{file}\"") } else { file.to_owned() }
-}
-
-/// The engine names the providers that it makes itself `default`, with their version.
-fn is_explicit(provider: &str) -> bool {
-    !provider.is_empty() && provider != "default" && !provider.starts_with("default_")
 }
 
 #[cfg(test)]

@@ -626,7 +626,8 @@ mod tests {
     /// A difference that the cloud takes without a word is known all the same.
     #[tokio::test(start_paused = true)]
     async fn the_cloud_s_time_is_that_of_its_last_answer() {
-        let stub = Stub::script(vec![ok(NONE).with_header("date", "Sun, 22 Nov 2026 01:10:00 GMT"), ok(NONE)]);
+        let stub =
+            Stub::script(vec![ok(NONE).with_header("date", "Sun, 22 Nov 2026 01:10:00 GMT"), ok(NONE)]);
         let client = client(&stub);
         let start = crate::testing::start().as_second();
         assert_eq!(client.cloud_time(), start);
@@ -634,7 +635,9 @@ mod tests {
         describe(&client).await.expect("described");
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(client.cloud_time(), start + 605);
-        assert!(stub.sent()[1].header("x-acs-date").is_some_and(|date| date.starts_with("2026-11-22T01:00:0")));
+        assert!(
+            stub.sent()[1].header("x-acs-date").is_some_and(|date| date.starts_with("2026-11-22T01:00:0"))
+        );
     }
 
     #[tokio::test(start_paused = true)]

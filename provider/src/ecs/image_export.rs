@@ -19,8 +19,10 @@ use pulumi::{
 };
 
 use crate::client::Client;
-use crate::ecs::image_export::args::{ExportArgs, ExportEntry, ExportIdentity, Target, Written};
-use crate::ecs::image_export::exporting::{Exporting, Outcome, seen_for_sure, wait_until_ended};
+use crate::ecs::image_export::args::{Begun, ExportArgs, ExportEntry, ExportIdentity, Target, Written};
+use crate::ecs::image_export::exporting::{
+    Exporting, Outcome, seen_for_sure, wait_until_ended, with_earlier,
+};
 use crate::ecs::image_export::objects::{Deleted, Named, Ownership, Seen};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::tasks::{self, Cancellation, Stage, Task};
@@ -89,10 +91,10 @@ impl Resource<Client> for ImageExport {
         let target = Target::of(&args)?;
         let mark = Some(uuid::Uuid::new_v4().simple().to_string());
         let work = Work { client, context, target: &target, args: &args };
-        let task = work.begin().await?;
-        let entry = ExportEntry::begun(&args, client.api.region(), mark.clone(), &task);
+        let begun = work.begin().await?;
+        let entry = ExportEntry::begun(&args, client.api.region(), mark.clone(), &begun);
         self.memory.hold(context.urn(), &target.key(), mark.clone());
-        match work.complete(entry, &task).await {
+        match work.complete(entry, &begun.id).await {
             Ok(entry) => Ok((target.image, entry)),
             Err(Incomplete { failure, entry, may_be_dropped }) => {
                 if may_be_dropped {
@@ -155,23 +157,21 @@ impl Resource<Client> for ImageExport {
             },
             false => work.look(&mut entry).await,
         };
-        let task = match looked {
+        let (entry, task) = match looked {
             Ok(_) if entry.is_complete() => return work.with_objects(entry, false).await,
             // One that has failed, or that the cloud has forgotten, is begun anew.
             Ok(_) if !entry.is_running() => match work.begin().await {
-                Ok(task) => task,
+                Ok(begun) if entry.task_id.as_ref() == Some(&begun.id) => (entry, begun.id),
+                Ok(begun) => (entry.begun_anew(client.api.region(), &begun), begun.id),
                 Err(failure) => return Err(in_state(&target, &entry, failure)),
             },
-            Ok(_) => entry.task_id.clone().unwrap_or_default(),
+            Ok(_) => {
+                let task = entry.task_id.clone().unwrap_or_default();
+                (entry, task)
+            }
             Err(failure) => return Err(in_state(&target, &entry, failure)),
         };
-        let begun = match entry.task_id.as_deref() == Some(task.as_str()) {
-            true => entry,
-            false => {
-                ExportEntry { region_id: Some(client.api.region().to_owned()), ..entry.begun_anew(&task) }
-            }
-        };
-        work.complete(begun, &task).await.map_err(|stop| in_state(&target, &stop.entry, stop.failure))
+        work.complete(entry, &task).await.map_err(|stop| in_state(&target, &stop.entry, stop.failure))
     }
 
     /// A program that gives a resource another name exports anew, and then deletes the older entry. That must not delete what
@@ -225,7 +225,7 @@ struct Incomplete {
 }
 
 impl Work<'_> {
-    async fn begin(&self) -> Result<String, Failure> {
+    async fn begin(&self) -> Result<Begun, Failure> {
         let request = ExportImageRequest {
             image_id: self.target.image.clone(),
             oss_bucket: self.target.bucket.clone(),
@@ -247,6 +247,7 @@ impl Work<'_> {
         match wait_until_ended(client, context, image, task, "exporting").await {
             Outcome::Finished(task) => {
                 entry.see(&task);
+                self.tell_of_trouble(&task);
                 let kept = entry.clone();
                 match self.with_objects(entry, true).await {
                     Ok(entry) => Ok(entry),
@@ -264,7 +265,7 @@ impl Work<'_> {
                     );
                     return stop(Failure::Refused(text), entry, false);
                 }
-                let left = match self.clean_up(&mut entry, &task).await {
+                let left = match self.clean_up(&mut entry).await {
                     Ok(Deleted { left, of_others }) if left.is_empty() => {
                         let others = match of_others.is_empty() {
                             true => String::new(),
@@ -287,7 +288,10 @@ impl Work<'_> {
                 };
                 stop(Failure::Refused(format!("{text}\n{left}")), entry, false)
             }
-            Outcome::Forgotten => {
+            Outcome::Forgotten(seen) => {
+                if let Some(task) = &seen {
+                    entry.see(task);
+                }
                 entry.status = None;
                 let text = format!(
                     "the cloud does not know the task {task} that exports image {image} to {}. Run `pulumi up` again, which \
@@ -306,33 +310,35 @@ impl Work<'_> {
     }
 
     /// Deletes what an export has written that has failed. What stays is in the entry, each with the reason.
-    async fn clean_up(&self, entry: &mut ExportEntry, task: &Task) -> Result<Deleted, Failure> {
+    async fn clean_up(&self, entry: &mut ExportEntry) -> Result<Deleted, Failure> {
         let Work { client, context, target, .. } = *self;
-        let named = target.objects_of(task);
-        let guessed = named.is_empty();
-        let written = if guessed { objects::guess(client, context, target).await?.names } else { named };
-        entry.name_objects(written.clone(), guessed);
+        if entry.oss_objects.is_none() {
+            entry.name_objects(objects::guess(client, context, target).await?.names, true);
+        }
+        let written = entry.oss_objects.clone().unwrap_or_default();
         let ownership = self.ownership(entry, &written).await?;
         let seen = match ownership.is_unknown() {
             true => None,
             false => Some(objects::look(client, context, &target.bucket, &written).await?),
         };
         let deleted = objects::delete(client, context, &target.bucket, written, seen, &ownership).await?;
-        entry.name_objects(deleted.left.iter().map(|(object, _)| object.clone()).collect(), guessed);
+        entry.oss_objects = Some(deleted.left.iter().map(|(object, _)| object.clone()).collect());
         Ok(deleted)
     }
 
     /// Whose the objects are that have the names of this export's.
     async fn ownership(&self, entry: &ExportEntry, objects: &[String]) -> Result<Ownership, Failure> {
         let Work { client, context, target, .. } = *self;
-        let mut ownership =
-            Ownership { written: entry.written.clone(), began: entry.began, ..Ownership::default() };
-        if let (Some(task), Some(began)) = (&entry.task_id, entry.began)
+        let mut ownership = Ownership {
+            written: entry.written.clone(),
+            began: entry.began,
+            leftovers: entry.leftovers.clone(),
+            ..Ownership::default()
+        };
+        if let (Some(task), Some(_)) = (&entry.task_id, entry.began)
             && objects.iter().any(|object| !entry.has_seen(object))
         {
-            // In doubt a file stays: what has failed has most likely written none.
-            let or_then = !entry.is_complete();
-            ownership.of_others = objects::of_others(client, context, target, task, began, or_then).await?;
+            ownership.of_others = objects::of_others(client, context, target, task).await?;
         }
         Ok(ownership)
     }
@@ -390,18 +396,49 @@ impl Work<'_> {
         }
         let names = entry.oss_objects.clone().unwrap_or_default();
         let seen = objects::glance(client, context, &target.bucket, &names).await?;
-        if seen.there.is_empty() && seen.unknown.is_empty() {
+        if !seen.absent.is_empty() {
+            let which = match seen.there.is_empty() && seen.unknown.is_empty() {
+                true => "none of its files is",
+                false => "these of its files are not",
+            };
             context.warn(&format!(
-                "the export of image {} has finished, and none of its files is in the bucket {}: {}. To export it anew: pulumi up \
-                 --replace '{}'",
+                "the export of image {} has finished, and {which} in the bucket {}: {}. To export it anew: pulumi up --replace '{}'",
                 target.image,
                 target.bucket,
-                names.join(", "),
+                seen.absent.join(", "),
                 context.urn()
+            ));
+        }
+        if !seen.unknown.is_empty() {
+            let then = match seen.unknown.iter().any(|unseen| unseen.is_denied) {
+                true => {
+                    "`pulumi destroy` looks at each file before it deletes it, so it will need oss:GetObject as well as \
+                     oss:DeleteObject"
+                }
+                false => "`pulumi refresh` looks again",
+            };
+            context.warn(&format!(
+                "the export of image {} to {} has finished, and whether its files are there is not known:\n{}\n{then}",
+                target.image,
+                target.place(),
+                objects::lines(&target.bucket, &seen.reasons())
             ));
         }
         self.keep_written(&mut entry, &seen.there, just_now).await?;
         Ok(entry)
+    }
+
+    /// A task may be Finished and have steps that failed.
+    fn tell_of_trouble(&self, task: &Task) {
+        if let Some(trouble) = task.trouble() {
+            self.context.warn(&format!(
+                "the export of image {} to {} has finished, and its task {} says of an error: {trouble}. Look whether each disk has \
+                 a file that is whole",
+                self.target.image,
+                self.target.place(),
+                task.id()
+            ));
+        }
     }
 
     /// Looks at the task of an export that is not known to be complete. What is to be told of one that is not.
@@ -420,7 +457,10 @@ impl Work<'_> {
         };
         entry.see(&task);
         Ok(match task.stage() {
-            Stage::Finished => None,
+            Stage::Finished => {
+                self.tell_of_trouble(&task);
+                None
+            }
             Stage::Running => Some(format!(
                 "image {image} is still being exported to {}: {}. Run `pulumi up` to wait for it",
                 target.place(),
@@ -455,7 +495,7 @@ impl Work<'_> {
             context.warn(&format!(
                 "whether the files are there that image {image} was exported to is not known, and the export stays in the \
                  state:\n{}",
-                objects::lines(&target.bucket, &seen.unknown)
+                objects::lines(&target.bucket, &seen.reasons())
             ));
             return Ok(true);
         }
@@ -516,27 +556,25 @@ impl Work<'_> {
     /// Cancels the export if it is under way, and deletes its objects.
     async fn delete(&self, mut entry: ExportEntry) -> Result<(), Failure> {
         let Work { client, context, target, .. } = *self;
-        let mut named = Named {
-            names: entry.oss_objects.take().unwrap_or_default(),
-            guessed: entry.guessed == Some(true),
-            may_lack_data: false,
-        };
         if let Some(id) = entry.task_id.clone().filter(|_| !entry.is_complete())
             && let Some(task) = self.end(&id).await?
         {
-            entry.began = entry.began.or(task.began());
-            entry.status = task.status().map(str::to_owned);
-            let new = target.objects_of(&task);
-            named.names.extend(new.into_iter().filter(|object| !entry.leftovers.contains(object)));
+            entry.see(&task);
         }
+        let mut named = Named {
+            names: entry.oss_objects.clone().unwrap_or_default(),
+            guessed: entry.guessed == Some(true),
+            may_lack_data: false,
+        };
         if named.names.is_empty() {
             named = match entry.is_complete() || entry.is_published() {
                 true => objects::find(client, context, target).await?,
                 false => objects::guess(client, context, target).await?,
             };
+            entry.name_objects(named.names.clone(), named.guessed);
         }
         let mut names = named.names.clone();
-        names.extend(entry.leftovers.clone());
+        names.extend(entry.leftovers.iter().map(|leftover| leftover.object.clone()));
         names.sort_unstable();
         names.dedup();
         let ownership = self.ownership(&entry, &names).await?;
@@ -628,9 +666,9 @@ impl Work<'_> {
                 }
                 // What it was about may show at its beginning only.
                 Outcome::Finished(ended) | Outcome::Failed(ended) => {
-                    return Ok(Some(if ended.objects().is_empty() { ended.about(task) } else { ended }));
+                    return Ok(Some(with_earlier(ended, Some(task))));
                 }
-                Outcome::Forgotten => return Ok(Some(task)),
+                Outcome::Forgotten(seen) => return Ok(Some(seen.unwrap_or(task))),
                 Outcome::Stopped(failure, _) => return Err(failure),
             }
         }

@@ -14,9 +14,11 @@ import * as utilities from "../utilities";
  * up` goes on waiting for it. While an image is exported, it can neither be exported a second time nor deleted: a second export and
  * the deletion wait.
  *
- * The objects belong to the resource: destroying it cancels an export that is under way and deletes them, for which the provider's
- * own key needs the right `oss:DeleteObject`, and `oss:GetObject` for a refresh. What cannot be deleted is named, and stays in the
- * state. Deleting the image leaves its exports alone. A replacement deletes the old objects before it exports anew.
+ * The objects belong to the resource: destroying it cancels an export that is under way and deletes them. An object that is not
+ * certainly the export's own, such as one that somebody else has written under its name, stays in the bucket and is named. So each
+ * is looked at before it is deleted, and the provider's own key needs the rights `oss:GetObject` and `oss:DeleteObject`; a refresh,
+ * and the end of an export, need `oss:GetObject`. What cannot be deleted is named, and stays in the state. Deleting the image leaves
+ * its exports alone. A replacement deletes the old objects before it exports anew.
  *
  * Images from the marketplace, of other accounts and with encrypted disks cannot be exported, nor those of Windows with a license of
  * the cloud. An image may have up to 4 data disks of 500 GiB at most.
@@ -87,7 +89,7 @@ export class ImageExport extends pulumi.CustomResource {
      */
     declare public readonly ossBucket: pulumi.Output<string>;
     /**
-     * The objects in the bucket that the export has written, one for each disk of the image.
+     * The objects in the bucket that the export writes, one for each disk of the image.
      */
     declare public /*out*/ readonly ossObjects: pulumi.Output<string[]>;
     /**
@@ -186,7 +188,7 @@ export interface ImageExportState {
      */
     ossBucket?: pulumi.Input<string | undefined>;
     /**
-     * The objects in the bucket that the export has written, one for each disk of the image.
+     * The objects in the bucket that the export writes, one for each disk of the image.
      */
     ossObjects?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**

@@ -303,6 +303,7 @@ impl Caller {
             None => self.request(service, credential.as_ref(), call),
         };
         let url = request.url.clone();
+        let asked = self.clock.local();
         let started = Instant::now();
         sent.store(true, Ordering::Relaxed);
         let response = self.transport.send(request).await;
@@ -329,6 +330,9 @@ impl Caller {
                 (Outcome { result: Err(error), request_id: None, denial: None }, None)
             }
         };
+        if let (Some(server), Some(_)) = (server_time, &outcome.request_id) {
+            self.clock.hear(server, asked);
+        }
         let status = response.as_ref().ok().map(|response| response.status);
         let error = outcome.result.as_ref().err();
         let span = Span::current();

@@ -146,6 +146,11 @@ impl Client {
         &self.region.name
     }
 
+    /// What the cloud's clock shows, in seconds since 1970: as the last answer has told it, or else as the local one shows.
+    pub fn cloud_time(&self) -> i64 {
+        self.shared.caller.clock.server_second()
+    }
+
     /// The endpoint's address, for messages.
     pub fn endpoint(&self) -> String {
         self.region.endpoint.to_string()
@@ -616,6 +621,23 @@ mod tests {
 
     fn hosts(stub: &Stub) -> Vec<String> {
         stub.sent().iter().map(|sent| sent.host().to_owned()).collect()
+    }
+
+    /// A difference that the cloud takes without a word is known all the same.
+    #[tokio::test(start_paused = true)]
+    async fn the_cloud_s_time_is_that_of_its_last_answer() {
+        let stub =
+            Stub::script(vec![ok(NONE).with_header("date", "Sun, 22 Nov 2026 01:10:00 GMT"), ok(NONE)]);
+        let client = client(&stub);
+        let start = crate::testing::start().as_second();
+        assert_eq!(client.cloud_time(), start);
+        describe(&client).await.expect("described");
+        describe(&client).await.expect("described");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(client.cloud_time(), start + 605);
+        assert!(
+            stub.sent()[1].header("x-acs-date").is_some_and(|date| date.starts_with("2026-11-22T01:00:0"))
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -75,6 +75,11 @@ pub(crate) fn iso(at: Millis) -> String {
     format(at, "%Y-%m-%dT%H:%M:%SZ")
 }
 
+/// `2026-11-22T01:02Z`
+pub(crate) fn minute(at: Millis) -> String {
+    format(at, "%Y-%m-%dT%H:%MZ")
+}
+
 /// `Sun, 22 Nov 2026 01:02:03 GMT`
 pub(crate) fn http_date(at: Millis) -> String {
     format(at, "%a, %d %b %Y %H:%M:%S GMT")
@@ -100,7 +105,7 @@ pub(crate) fn parse_http_date(text: &str) -> Option<Millis> {
     TimeZone::UTC.to_timestamp(time).ok().map(Timestamp::as_millisecond)
 }
 
-/// Reads `yyyy-MM-ddTHH:mmZ`, the form that filters take.
+/// Reads what [`minute`] writes, the form that filters take.
 pub(crate) fn parse_minute(text: &str) -> Option<Millis> {
     let minute = text.strip_suffix('Z')?;
     parse_iso(&format!("{minute}:00Z"))

@@ -5,7 +5,7 @@ use pulumi::path::Path;
 use pulumi::value::quote;
 use pulumi::{Failure, Findings, Input, known};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ecs::images::tasks::{Stage, Task};
 
@@ -57,7 +57,7 @@ pub(crate) struct ExportEntry {
     #[serde(flatten)]
     pub(crate) args: ExportArgs,
 
-    /// The objects in the bucket that the export has written, one for each disk of the image.
+    /// The objects in the bucket that the export writes, one for each disk of the image.
     #[schemars(extend("x-always-reported" = true))]
     pub(crate) oss_objects: Option<Vec<String>>,
 
@@ -84,7 +84,7 @@ pub(crate) struct ExportEntry {
     #[serde(rename = "__guessed", skip_serializing_if = "Option::is_none")]
     pub(crate) guessed: Option<bool>,
 
-    /// When its first task began, in seconds since 1970: what is older is not its own.
+    /// When its task began, at the latest, in seconds since 1970: what is older is not its own.
     #[serde(rename = "__began", skip_serializing_if = "Option::is_none")]
     pub(crate) began: Option<i64>,
 
@@ -93,8 +93,34 @@ pub(crate) struct ExportEntry {
     pub(crate) written: Vec<Written>,
 
     /// What earlier tasks of it, which have failed, have left in the bucket.
-    #[serde(rename = "__leftovers", skip_serializing_if = "Vec::is_empty")]
-    pub(crate) leftovers: Vec<String>,
+    #[serde(rename = "__leftovers", skip_serializing_if = "Vec::is_empty", deserialize_with = "leftovers")]
+    pub(crate) leftovers: Vec<Leftover>,
+}
+
+/// An object that an earlier task of an export may have left.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Leftover {
+    pub(crate) object: String,
+    /// When that task began, as [`ExportEntry::began`]; `None` if it began then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) began: Option<i64>,
+}
+
+/// Leftovers, of which earlier versions have kept names alone.
+fn leftovers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Leftover>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Name(String),
+        Leftover(Leftover),
+    }
+    let kept: Vec<Kept> = Deserialize::deserialize(deserializer)?;
+    let leftover = |kept| match kept {
+        Kept::Name(object) => Leftover { object, began: None },
+        Kept::Leftover(leftover) => leftover,
+    };
+    Ok(kept.into_iter().map(leftover).collect())
 }
 
 /// An object as an export has written it.
@@ -105,6 +131,17 @@ pub(crate) struct Written {
     pub(crate) object: String,
     /// By what this writing is told from the next.
     pub(crate) version: String,
+}
+
+/// An export that has begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The task's id.
+    pub(crate) id: String,
+    /// Since when what it writes can be in the bucket, in seconds since 1970.
+    pub(crate) since: i64,
+    /// What the task shows, if it was looked for.
+    pub(crate) seen: Option<Task>,
 }
 
 /// By what an entry of a state is known again.
@@ -215,30 +252,33 @@ impl Target {
 
 impl ExportEntry {
     /// Of an export that has begun.
-    pub(crate) fn begun(args: &ExportArgs, region: &str, mark: Option<String>, task: &str) -> ExportEntry {
-        ExportEntry {
-            args: args.clone(),
-            region_id: Some(region.to_owned()),
-            task_id: Some(task.to_owned()),
-            status: Some("Processing".to_owned()),
-            mark,
-            ..ExportEntry::default()
-        }
+    pub(crate) fn begun(args: &ExportArgs, region: &str, mark: Option<String>, begun: &Begun) -> ExportEntry {
+        ExportEntry { args: args.clone(), mark, ..ExportEntry::default() }.begun_anew(region, begun)
     }
 
     /// The same entry with another task, as the one that it has came to nothing.
-    pub(crate) fn begun_anew(self, task: &str) -> ExportEntry {
+    pub(crate) fn begun_anew(self, region: &str, begun: &Begun) -> ExportEntry {
+        let names = self.oss_objects.into_iter().flatten();
         let mut leftovers = self.leftovers;
-        leftovers.extend(self.oss_objects.into_iter().flatten());
-        ExportEntry {
+        leftovers.extend(names.map(|object| Leftover { object, began: None }));
+        for leftover in &mut leftovers {
+            leftover.began = leftover.began.or(self.began);
+        }
+        let mut entry = ExportEntry {
             oss_objects: None,
             guessed: None,
             progress: None,
-            task_id: Some(task.to_owned()),
+            region_id: Some(region.to_owned()),
+            task_id: Some(begun.id.clone()),
             status: Some("Processing".to_owned()),
+            began: Some(begun.since),
             leftovers,
             ..self
+        };
+        if let Some(task) = &begun.seen {
+            entry.see(task);
         }
+        entry
     }
 
     /// Takes over what a look at the task shows.
@@ -246,16 +286,25 @@ impl ExportEntry {
         self.task_id = Some(task.id().to_owned());
         self.status = task.status().map(str::to_owned);
         self.progress = task.progress().map(str::to_owned);
-        // The first one: what it has left is the entry's as well.
-        self.began = self.began.or(task.began());
-        let objects = Target::of(&self.args).map(|target| target.objects_of(task)).unwrap_or_default();
-        if task.stage() == Stage::Finished && !objects.is_empty() {
-            self.name_objects(objects, false);
+        if let Some(began) = task.began() {
+            // Calls may be held up on their way.
+            self.began = Some(self.began.unwrap_or(*began.end()).max(*began.start()));
         }
+        let mut objects = Target::of(&self.args).map(|target| target.objects_of(task)).unwrap_or_default();
+        if objects.is_empty() {
+            return;
+        }
+        // Before its end a task may name one after the other.
+        if task.stage() != Stage::Finished && self.guessed.is_none() {
+            let earlier = self.oss_objects.iter().flatten();
+            let missing: Vec<String> = earlier.filter(|object| !objects.contains(object)).cloned().collect();
+            objects.extend(missing);
+        }
+        self.name_objects(objects, false);
     }
 
     pub(crate) fn name_objects(&mut self, objects: Vec<String>, guessed: bool) {
-        self.leftovers.retain(|left| !objects.contains(left));
+        self.leftovers.retain(|left| !objects.contains(&left.object));
         self.oss_objects = Some(objects);
         self.guessed = guessed.then_some(true);
     }

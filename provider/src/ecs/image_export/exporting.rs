@@ -10,7 +10,7 @@ use pulumi::{Context, Ended, Failure, Look, Wait};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image_export::args::Target;
+use crate::ecs::image_export::args::{Begun, Target};
 use crate::ecs::image_export::refusal::refused;
 use crate::ecs::images::tasks::{self, Action, Stage, Task};
 use crate::ecs::images::wait::{progress, time_left};
@@ -33,34 +33,45 @@ pub(crate) enum Outcome {
     Finished(Task),
     /// Failed, or ended in a way that is not documented.
     Failed(Task),
-    /// The cloud does not know the task.
-    Forgotten,
+    /// The cloud does not know the task, or not any more, and what the last look showed.
+    Forgotten(Option<Task>),
     /// The wait has ended, and what the last look showed.
     Stopped(Failure, Option<Task>),
 }
 
+/// A call whose outcome is not known.
+struct Doubt {
+    /// Since when.
+    since: Instant,
+    /// The second, since 1970, before it was sent.
+    sent: i64,
+    error: aliyun::Error,
+}
+
 /// What is found of exports of the image.
 enum Found {
-    /// One to the very place.
-    Ours(Task),
+    /// One to the very place. `is_new` says that it has begun since a call whose outcome is not known.
+    Ours {
+        task: Task,
+        is_new: bool,
+    },
     /// Another one that is under way.
     Others(Task),
     Nothing,
 }
 
 impl Exporting<'_> {
-    /// Begins the export, or finds the one that is under way. The task's id.
+    /// Begins the export, or finds the one that is under way.
     ///
     /// # Errors
     /// If none has begun. If nobody knows, the text says so.
-    pub(crate) async fn begin(&self) -> Result<String, Failure> {
-        // Since when a call is in doubt, and why.
+    pub(crate) async fn begin(&self) -> Result<Begun, Failure> {
         let mut doubt = None;
         let begun = self.begin_or_doubt(&mut doubt).await;
-        begun.map_err(|failure| in_doubt(failure, doubt.map(|(_, error)| error)))
+        begun.map_err(|failure| in_doubt(failure, doubt.map(|doubt| doubt.error)))
     }
 
-    async fn begin_or_doubt(&self, doubt: &mut Option<(Instant, aliyun::Error)>) -> Result<String, Failure> {
+    async fn begin_or_doubt(&self, doubt: &mut Option<Doubt>) -> Result<Begun, Failure> {
         let Exporting { client, context, target, .. } = *self;
         let image = &target.image;
         let mut wait = Wait::begin(context, &client.pace);
@@ -69,13 +80,21 @@ impl Exporting<'_> {
         loop {
             let mut status = None;
             match self.look(&mut before, doubt.is_some()).await? {
-                Found::Ours(task) => {
+                Found::Ours { task, is_new } => {
                     let text =
                         format!("image {image}: task {} exports it to {} already", task.id(), target.place());
                     if doubt.is_none() {
                         context.info(&format!("{text}, and is waited for"));
                     }
-                    return Ok(task.id().to_owned());
+                    let since = match doubt {
+                        Some(doubt) if is_new => doubt.sent,
+                        // Under way: what is written from now on is its own.
+                        _ => {
+                            let now = client.api.cloud_time();
+                            task.began().map_or(now, |began| now.min(*began.end()))
+                        }
+                    };
+                    return Ok(Begun { id: task.id().to_owned(), since, seen: Some(task) });
                 }
                 Found::Others(task) => {
                     let progress = task.progress().unwrap_or_default();
@@ -89,7 +108,7 @@ impl Exporting<'_> {
                 Found::Nothing
                     if doubt
                         .as_ref()
-                        .is_some_and(|(since, _)| since.elapsed() < client.patience.invisible / 4) =>
+                        .is_some_and(|doubt| doubt.since.elapsed() < client.patience.invisible / 4) =>
                 {
                     status = Some(format!("image {image}: whether its export has begun does not show yet"));
                 }
@@ -97,15 +116,16 @@ impl Exporting<'_> {
             }
             let mut refusal = None;
             if status.is_none() {
+                let sent = client.api.cloud_time();
                 let error = match self.send().await? {
-                    Ok(task) => return Ok(task),
+                    Ok(id) => return Ok(Begun { id, since: sent, seen: None }),
                     Err(error) => error,
                 };
                 let is_ambiguous = error.is_ambiguous();
                 status = Some(match error.code() {
                     _ if is_ambiguous => {
                         let text = format!("image {image}: whether its export has begun does not show yet");
-                        *doubt = Some((Instant::now(), error));
+                        *doubt = Some(Doubt { since: Instant::now(), sent, error });
                         text
                     }
                     _ if error.kind() == ErrorKind::TimedOut => return Err(self.refused(error)),
@@ -179,8 +199,8 @@ impl Exporting<'_> {
             // One that has begun since the call and says of itself nothing at all is most likely what the call has begun.
             let is_silent = task.bucket().is_none() && task.objects().is_empty();
             match (target.is_of(&task) || is_new && is_silent, task.stage()) {
-                (true, Stage::Running) => return Ok(Found::Ours(task)),
-                (true, Stage::Finished | Stage::Failed) if is_new => return Ok(Found::Ours(task)),
+                (true, Stage::Running) => return Ok(Found::Ours { task, is_new }),
+                (true, Stage::Finished | Stage::Failed) if is_new => return Ok(Found::Ours { task, is_new }),
                 (false, Stage::Running) => others = Some(task),
                 (_, Stage::Finished | Stage::Failed | Stage::Unknown) => {}
             }
@@ -256,8 +276,8 @@ pub(crate) async fn wait_until_ended(
     loop {
         let look = match tasks::describe(client, context, id, context.deadline()).await {
             Ok(Ok(Some(task))) => match task.stage() {
-                Stage::Finished => return Outcome::Finished(task),
-                Stage::Failed | Stage::Unknown => return Outcome::Failed(task),
+                Stage::Finished => return Outcome::Finished(with_earlier(task, last)),
+                Stage::Failed | Stage::Unknown => return Outcome::Failed(with_earlier(task, last)),
                 Stage::Running => {
                     let shown = task.progress().unwrap_or_default().to_owned();
                     (last, misses) = (Some(task), 0);
@@ -271,7 +291,7 @@ pub(crate) async fn wait_until_ended(
                 misses += 1;
                 Ok(Look::Nothing)
             }
-            Ok(Ok(None)) => return Outcome::Forgotten,
+            Ok(Ok(None)) => return Outcome::Forgotten(last),
             Ok(Err(error)) => Err(failure::cloud(error)),
             Err(failure) => Err(failure),
         };
@@ -291,6 +311,14 @@ pub(crate) async fn wait_until_ended(
                 return Outcome::Stopped(failure, last);
             }
         }
+    }
+}
+
+/// A task with what an earlier look has shown of what it is about, if it says nothing of that itself.
+pub(crate) fn with_earlier(task: Task, earlier: Option<Task>) -> Task {
+    match earlier {
+        Some(earlier) if task.objects().is_empty() => task.about(earlier),
+        _ => task,
     }
 }
 

@@ -1,15 +1,16 @@
 //! The objects that an export has written: which they are, whether they are there, and their end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use aliyun::ErrorKind;
 use aliyun::object::ObjectVersion;
 use pulumi::{Context, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::ecs::image_export::args::{Target, Written};
-use crate::ecs::images::tasks::{self, Action, Stage, Task};
+use crate::ecs::image_export::args::{Leftover, Target, Written};
+use crate::ecs::images::tasks::{self, Action, Stage};
 use crate::failure;
 
 /// For how long a look that only adds to what is known may hold up an operation.
@@ -20,8 +21,23 @@ const GLANCE: Duration = Duration::from_secs(10);
 pub(crate) struct Seen {
     pub(crate) there: BTreeMap<String, ObjectVersion>,
     pub(crate) absent: Vec<String>,
-    /// Those of which nobody knows, and why.
-    pub(crate) unknown: Vec<(String, String)>,
+    pub(crate) unknown: Vec<Unseen>,
+}
+
+/// An object of which nobody knows.
+#[derive(Debug)]
+pub(crate) struct Unseen {
+    pub(crate) object: String,
+    pub(crate) reason: String,
+    /// Whether that is for want of a right.
+    pub(crate) is_denied: bool,
+}
+
+impl Seen {
+    /// Those of which nobody knows, with the reasons.
+    pub(crate) fn reasons(&self) -> Vec<(String, String)> {
+        self.unknown.iter().map(|unseen| (unseen.object.clone(), unseen.reason.clone())).collect()
+    }
 }
 
 /// Looks whether objects are there.
@@ -64,7 +80,11 @@ async fn look_until(
         match context.unless_cancelled(call).await? {
             Ok(Some(version)) => _ = seen.there.insert(object.clone(), version),
             Ok(None) => seen.absent.push(object.clone()),
-            Err(error) => seen.unknown.push((object.clone(), failure::text(&error))),
+            Err(error) => seen.unknown.push(Unseen {
+                object: object.clone(),
+                reason: failure::text(&error),
+                is_denied: error.kind() == ErrorKind::Denied,
+            }),
         }
     }
     Ok(seen)
@@ -77,8 +97,11 @@ pub(crate) struct Ownership {
     pub(crate) written: Vec<Written>,
     /// When the export began, in seconds since 1970: older objects are not its own.
     pub(crate) began: Option<i64>,
-    /// What later exports have written.
-    pub(crate) of_others: HashSet<String>,
+    /// What its earlier tasks have left, which is judged by their beginnings.
+    pub(crate) leftovers: Vec<Leftover>,
+    /// What other exports write, with the last second in which the last of them can have begun. If that is not before this one
+    /// began, the object is theirs.
+    pub(crate) of_others: HashMap<String, i64>,
 }
 
 impl Ownership {
@@ -91,8 +114,12 @@ impl Ownership {
         if let Some(written) = self.written.iter().find(|written| written.object == object) {
             return is_as_written(written, version);
         }
-        let is_old = self.began.zip(version.last_modified).is_some_and(|(began, written)| written < began);
-        !is_old && !self.of_others.contains(object)
+        let leftover = self.leftovers.iter().find(|leftover| leftover.object == object);
+        let Some(began) = leftover.and_then(|leftover| leftover.began).or(self.began) else {
+            return !self.of_others.contains_key(object);
+        };
+        let is_old = version.last_modified.is_some_and(|written| written < began);
+        !is_old && self.of_others.get(object).is_none_or(|latest| *latest < began)
     }
 }
 
@@ -132,9 +159,12 @@ pub(crate) async fn delete(
     let mut deleted = Deleted::default();
     let mut own = objects;
     if let Some(seen) = seen {
-        let unseen = seen.unknown.into_iter().map(|(object, reason)| {
-            let why = "Whose it is cannot be told without a look, so the key needs oss:GetObject and oss:DeleteObject";
-            (object, format!("{reason}\n{why}"))
+        let unseen = seen.unknown.into_iter().map(|Unseen { object, reason, is_denied }| {
+            let then = match is_denied {
+                true => "the key needs oss:GetObject and oss:DeleteObject",
+                false => "it is not deleted",
+            };
+            (object, format!("{reason}\nWhose it is cannot be told without a look, so {then}"))
         });
         deleted.left = unseen.collect();
         let (mine, others): (Vec<_>, Vec<_>) =
@@ -188,9 +218,8 @@ pub(crate) async fn find(client: &Client, context: &Context, target: &Target) ->
     guess(client, context, target).await
 }
 
-/// The objects that later exports of the image to the same bucket have written, which end with their own entries only. Those
-/// began after `since`, in seconds since 1970: what earlier ones have written is older than this export or its own, as an image
-/// has one export at a time. `or_then` counts those of the same instant as well.
+/// The objects that other exports of the image to the same bucket write, which end with their own entries only; with the last
+/// second, since 1970, in which the last of them can have begun.
 ///
 /// # Errors
 /// If the tasks cannot be looked at.
@@ -199,9 +228,7 @@ pub(crate) async fn of_others(
     context: &Context,
     target: &Target,
     own_task: &str,
-    since: i64,
-    or_then: bool,
-) -> Result<HashSet<String>, Failure> {
+) -> Result<HashMap<String, i64>, Failure> {
     let deadline = context.deadline();
     let listed = tasks::of_image(client, context, Action::Export, &target.image, deadline).await?;
     let listed = match listed {
@@ -209,17 +236,18 @@ pub(crate) async fn of_others(
         Err(error) if tasks::has_no_tasks(&error) => Vec::new(),
         Err(error) => return Err(failure::cloud(error)),
     };
-    let mut objects = HashSet::new();
+    let mut objects = HashMap::new();
     for listed in listed {
         let Some(id) = listed.task_id.filter(|id| id != own_task) else { continue };
         if Stage::of(listed.task_status.as_deref()) == Stage::Failed {
             continue;
         }
         let task = tasks::describe(client, context, &id, deadline).await?.map_err(failure::cloud)?;
-        let is_later =
-            |task: &Task| task.began().is_none_or(|began| began > since || or_then && began == since);
-        if let Some(task) = task.filter(is_later) {
-            objects.extend(target.objects_of(&task));
+        let Some(task) = task else { continue };
+        let began = task.began().map_or(i64::MAX, |began| *began.end());
+        for object in target.objects_of(&task) {
+            let latest = objects.entry(object).or_insert(began);
+            *latest = began.max(*latest);
         }
     }
     Ok(objects)

@@ -14,9 +14,9 @@ use crate::ecs::images::test_cloud::{Cloud, State, partial};
 
 const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/imageExport:ImageExport::web";
 const OBJECT: &str = "web_m-1_system.raw.tar.gz";
-/// The minute of an object that is younger than every task here, and of one that is older.
-const LATER: u32 = 30;
-const EARLIER: u32 = 0;
+/// The second of an object that is younger than every task here, and of one that is older.
+const LATER: i64 = 1_000_000;
+const EARLIER: i64 = -1;
 
 fn text(text: &str) -> Option<Input<String>> {
     Some(text.to_owned().into())
@@ -140,6 +140,8 @@ async fn an_export_to_the_same_place_that_is_under_way_is_adopted() {
     let (_, entry) = create(&cloud, &context).await.unwrap();
     assert_eq!((cloud.count("ExportImage"), entry.task_id.as_deref()), (0, Some("t-1")));
     assert!(context.infos()[0].contains("task t-1 exports it"), "{:?}", context.infos());
+    delete(&cloud.of_another_process(), &within(Verb::Delete, 60), entry).await.unwrap();
+    assert_eq!(objects(&cloud), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,6 +362,7 @@ async fn an_export_begun_anew_remembers_what_could_not_be_deleted() {
 async fn what_another_export_has_written_anew_stays_whichever_process_deletes_the_older_entry() {
     let cloud = plain(0);
     let older = complete(&cloud).await;
+    tokio::time::advance(Duration::from_secs(1)).await;
     let newer = complete(&cloud.of_another_process()).await;
     let context = within(Verb::Read, 60);
     assert!(read(&cloud, &context, older.clone()).await.unwrap().is_some());
@@ -840,12 +843,221 @@ async fn an_export_in_an_unknown_status_is_not_forgotten_by_its_deletion() {
     assert!(text.contains("stays in the state"), "{text}");
 }
 
+/// Of one disk of two, or of both.
 #[tokio::test(start_paused = true)]
 async fn an_export_that_has_finished_without_a_file_is_told() {
-    let cloud = cloud(0, |sent, _| {
-        (sent.method() == "HEAD").then(|| reply(404, "").with_header("x-oss-request-id", "R"))
-    });
-    let context = within(Verb::Create, 60);
-    create(&cloud, &context).await.unwrap();
-    assert!(context.warnings()[0].contains("none of its files is in the bucket"), "{:?}", context.warnings());
+    for (missing, said) in [
+        ("m-1", "none of its files is in the bucket b-images: web_m-1_system.raw.tar.gz, web_m-1_data_xvdb"),
+        ("data_xvdb", "these of its files are not in the bucket b-images: web_m-1_data_xvdb.raw.tar.gz. To"),
+    ] {
+        for is_late in [false, true] {
+            let cloud = cloud(100, move |sent, _| {
+                (sent.method() == "HEAD" && sent.path().contains(missing)).then(absent)
+            });
+            let (made, context) = two_disks(&cloud, is_late).await;
+            assert_eq!(made.oss_objects.map(|names| names.len()), Some(2));
+            let warnings = context.warnings();
+            assert!(warnings[0].contains(said) && warnings[0].contains("--replace"), "{warnings:?}");
+            assert_eq!(warnings.len(), 1, "{warnings:?}");
+        }
+    }
+}
+
+/// A task is Finished though one of its steps has failed.
+#[tokio::test(start_paused = true)]
+async fn what_the_task_of_a_finished_export_says_of_an_error_is_told() {
+    for is_late in [false, true] {
+        let cloud = plain(100);
+        cloud.state().exports_say = Some(("InternalError", "disk xvdb not written"));
+        let (_, context) = two_disks(&cloud, is_late).await;
+        let warning = &context.warnings()[0];
+        assert!(warning.contains("says of an error: InternalError: disk xvdb not written"), "{warning}");
+    }
+}
+
+fn absent() -> Reply {
+    reply(404, "").with_header("x-oss-request-id", "R")
+}
+
+/// An export of two disks, whose end is seen by the operation that begins it or by the next.
+async fn two_disks(cloud: &Cloud, is_late: bool) -> (ExportEntry, TestContext) {
+    let context = within(Verb::Create, if is_late { 60 } else { 3_600 });
+    let second_disk = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        cloud.state().tasks[0].objects.push("web_m-1_data_xvdb.raw.tar.gz".to_owned());
+    };
+    let (made, ()) = tokio::join!(create(cloud, &context), second_disk);
+    if !is_late {
+        return (made.unwrap().1, context);
+    }
+    let (_, state, _, _) = partial(made.unwrap_err());
+    tokio::time::advance(Duration::from_secs(100)).await;
+    let context = within(Verb::Update, 3_600);
+    (update(cloud, &context, kept(&state)).await.unwrap(), context)
+}
+
+/// The cloud tells beginnings to the minute, and may have forgotten the task that wrote the file.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_written_earlier_in_the_minute_of_the_beginning_stays() {
+    for fails in [true, false] {
+        let cloud = plain(100);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        cloud.state().objects.insert(format!("b-images/{OBJECT}"), 20);
+        if fails {
+            cloud.state().exports_end = "Failed";
+            let text = create(&cloud, &within(Verb::Create, 3_600)).await.unwrap_err().to_string();
+            assert!(text.ends_with(&format!("so they stay in the bucket b-images: {OBJECT}")), "{text}");
+        } else {
+            let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+            let context = within(Verb::Delete, 1_200);
+            delete(&cloud, &context, kept(&state)).await.unwrap();
+            assert!(context.warnings()[0].contains("were not written by that export"), "{fails}");
+        }
+        assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")], "{fails}");
+    }
+}
+
+/// Nobody in this state has sent that call, so that nothing but its minute is known.
+#[tokio::test(start_paused = true)]
+async fn what_an_export_that_was_taken_up_may_not_have_written_stays() {
+    for (second, stays) in [(20, true), (50, false)] {
+        let cloud = exporting(1_000, OBJECT);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+        assert_eq!(cloud.count("ExportImage"), 0);
+        cloud.state().objects.insert(format!("b-images/{OBJECT}"), second);
+        delete(&cloud, &within(Verb::Delete, 1_200), kept(&state)).await.unwrap();
+        assert_eq!(objects(&cloud).len(), usize::from(stays), "{second}");
+    }
+}
+
+/// This machine's clock may be wrong by minutes, which the cloud takes without a word.
+#[tokio::test(start_paused = true)]
+async fn a_beginning_is_told_by_the_clock_of_the_cloud() {
+    let cloud = plain(100);
+    tokio::time::advance(Duration::from_secs(630)).await;
+    // The clock of this process shows ten minutes less.
+    let process = cloud.of_another_process();
+    cloud.state().objects.insert(format!("b-images/{OBJECT}"), 600);
+    let (_, state, _, _) = partial(create(&process, &within(Verb::Create, 60)).await.unwrap_err());
+    delete(&process, &within(Verb::Delete, 1_200), kept(&state)).await.unwrap();
+    assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")]);
+}
+
+/// Another state's file, written between a task that has failed and the next, whose task the cloud has forgotten.
+#[tokio::test(start_paused = true)]
+async fn an_export_begun_anew_is_judged_by_its_own_beginning() {
+    for fails in [true, false] {
+        let cloud = plain(100);
+        cloud.state().exports_end = "Failed";
+        let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+        tokio::time::advance(Duration::from_secs(200)).await;
+        let (_, state, _, _) =
+            partial(read(&cloud, &within(Verb::Read, 60), kept(&state)).await.unwrap_err());
+        cloud.state().exports_end = "Finished";
+        complete(&cloud.of_another_process()).await;
+        tokio::time::advance(Duration::from_secs(200)).await;
+        cloud.state().tasks.clear();
+        let next = cloud.of_another_process();
+        if fails {
+            cloud.state().exports_end = "Failed";
+            let (_, _, _, text) =
+                partial(update(&next, &within(Verb::Update, 3_600), kept(&state)).await.unwrap_err());
+            assert!(text.contains("so they stay in the bucket"), "{text}");
+        } else {
+            let late = update(&next, &within(Verb::Update, 60), kept(&state)).await.unwrap_err();
+            delete(&next, &within(Verb::Delete, 1_200), kept(&partial(late).1)).await.unwrap();
+        }
+        assert_eq!(objects(&cloud), [format!("b-images/{OBJECT}")], "{fails}");
+    }
+}
+
+/// What an earlier task has left is older than the present one, and the entry's all the same.
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_task_has_left_is_judged_by_the_beginning_of_that_task() {
+    let (left, older) = ("web_m-1_data_xvdb.raw.tar.gz", "web_m-1_data_xvdc.raw.tar.gz");
+    // An earlier version has kept names alone.
+    for of_earlier_version in [false, true] {
+        let cloud = plain(100);
+        cloud.state().exports_end = "Failed";
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let (_, state, _, _) = partial(create(&cloud, &within(Verb::Create, 60)).await.unwrap_err());
+        cloud.state().tasks.clear();
+        let mut entry = kept(&state);
+        if of_earlier_version {
+            let names: Properties = pulumi::encode(&json!({ "__leftovers": [left, older] })).unwrap();
+            entry = kept(&state.clone().into_iter().chain(names).collect());
+        }
+        entry.oss_objects = Some(vec![left.to_owned(), older.to_owned()]);
+        for (object, second) in [(left, 50), (older, 10)] {
+            cloud.state().objects.insert(format!("b-images/{object}"), second);
+        }
+        cloud.state().exports_end = "Finished";
+        let anew = update(&cloud, &within(Verb::Update, 3_600), entry).await.unwrap();
+        assert_eq!(anew.oss_objects.as_deref(), Some(&[OBJECT.to_owned()][..]));
+        let anew = kept(&pulumi::encode(&anew).unwrap());
+        delete(&cloud, &within(Verb::Delete, 60), anew).await.unwrap();
+        assert_eq!(objects(&cloud), [format!("b-images/{older}")], "{of_earlier_version}");
+    }
+}
+
+/// The cloud may forget the task, and the names follow no rule that is sure.
+#[tokio::test(start_paused = true)]
+async fn names_that_a_task_tells_before_its_end_are_kept() {
+    let named = "web_m-1_t-1.vhd";
+    for forgotten in ["at once", "later", "told no more"] {
+        let cloud = cloud(300, move |sent, state| {
+            let forgets =
+                forgotten == "at once" && sent.at.duration_since(state.tasks.first()?.began).as_secs() > 20;
+            if forgets {
+                state.tasks.clear();
+            }
+            None
+        });
+        let context = within(Verb::Create, 60);
+        let other_name = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            cloud.state().tasks[0].objects = vec![named.to_owned()];
+        };
+        let (made, ()) = tokio::join!(create(&cloud, &context), other_name);
+        let (_, state, _, _) = partial(made.unwrap_err());
+        tokio::time::advance(Duration::from_secs(500)).await;
+        cloud.state().objects.insert(format!("b-images/{named}"), LATER);
+        match forgotten {
+            "told no more" => {
+                cloud.state().tasks[0].names_objects = false;
+                let entry = update(&cloud, &within(Verb::Update, 60), kept(&state)).await.unwrap();
+                assert_eq!(
+                    (entry.oss_objects.as_deref(), entry.guessed),
+                    (Some(&[named.to_owned()][..]), None)
+                );
+                continue;
+            }
+            _ => cloud.state().tasks.clear(),
+        }
+        let context = within(Verb::Delete, 60);
+        delete(&cloud, &context, kept(&state)).await.unwrap();
+        assert_eq!((objects(&cloud), context.warnings()), (vec![], vec![]), "{forgotten}");
+    }
+}
+
+/// Without a look at its file an export is complete. That its deletion needs one is told in time.
+#[tokio::test(start_paused = true)]
+async fn files_that_cannot_be_looked_at_when_an_export_ends_are_told() {
+    for (answer, is_denied) in [
+        (reply(403, "").with_header("x-oss-request-id", "R"), true),
+        (unreachable(), false),
+        (reply(503, "").with_header("x-oss-request-id", "R"), false),
+    ] {
+        let cloud = cloud(0, move |sent, _| (sent.method() == "HEAD").then(|| answer.clone()));
+        let context = within(Verb::Create, 3_600);
+        let (_, entry) = create(&cloud, &context).await.unwrap();
+        let warning = &context.warnings()[0];
+        assert!(warning.contains(&format!("b-images/{OBJECT}: ")), "{warning}");
+        assert_eq!(warning.contains("oss:GetObject"), is_denied, "{warning}");
+        assert_eq!(warning.contains("pulumi destroy"), is_denied, "{warning}");
+        let text = delete(&cloud, &within(Verb::Delete, 60), entry).await.unwrap_err().to_string();
+        assert!(text.contains("Whose it is cannot be told without a look"), "{text}");
+        assert_eq!(text.contains("oss:GetObject and oss:DeleteObject"), is_denied, "{text}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Tasks, by which the cloud imports and exports images: found by the image that they are about, and looked at.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use aliyun::ErrorKind;
@@ -80,8 +81,8 @@ impl Task {
         self.0.task_status.as_deref()
     }
 
-    /// When it began, in seconds since 1970; up to a minute early.
-    pub(crate) fn began(&self) -> Option<i64> {
+    /// The first and the last second, since 1970, in which it can have begun.
+    pub(crate) fn began(&self) -> Option<RangeInclusive<i64>> {
         self.0.began()
     }
 
@@ -119,6 +120,12 @@ impl Task {
     /// Why it failed, if it says so.
     pub(crate) fn reason(&self) -> Option<String> {
         self.0.reason()
+    }
+
+    /// What has gone wrong, though it may have finished.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let failed = self.0.failed_count.filter(|count| *count > 0);
+        self.reason().or_else(|| failed.map(|count| format!("{count} of its steps failed")))
     }
 
     /// The bucket that it is about, if it names one.

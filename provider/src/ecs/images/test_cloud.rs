@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use aliyun::testing::{Reply, Sent, Stub, client, json as reply, ok, refuse};
+use aliyun::testing::{Reply, START, Sent, Stub, client, json as reply, ok, refuse};
+use jiff::{SignedDuration, Timestamp};
 use pulumi::testing::TestContext;
 use pulumi::value::Properties;
 use pulumi::{Failure, Verb};
@@ -23,6 +24,8 @@ pub(crate) const URN: &str = "urn:pulumi:prod::shop::alicloud:ecs/image:Image::w
 
 /// The region of the client, which has all images.
 const REGION: &str = "cn-test";
+
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// An image in memory.
 #[derive(Debug, Clone)]
@@ -50,6 +53,7 @@ pub(crate) struct StoredTask {
     pub(crate) id: String,
     pub(crate) action: &'static str,
     pub(crate) image: String,
+    pub(crate) began: Instant,
     pub(crate) ends_at: Instant,
     /// What it shows while it is under way, and at its end.
     pub(crate) running: &'static str,
@@ -68,10 +72,13 @@ pub(crate) struct StoredTask {
 /// What a test looks at and changes.
 pub(crate) struct State {
     pub(crate) tasks: Vec<StoredTask>,
-    /// The objects of all buckets, as `bucket/object`, with the minute in which each was written.
-    pub(crate) objects: BTreeMap<String, u32>,
-    /// How new exports end.
+    /// The objects of all buckets, as `bucket/object`, with the second of this cloud's clock in which each was written.
+    pub(crate) objects: BTreeMap<String, i64>,
+    /// When its clock showed [`START`].
+    start: Instant,
+    /// How new exports end, and what they say of an error though they do not fail.
     pub(crate) exports_end: &'static str,
+    pub(crate) exports_say: Option<(&'static str, &'static str)>,
     /// Whether new tasks can be cancelled, and name their objects.
     pub(crate) cancellable: bool,
     pub(crate) names_objects: bool,
@@ -115,7 +122,9 @@ impl Cloud {
         let state = Arc::new(Mutex::new(State {
             tasks: Vec::new(),
             objects: BTreeMap::new(),
+            start: Instant::now(),
             exports_end: "Finished",
+            exports_say: None,
             cancellable: true,
             names_objects: true,
             images: Vec::new(),
@@ -130,7 +139,8 @@ impl Cloud {
         let shared = Arc::clone(&state);
         let stub = Stub::new(move |sent| {
             let mut state = shared.lock().unwrap();
-            otherwise(sent, &mut state).unwrap_or_else(|| state.answer(sent))
+            let date = state.time(state.seconds(sent.at)).strftime(HTTP_DATE).to_string();
+            otherwise(sent, &mut state).unwrap_or_else(|| state.answer(sent)).with_header("date", &date)
         });
         let client = Client::for_tests(client(&stub), Some(PROVIDER));
         Cloud { stub, client, memory: Memory::default(), state }
@@ -212,6 +222,17 @@ pub(crate) fn partial(failure: Failure) -> (String, Properties, Vec<String>, Str
 }
 
 impl State {
+    /// How many seconds its clock has gone.
+    pub(crate) fn seconds(&self, at: Instant) -> i64 {
+        at.duration_since(self.start).as_secs().try_into().expect("a short test")
+    }
+
+    /// What its clock shows in such a second.
+    fn time(&self, second: i64) -> Timestamp {
+        let start: Timestamp = START.parse().expect("a time");
+        start.checked_add(SignedDuration::from_secs(second)).expect("a short test")
+    }
+
     fn answer(&mut self, sent: &Sent) -> Reply {
         match sent.action() {
             "" => self.object(sent),
@@ -307,6 +328,7 @@ impl State {
             id,
             action,
             image: image.to_owned(),
+            began: at,
             ends_at: at + self.ready_after,
             running: "Processing",
             last: "Finished",
@@ -340,9 +362,10 @@ impl State {
         let mut task = self.task("ExportImage", &image, sent.at);
         task.objects = vec![format!("{prefix}{image}_system.{format}.tar.gz")];
         (task.bucket, task.format, task.last) = (bucket, format.to_owned(), self.exports_end);
-        if task.last == "Failed" {
-            task.reason = Some(("E.Disk", "no space"));
-        }
+        task.reason = match task.last {
+            "Failed" => Some(("E.Disk", "no space")),
+            _ => self.exports_say,
+        };
         let id = task.id.clone();
         self.tasks.push(task);
         ok(&json!({ "RequestId": "R", "TaskId": id }).to_string())
@@ -350,9 +373,11 @@ impl State {
 
     /// What exports that have ended have written.
     fn write(&mut self, at: Instant) {
+        let start = self.start;
         for task in self.tasks.iter_mut().filter(|task| at >= task.ends_at && task.last == "Finished") {
+            let second = task.ends_at.duration_since(start).as_secs().try_into().expect("a short test");
             for object in &task.objects {
-                self.objects.insert(format!("{}/{object}", task.bucket), task.minute());
+                self.objects.insert(format!("{}/{object}", task.bucket), second);
             }
             // Once: what is deleted stays so.
             task.last = "Finished ";
@@ -366,7 +391,7 @@ impl State {
             .iter()
             .filter(|task| task.action == sent.param("TaskAction"))
             .filter(|task| task.image == sent.param("ResourceIds.1"))
-            .map(|task| task.json(sent.at))
+            .map(|task| self.show(task, sent.at))
             .collect();
         ok(&json!({ "RequestId": "R", "TotalCount": tasks.len(), "TaskSet": { "Task": tasks } }).to_string())
     }
@@ -374,9 +399,17 @@ impl State {
     fn describe_task(&mut self, sent: &Sent) -> Reply {
         self.write(sent.at);
         match self.tasks.iter().find(|task| task.id == sent.param("TaskId")) {
-            Some(task) => ok(&task.json(sent.at).to_string()),
+            Some(task) => ok(&self.show(task, sent.at).to_string()),
             None => refuse(400, "InvalidTaskId.NotFound"),
         }
+    }
+
+    /// A task, with its time to the minute.
+    fn show(&self, task: &StoredTask, at: Instant) -> Json {
+        let mut shown = task.json(at);
+        let began = self.time(self.seconds(task.began));
+        shown["CreationTime"] = began.strftime("%Y-%m-%dT%H:%MZ").to_string().into();
+        shown
     }
 
     fn cancel_task(&mut self, sent: &Sent) -> Reply {
@@ -400,9 +433,10 @@ impl State {
         let name = format!("{bucket}/{}", sent.path());
         let answer = |status| reply(status, "").with_header("x-oss-request-id", "R");
         match (sent.method(), self.objects.get(&name)) {
-            ("HEAD", Some(minute)) => answer(200)
-                .with_header("etag", "\"E\"")
-                .with_header("last-modified", &format!("Thu, 01 Jan 2026 00:{minute:0>2}:30 GMT")),
+            ("HEAD", Some(second)) => {
+                let written = self.time(*second).strftime(HTTP_DATE).to_string();
+                answer(200).with_header("etag", "\"E\"").with_header("last-modified", &written)
+            }
             ("HEAD", None) => answer(404),
             _ => {
                 self.objects.remove(&name);
@@ -551,17 +585,12 @@ impl Stored {
 }
 
 impl StoredTask {
-    /// The minute in which it began: that of its number.
-    fn minute(&self) -> u32 {
-        self.id.trim_start_matches("t-").parse().expect("a number")
-    }
-
     fn json(&self, at: Instant) -> Json {
         let (status, progress) = match at >= self.ends_at {
             true => (self.last.trim_end(), "100%"),
             false => (self.running, "45%"),
         };
-        let reason = self.reason.filter(|_| status == "Failed");
+        let reason = self.reason.filter(|_| at >= self.ends_at);
         let (code, text) = reason.unwrap_or_default();
         let items: Vec<Json> = self
             .objects
@@ -580,7 +609,6 @@ impl StoredTask {
             "TaskStatus": status,
             "TaskProcess": progress,
             "SupportCancel": self.cancellable.to_string(),
-            "CreationTime": format!("2026-01-01T00:{:0>2}Z", self.minute()),
             "OperationProgressSet": { "OperationProgress": [{
                 "ErrorCode": code, "ErrorMsg": text, "RelatedItemSet": { "RelatedItem": items },
             }] },

@@ -21,9 +21,11 @@ import (
 // up` goes on waiting for it. While an image is exported, it can neither be exported a second time nor deleted: a second export and
 // the deletion wait.
 //
-// The objects belong to the resource: destroying it cancels an export that is under way and deletes them, for which the provider's
-// own key needs the right `oss:DeleteObject`, and `oss:GetObject` for a refresh. What cannot be deleted is named, and stays in the
-// state. Deleting the image leaves its exports alone. A replacement deletes the old objects before it exports anew.
+// The objects belong to the resource: destroying it cancels an export that is under way and deletes them. An object that is not
+// certainly the export's own, such as one that somebody else has written under its name, stays in the bucket and is named. So each
+// is looked at before it is deleted, and the provider's own key needs the rights `oss:GetObject` and `oss:DeleteObject`; a refresh,
+// and the end of an export, need `oss:GetObject`. What cannot be deleted is named, and stays in the state. Deleting the image leaves
+// its exports alone. A replacement deletes the old objects before it exports anew.
 //
 // Images from the marketplace, of other accounts and with encrypted disks cannot be exported, nor those of Windows with a license of
 // the cloud. An image may have up to 4 data disks of 500 GiB at most.
@@ -76,7 +78,7 @@ type ImageExport struct {
 	ImageId pulumi.StringOutput `pulumi:"imageId"`
 	// The bucket that the files go to. It must be in the region of the image. A change replaces the export.
 	OssBucket pulumi.StringOutput `pulumi:"ossBucket"`
-	// The objects in the bucket that the export has written, one for each disk of the image.
+	// The objects in the bucket that the export writes, one for each disk of the image.
 	OssObjects pulumi.StringArrayOutput `pulumi:"ossObjects"`
 	// What the objects' names begin with, 1 to 30 letters and digits. If it is left out, they begin with the image's id. A
 	// change replaces the export.
@@ -146,7 +148,7 @@ type imageExportState struct {
 	ImageId *string `pulumi:"imageId"`
 	// The bucket that the files go to. It must be in the region of the image. A change replaces the export.
 	OssBucket *string `pulumi:"ossBucket"`
-	// The objects in the bucket that the export has written, one for each disk of the image.
+	// The objects in the bucket that the export writes, one for each disk of the image.
 	OssObjects []string `pulumi:"ossObjects"`
 	// What the objects' names begin with, 1 to 30 letters and digits. If it is left out, they begin with the image's id. A
 	// change replaces the export.
@@ -174,7 +176,7 @@ type ImageExportState struct {
 	ImageId pulumi.StringPtrInput
 	// The bucket that the files go to. It must be in the region of the image. A change replaces the export.
 	OssBucket pulumi.StringPtrInput
-	// The objects in the bucket that the export has written, one for each disk of the image.
+	// The objects in the bucket that the export writes, one for each disk of the image.
 	OssObjects pulumi.StringArrayInput
 	// What the objects' names begin with, 1 to 30 letters and digits. If it is left out, they begin with the image's id. A
 	// change replaces the export.
@@ -288,7 +290,7 @@ func (o ImageExportOutput) OssBucket() pulumi.StringOutput {
 	return o.ApplyT(func(v *ImageExport) pulumi.StringOutput { return v.OssBucket }).(pulumi.StringOutput)
 }
 
-// The objects in the bucket that the export has written, one for each disk of the image.
+// The objects in the bucket that the export writes, one for each disk of the image.
 func (o ImageExportOutput) OssObjects() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v *ImageExport) pulumi.StringArrayOutput { return v.OssObjects }).(pulumi.StringArrayOutput)
 }

@@ -134,7 +134,7 @@ class _ImageExportState:
         :param pulumi.Input[_builtins.str] image_id: The image to export. It must be a custom image of the provider's own account, in the provider's region; while it is
                being made, the export waits. A change replaces the export.
         :param pulumi.Input[_builtins.str] oss_bucket: The bucket that the files go to. It must be in the region of the image. A change replaces the export.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] oss_objects: The objects in the bucket that the export has written, one for each disk of the image.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] oss_objects: The objects in the bucket that the export writes, one for each disk of the image.
         :param pulumi.Input[_builtins.str] oss_prefix: What the objects' names begin with, 1 to 30 letters and digits. If it is left out, they begin with the image's id. A
                change replaces the export.
         :param pulumi.Input[_builtins.str] progress: How far the export has come, such as `45%`.
@@ -208,7 +208,7 @@ class _ImageExportState:
     @pulumi.getter(name="ossObjects")
     def oss_objects(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        The objects in the bucket that the export has written, one for each disk of the image.
+        The objects in the bucket that the export writes, one for each disk of the image.
         """
         return pulumi.get(self, "oss_objects")
 
@@ -314,9 +314,11 @@ class ImageExport(pulumi.CustomResource):
         up` goes on waiting for it. While an image is exported, it can neither be exported a second time nor deleted: a second export and
         the deletion wait.
 
-        The objects belong to the resource: destroying it cancels an export that is under way and deletes them, for which the provider's
-        own key needs the right `oss:DeleteObject`, and `oss:GetObject` for a refresh. What cannot be deleted is named, and stays in the
-        state. Deleting the image leaves its exports alone. A replacement deletes the old objects before it exports anew.
+        The objects belong to the resource: destroying it cancels an export that is under way and deletes them. An object that is not
+        certainly the export's own, such as one that somebody else has written under its name, stays in the bucket and is named. So each
+        is looked at before it is deleted, and the provider's own key needs the rights `oss:GetObject` and `oss:DeleteObject`; a refresh,
+        and the end of an export, need `oss:GetObject`. What cannot be deleted is named, and stays in the state. Deleting the image leaves
+        its exports alone. A replacement deletes the old objects before it exports anew.
 
         Images from the marketplace, of other accounts and with encrypted disks cannot be exported, nor those of Windows with a license of
         the cloud. An image may have up to 4 data disks of 500 GiB at most.
@@ -375,9 +377,11 @@ class ImageExport(pulumi.CustomResource):
         up` goes on waiting for it. While an image is exported, it can neither be exported a second time nor deleted: a second export and
         the deletion wait.
 
-        The objects belong to the resource: destroying it cancels an export that is under way and deletes them, for which the provider's
-        own key needs the right `oss:DeleteObject`, and `oss:GetObject` for a refresh. What cannot be deleted is named, and stays in the
-        state. Deleting the image leaves its exports alone. A replacement deletes the old objects before it exports anew.
+        The objects belong to the resource: destroying it cancels an export that is under way and deletes them. An object that is not
+        certainly the export's own, such as one that somebody else has written under its name, stays in the bucket and is named. So each
+        is looked at before it is deleted, and the provider's own key needs the rights `oss:GetObject` and `oss:DeleteObject`; a refresh,
+        and the end of an export, need `oss:GetObject`. What cannot be deleted is named, and stays in the state. Deleting the image leaves
+        its exports alone. A replacement deletes the old objects before it exports anew.
 
         Images from the marketplace, of other accounts and with encrypted disks cannot be exported, nor those of Windows with a license of
         the cloud. An image may have up to 4 data disks of 500 GiB at most.
@@ -484,7 +488,7 @@ class ImageExport(pulumi.CustomResource):
         :param pulumi.Input[_builtins.str] image_id: The image to export. It must be a custom image of the provider's own account, in the provider's region; while it is
                being made, the export waits. A change replaces the export.
         :param pulumi.Input[_builtins.str] oss_bucket: The bucket that the files go to. It must be in the region of the image. A change replaces the export.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] oss_objects: The objects in the bucket that the export has written, one for each disk of the image.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] oss_objects: The objects in the bucket that the export writes, one for each disk of the image.
         :param pulumi.Input[_builtins.str] oss_prefix: What the objects' names begin with, 1 to 30 letters and digits. If it is left out, they begin with the image's id. A
                change replaces the export.
         :param pulumi.Input[_builtins.str] progress: How far the export has come, such as `45%`.
@@ -541,7 +545,7 @@ class ImageExport(pulumi.CustomResource):
     @pulumi.getter(name="ossObjects")
     def oss_objects(self) -> pulumi.Output[Sequence[_builtins.str]]:
         """
-        The objects in the bucket that the export has written, one for each disk of the image.
+        The objects in the bucket that the export writes, one for each disk of the image.
         """
         return pulumi.get(self, "oss_objects")
 

@@ -1,5 +1,7 @@
 //! `DescribeTaskAttribute`: how one import or export does, and what it has come to.
 
+use std::ops::RangeInclusive;
+
 use crate::ecs::action::{Action, Params};
 use crate::error::Rule;
 use crate::lenient::record;
@@ -27,6 +29,8 @@ record! {
         pub task_process: Option<String> = "TaskProcess" | "Progress",
         /// Whether CancelTask may end it.
         pub support_cancel: Option<bool> = "SupportCancel",
+        /// How many of its steps have failed.
+        pub failed_count: Option<i64> = "FailedCount",
         /// Its steps.
         pub operations: Vec<TaskOperation> = "OperationProgressSet",
     }
@@ -63,10 +67,12 @@ impl DescribeTaskAttributeResponse {
         items.filter(move |item| item.name.as_deref() == Some(name)).filter_map(|item| item.value.as_deref())
     }
 
-    /// When it began, in seconds since 1970; up to a minute early.
-    pub fn began(&self) -> Option<i64> {
-        let time: jiff::Timestamp = self.creation_time.as_deref()?.parse().ok()?;
-        Some(time.as_second())
+    /// The first and the last second, since 1970, in which it can have begun: those of a minute if its time has no seconds.
+    pub fn began(&self) -> Option<RangeInclusive<i64>> {
+        let text = self.creation_time.as_deref()?;
+        let time: jiff::Timestamp = text.parse().ok()?;
+        let has_seconds = text.matches(':').count() > 1;
+        Some(time.as_second()..=time.as_second() + if has_seconds { 0 } else { 59 })
     }
 
     /// Why it failed: code and words.
@@ -134,7 +140,7 @@ mod tests {
         let objects: Vec<&str> = task.related("OSSObject").collect();
         assert_eq!(objects, ["p_m-1_system.raw.tar.gz", "p_m-1_data_xvdb.raw.tar.gz"]);
         assert_eq!((task.support_cancel, task.reason()), (Some(true), None));
-        assert_eq!(task.began(), Some(1_795_831_980));
+        assert_eq!(task.began(), Some(1_795_831_980..=1_795_832_039));
     }
 
     #[test]
@@ -143,7 +149,7 @@ mod tests {
             creation_time: Some(time.to_owned()),
             ..DescribeTaskAttributeResponse::default()
         };
-        assert_eq!(of("2026-11-28T02:13:26Z").began(), Some(1_795_832_006));
+        assert_eq!(of("2026-11-28T02:13:26Z").began(), Some(1_795_832_006..=1_795_832_006));
         assert_eq!((of("").began(), of("yesterday").began()), (None, None));
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::action::Context;
 use crate::answer::{Failure, failure};
-use crate::clock::{Millis, iso, parse_iso};
+use crate::clock::{Millis, minute, parse_iso};
 use crate::ecs::files::region_id;
 use crate::ecs::paging::Page;
 use crate::state::bucket::Object;
@@ -129,8 +129,8 @@ fn show(task: &Task, now: Millis) -> Value {
         "TaskId": task.id,
         "TaskAction": task.action,
         "TaskStatus": task.status(now),
-        "CreationTime": iso(task.created),
-        "FinishedTime": if is_over { iso(task.ends_at()) } else { String::new() },
+        "CreationTime": minute(task.created),
+        "FinishedTime": if is_over { minute(task.ends_at()) } else { String::new() },
         "SupportCancel": (task.cancellable && !is_over).to_string(),
     })
 }
@@ -202,7 +202,9 @@ mod tests {
             (&attribute["TaskStatus"], &attribute["TaskProcess"]),
             (&"Finished".into(), &"100%".into())
         );
-        assert_eq!(attribute["FinishedTime"], "2023-11-14T22:13:22Z");
+        // Times are told to the minute.
+        assert_eq!(attribute["FinishedTime"], "2023-11-14T22:13Z");
+        assert_eq!(attribute["CreationTime"], "2023-11-14T22:13Z");
         cloud.refused("DescribeTaskAttribute", &[THERE, ("TaskId", "t-1")], (400, "InvalidTaskId.NotFound"));
         cloud.refused("DescribeTasks", &[("RegionId", "x")], (400, "InvalidRegionId.NotFound"));
     }

@@ -24,6 +24,16 @@ def transform(language):
     return block
 
 
+# A provider of our version, as a program makes it.
+PYTHON_PROVIDER = """images = alicloud.Provider(
+    "images",
+    region="cn-hangzhou",
+    access_key="e2e-key",
+    secret_key=config.require_secret("secret"),
+    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
+    opts=pulumi.ResourceOptions(version="0.1.0"),
+)"""
+
 # What a user writes with the published SDK. Of the images one has the option, one a provider that has it; of the third
 # the settings decide whether it has the option, or whether all have it by a transform.
 PYTHON = f"""
@@ -34,14 +44,7 @@ import pulumi_alicloud as alicloud
 config = pulumi.Config()
 if config.get("chosen") == "by transform":
 {textwrap.indent(transform("python"), "    ")}
-images = alicloud.Provider(
-    "images",
-    region="cn-hangzhou",
-    access_key="e2e-key",
-    secret_key=config.require_secret("secret"),
-    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
-    opts=pulumi.ResourceOptions(version="0.1.0"),
-)
+{PYTHON_PROVIDER}
 web = alicloud.ecs.Instance("web", instance_type="ecs.g7.large", image_id="m-base", security_groups=["sg-1"])
 alicloud.ecs.Image(
     "by-option",
@@ -173,19 +176,12 @@ const web = {{ id: "i-running" }};
 }
 IMPORTED = ("by-option", "by-provider", "by-neither")
 IMPORTS = {
-    "python": """
+    "python": f"""
 import pulumi
 import pulumi_alicloud as alicloud
 
 config = pulumi.Config()
-alicloud.Provider(
-    "images",
-    region="cn-hangzhou",
-    access_key="e2e-key",
-    secret_key=config.require_secret("secret"),
-    endpoints=[alicloud.ProviderEndpointArgs(ecs=config.require("endpoint"))],
-    opts=pulumi.ResourceOptions(version="0.1.0"),
-)
+{PYTHON_PROVIDER}
 alicloud.ecs.Image(
     "by-option",
     image_name="by-option",

@@ -24,13 +24,13 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Timestamp {
         let offset = SignedDuration::from_secs(self.offset.load(Ordering::Relaxed));
-        let local = self.environment.now();
+        let local = self.local();
         local.checked_add(offset).unwrap_or(local)
     }
 
     /// How far a server's time is ahead of the local clock.
     pub(crate) fn skew(&self, server: Timestamp) -> SignedDuration {
-        server.duration_since(self.environment.now())
+        server.duration_since(self.local())
     }
 
     /// Goes by this server's time from now on.

@@ -64,12 +64,9 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
         Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
         Value::String(text) if secret && text.len() >= SHORTEST => {
             // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
-            secrets.extend([
-                text.escape_debug().to_string(),
-                json_escaped(text, false),
-                json_escaped(text, true),
-            ]);
-            secrets.push(text.clone());
+            let json = serde_json::Value::from(text.as_str()).to_string();
+            let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
+            secrets.extend([text.clone(), text.escape_debug().to_string(), json.to_owned(), in_ascii(json)]);
         }
         Value::Null
         | Value::Bool(_)
@@ -80,19 +77,13 @@ fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
     }
 }
 
-/// As JSON writes the text between quotes; `ascii` is the way of those who escape all that is not ASCII.
-fn json_escaped(text: &str, ascii: bool) -> String {
-    let escape = |character: char| match character {
-        '"' | '\\' => format!("\\{character}"),
-        '\n' => "\\n".to_owned(),
-        '\r' => "\\r".to_owned(),
-        '\t' => "\\t".to_owned(),
-        _ if character.is_ascii_control() || ascii && !character.is_ascii() => {
-            character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
-        }
-        _ => character.to_string(),
+/// JSON as it is written by those who escape all that is not ASCII.
+fn in_ascii(json: &str) -> String {
+    let escape = |character: char| match character.is_ascii() {
+        true => character.to_string(),
+        false => character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
     };
-    text.chars().map(escape).collect()
+    json.chars().map(escape).collect()
 }
 
 #[cfg(test)]

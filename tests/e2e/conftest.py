@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from emulator import SOON, Emulator
-from languages import LANGUAGES, PUBLISHED, QUICKEST, QuickPython, run
+from languages import LANGUAGES, PUBLISHED, QuickPython, run
 from program import Program
 from project import EVERY_TEST, ROOT, plugin_binary
 from proxy import Proxy
@@ -18,13 +18,14 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     """A language's tests stay in one process, so that its SDK is built once however many run at a time. What goes alike
-    in every language goes through all of them only if every test is asked for."""
+    in every language goes through all of them only if every test is asked for, and otherwise through the quickest."""
     if "language" in metafunc.fixturenames:
-        names = metafunc.config.getoption("languages").split(",")
+        asked = metafunc.config.getoption("languages").split(",")
+        names = [name for name in LANGUAGES if name in asked]
         if some := metafunc.definition.get_closest_marker("languages"):
             names = [name for name in names if name in some.args]
         if metafunc.definition.get_closest_marker("alike") and not EVERY_TEST:
-            names = [name for name in names if name in QUICKEST]
+            names = names[:1]
         cases = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
         metafunc.parametrize("language", cases, indirect=True, ids=names)
 
@@ -67,7 +68,9 @@ def ready(tmp_path_factory):
 
 @pytest.fixture
 def language(request, ready):
-    return ready(LANGUAGES[request.param])
+    alike = request.node.get_closest_marker("alike")
+    quick = request.param == "python" and alike and not EVERY_TEST
+    return ready(QuickPython if quick else LANGUAGES[request.param])
 
 
 @pytest.fixture

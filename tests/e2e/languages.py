@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import stack
-from project import ROOT
+from project import EVERY_TEST, ROOT
 
 SDK = ROOT / "sdk"
 
@@ -120,6 +120,8 @@ class TypeScript(Language):
 
 class Python(Language):
     needs = ("pulumi-language-python",)
+    # Whether its host lists packages without pip, which takes as long as all the rest of a command.
+    quick = False
     folder, runtime, main = "python", "python", "__main__.py"
     mypy = ("--config-file", ROOT / "tests/e2e/mypy.ini", "--cache-dir", os.devnull)
 
@@ -142,14 +144,14 @@ class Python(Language):
         return self.work / "installed"
 
     def path(self):
-        return {"PYTHONPATH": str(self.installed)}
+        in_place_of_pip = [ROOT / "tests/e2e/quick"] if self.quick else []
+        return {"PYTHONPATH": os.pathsep.join(map(str, [*in_place_of_pip, self.installed]))}
 
 
 class QuickPython(Python):
-    """For tests in which the program's language does not matter: its host lists packages without pip."""
+    """For tests in which the program's language does not matter."""
 
-    def path(self):
-        return {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests/e2e/quick"), str(self.installed)])}
+    quick = True
 
 
 class Go(Language):
@@ -246,6 +248,8 @@ class PublishedTypeScript(TypeScript):
 class PublishedPython(Python):
     """With the published SDK in place of ours, in an environment of its own."""
 
+    quick = not EVERY_TEST
+
     def missing(self):
         return super().missing() + [name for name in ("PUBLISHED_PYTHON",) if name not in os.environ]
 
@@ -255,7 +259,7 @@ class PublishedPython(Python):
     def wire(self, folder):
         programs = Path(os.environ["PUBLISHED_PYTHON"])
         (folder / "venv").symlink_to(programs.parent)
-        return {"PATH": str(programs)}
+        return self.path() | {"PATH": str(programs)}
 
     def version(self):
         """Of the SDK, which asks for the same of the plugin."""
@@ -271,7 +275,6 @@ class PublishedYaml(Yaml):
         return "4.0.0"
 
 
-# Whose programs start soonest.
-QUICKEST = ("python", "yaml")
-LANGUAGES = {language.folder: language for language in (TypeScript, Python, Go, CSharp, Yaml)}
+# Those whose programs start sooner come first.
+LANGUAGES = {language.folder: language for language in (Yaml, Python, TypeScript, Go, CSharp)}
 PUBLISHED = {language.folder: language for language in (PublishedTypeScript, PublishedPython, PublishedYaml)}

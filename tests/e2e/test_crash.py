@@ -5,19 +5,21 @@ the command is killed at exactly that moment, and a user does what the engine sa
 killed command has left the stack locked after `pulumi cancel`.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 
 import pytest
 from project import EVERY_TEST
-from proxy import ANSWERED, UNANSWERED, instants
+from proxy import ANSWERED, LOOKS, UNANSWERED, instants
 from scene import OPERATIONS, STOCK
 from stack import diagnostics, resources_of
 
 # Of a create: it gives the image its own name.
 LAST_CALL = [("ModifyImageAttribute", UNANSWERED), ("ModifyImageAttribute", ANSWERED)]
-# What is killed by `make test`: each way in which something can be half done, once. `make test-all` kills them all.
+# What is killed by `make test`, and only where a call has changed something and its answer is lost: each way in which
+# something can be half done, once. `make test-all` kills them all at every instant.
 SAMPLE = {
     "create, named": ("plugin", "pulumi"),
     "replace, delete first": ("plugin",),
@@ -35,15 +37,19 @@ CASES = [(operation, victim) for operation, victims in CHANGES.items() for victi
 @pytest.mark.parametrize(("operation", "victim"), CASES)
 def test_killed_at_every_instant(operation, victim, scene, request):
     def kill(process):
-        """While the call is held, so that nothing else happens. After the last one the plugin may have ended."""
+        """While the call is held, so that nothing else happens. The plugin of the preview ends meanwhile, and after the
+        last call the one that made it."""
         for pid in scene.stack.plugins() if victim == "plugin" else [process.pid]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         scene.wait_for_no_plugin()
 
     scene.prepare(OPERATIONS[operation])
     calls, wanted = scene.unharmed()
     failures = {}
-    for instant in instants(calls):
+    tried = [instant for instant in instants(calls) if EVERY_TEST or leaves_doubt(instant)]
+    assert tried
+    for instant in tried:
         said, failed = len(scene.stack.transcript), None
         try:
             scene.harmed(instant, kill)
@@ -55,6 +61,10 @@ def test_killed_at_every_instant(operation, victim, scene, request):
         request.node.user_properties.append(("crash", (operation, str(instant), victim, failed)))
     told = [f"== {victim} killed, {instant}:\n{text}" for instant, text in failures.items()]
     assert not told, "\n".join([f"{len(told)} cells failed", *told])
+
+
+def leaves_doubt(instant):
+    return instant.moment == UNANSWERED and not instant.action.startswith(LOOKS)
 
 
 def repair(scene, victim, instant):

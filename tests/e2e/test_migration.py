@@ -75,7 +75,7 @@ opts = pulumi.ResourceOptions(provider=provider)
 }
 
 
-@pytest.fixture(params=PROVIDERS)
+@pytest.fixture(params=[pytest.param("explicit", marks=pytest.mark.thorough), "default"])
 def provider(request):
     return request.param
 

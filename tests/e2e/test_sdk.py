@@ -1,6 +1,8 @@
 import pytest
 
 
+# Of the others the first `up` of test_lifecycle.py compiles both.
+@pytest.mark.alike
 @pytest.mark.languages("typescript", "python", "go", "csharp")
 def test_the_sdk_and_the_example_compile(language, tmp_path):
     folder = language.example(tmp_path / "program")

@@ -266,6 +266,7 @@ def test_two_plugins_serve_one_program(both, published, cloud):
     assert stack.deployment().get("resources", []) == []
 
 
+@pytest.mark.alike
 @pytest.mark.languages("python", "typescript")
 @pytest.mark.parametrize("both", [EVERY_TYPE], ids=["every type"], indirect=True)
 def test_a_transform_is_for_every_type_of_this_plugin_and_for_no_other(both, published, cloud):
@@ -284,6 +285,7 @@ def test_a_transform_is_for_every_type_of_this_plugin_and_for_no_other(both, pub
     assert cloud.images().keys() == {source}
 
 
+@pytest.mark.alike
 @pytest.mark.languages("python", "typescript", "yaml")
 @pytest.mark.parametrize("both", [EXPLICIT], ids=["explicit"], indirect=True)
 def test_an_explicit_provider_has_its_key_from_the_configuration(both, cloud):

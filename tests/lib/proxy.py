@@ -7,6 +7,8 @@ from serving import Serving, body_of, forward, send
 
 # The moments of a call at which something can happen.
 BEFORE, UNANSWERED, ANSWERED = "before {}", "{} carried out, not answered", "{} answered"
+# What the actions that change nothing begin with.
+LOOKS = ("Describe", "Get", "Head", "List")
 # How much the cloud's clock moves at each call, where it stands still otherwise, in seconds.
 STEP = 0.5
 JSON = [("content-type", "application/json")]

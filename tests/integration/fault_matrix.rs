@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::harness::{
     Failed, IMAGE, IMAGE_COPY, IMAGE_EXPORT, IMAGE_IMPORT, IMAGE_SHARE, Plan, Plugin, SOURCE_REGION, Stack,
-    World, advance, make_source, settings, start, text, urn,
+    World, advance, every_test_is_asked_for, make_source, settings, start, text, urn,
 };
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
@@ -214,10 +214,12 @@ fn second_program() -> Json {
 /// The accounts that an image is shared with, one after the other.
 const ACCOUNTS: [&str; 2] = ["1111222233334400", "1111222233334401"];
 
-/// Each fault at this place, all at a time: they wait more than they work.
+/// Each fault at this place, all at a time: they wait more than they work. Unless every test is asked for it is a third of
+/// them, and the length of the description decides which third.
 async fn check_row(place: Place) {
+    let tried = |column: usize| every_test_is_asked_for() || (column + place.what.len()).is_multiple_of(3);
     let mut cells = JoinSet::new();
-    for (column, fault) in FAULTS.into_iter().enumerate() {
+    for (column, fault) in FAULTS.into_iter().enumerate().filter(|(column, _)| tried(*column)) {
         cells.spawn(async move {
             // In a task of its own, so that a panic is this cell's failure and no more.
             let outcome = tokio::spawn(live_through(place, fault)).await;
@@ -235,7 +237,8 @@ async fn check_row(place: Place) {
             Some(format!("{} × {}: {}", place.what, FAULTS[*column].what, outcome.as_ref().err()?))
         })
         .collect();
-    assert!(failed.is_empty() && outcomes.len() == FAULTS.len(), "{}", failed.join("\n"));
+    let wanted = (0..FAULTS.len()).filter(|column| tried(*column)).count();
+    assert!(failed.is_empty() && outcomes.len() == wanted, "{}", failed.join("\n"));
 }
 
 /// Fails the cell, not the test.

@@ -20,3 +20,8 @@ pub(crate) use world::{
     LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, settings, start,
     strikes,
 };
+
+/// Otherwise what costs much is tried in a part of its cases.
+pub(crate) fn every_test_is_asked_for() -> bool {
+    std::env::var("EVERY_TEST").is_ok_and(|every| every == "true")
+}

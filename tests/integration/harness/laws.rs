@@ -5,6 +5,8 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestR
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
+use super::every_test_is_asked_for;
+
 /// Tries a law on so many cases, all of them in one world; on a quarter of them, unless every test is asked for. A case
 /// that breaks it is kept in the file of that name in `regressions/`, and tried first from then on.
 pub(crate) fn holds<W, S: Strategy>(
@@ -14,11 +16,7 @@ pub(crate) fn holds<W, S: Strategy>(
     strategy: &S,
     law: impl AsyncFn(&mut W, S::Value) -> Result<(), TestCaseError>,
 ) {
-    let count = if std::env::var("EVERY_TEST").is_ok_and(|every| every == "true") {
-        count
-    } else {
-        count.div_ceil(4)
-    };
+    let count = if every_test_is_asked_for() { count } else { count.div_ceil(4) };
     let runtime = Runtime::new().unwrap();
     let world = Mutex::new(runtime.block_on(world));
     let regressions = format!("{}/../tests/integration/regressions/{name}.txt", env!("CARGO_MANIFEST_DIR"));

@@ -5,7 +5,7 @@
 //! list only, every image is asked for alone from then on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +24,6 @@ const MOST_IDS: usize = 100;
 const GATHER: Duration = Duration::from_millis(4);
 /// By how much an answer about several images may outlast the time of one of them.
 const GRACE: Duration = Duration::from_millis(50);
-/// How many answers in a row must leave out images that are there until lists are no longer sent: one alone may be about
-/// an image that became visible only just then.
-const DOUBTFUL_LISTS: u32 = 2;
 
 /// What all looks of a client share. Clones are one.
 #[derive(Debug, Clone)]
@@ -38,7 +35,6 @@ struct Inner {
     queue: Mutex<Vec<Wanted>>,
     /// Whether the cloud is known not to take lists.
     one_by_one: AtomicBool,
-    doubtful_lists: AtomicU32,
     waiting: AtomicUsize,
     /// How many operations that wait look at something beside the image.
     beside: AtomicUsize,
@@ -95,7 +91,6 @@ impl Looks {
             api,
             queue: Mutex::default(),
             one_by_one: AtomicBool::new(false),
-            doubtful_lists: AtomicU32::new(0),
             waiting: AtomicUsize::new(0),
             beside: AtomicUsize::new(0),
         }))
@@ -188,11 +183,16 @@ impl Inner {
     }
 
     async fn answer(&self, mut wanted: BTreeMap<String, Vec<Wanted>>) {
-        let listed = match wanted.len() {
-            2.. if !self.one_by_one.load(Ordering::Relaxed) => self.answer_by_list(&mut wanted).await,
-            _ => Listed::NotAsked,
-        };
-        if matches!(listed, Listed::Found(_)) {
+        if wanted.len() < 2 || self.one_by_one.load(Ordering::Relaxed) {
+            self.answer_alone(wanted).await;
+            return;
+        }
+        let ids: Vec<String> = wanted.keys().cloned().collect();
+        let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
+        let listed = self.answer_by_list(&mut wanted, &ids, deadline).await;
+        let found: Vec<&str> =
+            ids.iter().filter(|id| !wanted.contains_key(*id)).map(String::as_str).collect();
+        if listed == Listed::Answered {
             // One of them is asked for all the same, to find out whether lists can be relied on.
             let glances = |looks: &Vec<Wanted>| looks.iter().all(|look| look.care == Care::Glance);
             let unsure: Vec<String> =
@@ -201,39 +201,75 @@ impl Inner {
                 reply(wanted.remove(&id).unwrap_or_default(), &Ok(None));
             }
         }
-        let alone = wanted.into_iter().map(async |(id, looks)| {
-            let look = self.look_alone(&id, latest(&looks)).await;
-            let seen = matches!(look, Ok(Some(_)));
-            let answered = look.is_ok();
-            reply(looks, &look);
-            (seen, answered)
-        });
-        let alone = futures::future::join_all(alone).await;
-        self.judge(&listed, &alone);
+        let alone = self.answer_alone(wanted).await;
+        let takes_lists = match listed {
+            Listed::Failed => return,
+            Listed::Refused => !alone.iter().any(|look| look.answered),
+            Listed::Answered => {
+                let seen: Vec<&str> =
+                    alone.iter().filter(|look| look.seen).map(|look| look.id.as_str()).collect();
+                found.len() > 1
+                    || seen.is_empty()
+                    || self.takes_lists(&[found, seen].concat(), &ids, deadline).await
+            }
+        };
+        if !takes_lists && !self.one_by_one.swap(true, Ordering::Relaxed) {
+            tracing::debug!(
+                "DescribeImages takes one ImageId at a time here: images are looked at one by one"
+            );
+        }
     }
 
     /// Answers what one call for all of them shows. What is left in `wanted` is to be asked for alone.
-    async fn answer_by_list(&self, wanted: &mut BTreeMap<String, Vec<Wanted>>) -> Listed {
-        let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
-        let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
+    async fn answer_by_list(
+        &self,
+        wanted: &mut BTreeMap<String, Vec<Wanted>>,
+        ids: &[String],
+        deadline: Instant,
+    ) -> Listed {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         match self.ask(&ids, deadline).await {
             Ok(images) => {
-                let mut found = 0;
                 for image in images {
                     if let Some(looks) = image.image_id.as_ref().and_then(|id| wanted.remove(id)) {
-                        found += 1;
                         reply(looks, &Ok(Some(image)));
                     }
                 }
-                Listed::Found(found)
+                Listed::Answered
             }
             Err(error) if is_about_the_list(&error) => Listed::Refused,
             Err(error) => {
                 for looks in std::mem::take(wanted).into_values() {
                     reply(looks, &Err(Unseen::Error(error.clone())));
                 }
-                Listed::NotAsked
+                Listed::Failed
             }
+        }
+    }
+
+    async fn answer_alone(&self, wanted: BTreeMap<String, Vec<Wanted>>) -> Vec<Alone> {
+        let alone = wanted.into_iter().map(async |(id, looks)| {
+            let look = self.look_alone(&id, latest(&looks)).await;
+            let (seen, answered) = (matches!(look, Ok(Some(_))), look.is_ok());
+            reply(looks, &look);
+            Alone { id, seen, answered }
+        });
+        futures::future::join_all(alone).await
+    }
+
+    /// Whether a list of two shows what is known to be visible. What one list of `ids` left out and was seen alone may have
+    /// become visible in between, so that nothing follows from that list.
+    async fn takes_lists(&self, visible: &[&str], ids: &[String], deadline: Instant) -> bool {
+        let known = &visible[..visible.len().min(2)];
+        let other = ids.iter().map(String::as_str).find(|id| !known.contains(id));
+        // Last what has to be in the answer: it may be about the first alone.
+        let list: Vec<&str> =
+            other.filter(|_| known.len() < 2).into_iter().chain(known.iter().copied()).collect();
+        match self.ask(&list, deadline).await {
+            Ok(images) => {
+                known.iter().all(|id| images.iter().any(|image| image.image_id.as_deref() == Some(id)))
+            }
+            Err(error) => !is_about_the_list(&error),
         }
     }
 
@@ -260,36 +296,23 @@ impl Inner {
         };
         self.api.describe_images(&request, deadline).await.map(|answer| answer.images)
     }
-
-    /// Decides from a list's answer, and from what its images' own answers were (seen, answered at all), whether the
-    /// cloud takes lists.
-    fn judge(&self, listed: &Listed, alone: &[(bool, bool)]) {
-        let doubtful = match listed {
-            Listed::NotAsked => return,
-            Listed::Refused if alone.iter().any(|(_, answered)| *answered) => DOUBTFUL_LISTS,
-            Listed::Refused => return,
-            Listed::Found(0 | 1) if alone.iter().any(|(seen, _)| *seen) => {
-                self.doubtful_lists.fetch_add(1, Ordering::Relaxed) + 1
-            }
-            Listed::Found(_) => {
-                self.doubtful_lists.store(0, Ordering::Relaxed);
-                return;
-            }
-        };
-        if doubtful >= DOUBTFUL_LISTS && !self.one_by_one.swap(true, Ordering::Relaxed) {
-            tracing::debug!(
-                "DescribeImages takes one ImageId at a time here: images are looked at one by one"
-            );
-        }
-    }
 }
 
 /// What came of asking for several images at once.
+#[derive(Debug, PartialEq)]
 enum Listed {
-    NotAsked,
-    /// So many of them were in the answer.
-    Found(usize),
+    Answered,
     Refused,
+    /// All of them have the error.
+    Failed,
+}
+
+/// What came of asking for an image alone.
+#[derive(Debug)]
+struct Alone {
+    id: String,
+    seen: bool,
+    answered: bool,
 }
 
 /// Whether an error may be about there being several ids, or about one of them, rather than about any call.
@@ -432,7 +455,39 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(look(&cloud, &["m-1", "m-2"], Care::Sure).await, [Ok(true), Ok(true)]);
         }
-        assert_eq!(asked(&cloud), ["m-1,m-2", "m-2", "m-1,m-2", "m-2", "m-1", "m-2"]);
+        assert_eq!(asked(&cloud), ["m-1,m-2", "m-2", "m-1,m-2", "m-1", "m-2", "m-1", "m-2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_whose_lists_leave_all_out_is_sent_no_third_one() {
+        for (care, alone) in [(Care::Sure, vec!["m-1", "m-2"]), (Care::Glance, vec!["m-1"])] {
+            let cloud =
+                cloud(2, |_, _| Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)));
+            look(&cloud, &["m-1", "m-2"], care).await;
+            look(&cloud, &["m-1", "m-2"], care).await;
+            let mut sent = vec!["m-1,m-2"];
+            sent.extend(&alone);
+            sent.push(if care == Care::Sure { "m-1,m-2" } else { "m-2,m-1" });
+            sent.extend(["m-1", "m-2"]);
+            assert_eq!(asked(&cloud), sent);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn images_that_become_visible_between_a_list_and_a_look_alone_are_no_reason_to_send_no_lists() {
+        for care in [Care::Sure, Care::Glance] {
+            let cloud = cloud(30, |sent, _| {
+                // As of the moment before.
+                (ids_of(sent).len() > 2)
+                    .then(|| ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+            });
+            let ids: Vec<String> = (1..=30).map(|index| format!("m-{index}")).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            for round in ids.chunks(10) {
+                look(&cloud, round, care).await;
+            }
+            assert!(!cloud.client.looks.0.one_by_one.load(Ordering::Relaxed), "{care:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

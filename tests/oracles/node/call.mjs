@@ -1,7 +1,7 @@
-// One call of the official Node.js SDK. Standard input: {endpoint, key, secret, region, action, parameters}, the parameters
-// by their names on the wire. Standard output: {answer}, or {refused: {status, code, message}}.
-import { readFileSync } from "node:fs";
+// Calls of the official Node.js SDK. Each line of standard input: {endpoint, key, secret, region, action, parameters}, the
+// parameters by their names on the wire. The same line of standard output: {answer}, or {refused: {status, code, message}}.
 import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
 
 // The packages are kept outside this folder, where the variable says.
 const require = createRequire(`${process.env.ORACLE_NODE_MODULES}/`);
@@ -26,23 +26,28 @@ function typed(type, value) {
     return typeof type === "function" ? model(type, value) : value;
 }
 
-const { endpoint, key, secret, region, action, parameters } = JSON.parse(readFileSync(0, "utf8"));
-const client = new sdk.default(
-    new $OpenApiUtil.Config({
-        accessKeyId: key,
-        accessKeySecret: secret,
-        endpoint,
-        protocol: "http",
-        regionId: region,
-        connectTimeout: 60_000,
-        readTimeout: 60_000,
-    }),
-);
-const method = action[0].toLowerCase() + action.slice(1);
-try {
-    const answer = await client[method](model(sdk[`${action}Request`], parameters));
-    console.log(JSON.stringify({ answer: answer.body.toMap() }));
-} catch (error) {
-    if (error.code === undefined || error.statusCode === undefined) throw error;
-    console.log(JSON.stringify({ refused: { status: error.statusCode, code: error.code, message: error.message } }));
+async function call({ endpoint, key, secret, region, action, parameters }) {
+    const client = new sdk.default(
+        new $OpenApiUtil.Config({
+            accessKeyId: key,
+            accessKeySecret: secret,
+            endpoint,
+            protocol: "http",
+            regionId: region,
+            connectTimeout: 60_000,
+            readTimeout: 60_000,
+        }),
+    );
+    const method = action[0].toLowerCase() + action.slice(1);
+    try {
+        const answer = await client[method](model(sdk[`${action}Request`], parameters));
+        return { answer: answer.body.toMap() };
+    } catch (error) {
+        if (error.code === undefined || error.statusCode === undefined) throw error;
+        return { refused: { status: error.statusCode, code: error.code, message: error.message } };
+    }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await call(JSON.parse(line))));
 }

@@ -22,7 +22,7 @@ DELETE_FIRST = {"deleteBeforeReplace": True, "deleteBeforeReplaceDefined": True}
 TAKEN = "InvalidImageName.Duplicated"
 
 
-@pytest.fixture(params=NAMINGS)
+@pytest.fixture(params=["given", pytest.param("automatic", marks=pytest.mark.thorough)])
 def naming(request):
     return request.param
 

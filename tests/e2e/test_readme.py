@@ -1,6 +1,8 @@
 """The recipe for CI that README.md shows, in a shell and as it is typed there."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -21,9 +23,11 @@ def recipe():
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """Below those that other tests are given by the system."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as taken:
+            taken.bind(("127.0.0.1", random.randrange(10_000, 30_000)))
+            return taken.getsockname()[1]
 
 
 def replaced(text, changes):

@@ -1,6 +1,7 @@
 //! The provider as a whole: its settings, its schema, what it lacks, and when it ends.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -157,10 +158,18 @@ async fn another_region_replaces_and_another_key_does_not() {
     );
 }
 
+/// An address that refuses connections, and what keeps others from taking it.
+fn closed_port() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 #[tokio::test]
 async fn an_endpoint_that_is_not_there_is_named_with_the_reason() {
     let mut plugin = Plugin::start().await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_kept, nobody) = closed_port();
     plugin
         .configure(json!({ "region": "cn-hangzhou", "accessKey": "a", "secretKey": "b",
             "endpoints": [{ "ecs": format!("http://{nobody}") }] }))
@@ -293,9 +302,8 @@ async fn the_plugin_ends_when_the_engine_resets_the_connection() {
 async fn a_plugin_without_a_connection_ends_with_the_process_that_started_it() {
     use std::os::unix::process::CommandExt as _;
 
-    let closed =
-        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let plugin = plugin_command([closed.as_str()]);
+    let (_kept, closed) = closed_port();
+    let plugin = plugin_command([closed.to_string().as_str()]);
     let mut shell = Command::new("sh")
         // The shell ends when it has read its input to the end.
         .args(["-c", "\"$0\" \"$1\" <&- & read -r _"])

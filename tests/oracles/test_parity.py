@@ -25,8 +25,8 @@ TAGS = {"Tëam 空/1": "web & co=+%20~*", "empty": "", "plain": "value"}
 
 @pytest.fixture(scope="session")
 def node():
-    """A process of the official Node.js SDK, which takes longer to load than to use. Without Node.js the tests that need
-    it are skipped, which counts as failed in CI."""
+    """A process of the official Node.js SDK, which takes longer to load than to use. Without Node.js the tests that
+    need it are skipped, which counts as failed in CI."""
     for tool in ("node", "npm"):
         if subprocess.run(["which", tool], stdout=subprocess.DEVNULL).returncode:
             pytest.skip(f"{tool} is missing, so the official Node.js SDK cannot be asked")

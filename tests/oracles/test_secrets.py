@@ -199,11 +199,12 @@ def test_a_cloud_that_quotes_the_secret_is_not_repeated(session, written):
     assert session.said.count("yours?") >= 2
 
 
-def refusing():
-    """An address where nobody listens."""
+@pytest.fixture
+def nobody():
+    """An address that refuses connections, and that nobody else is given meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{taken.getsockname()[1]}"
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 UNREACHABLE = {
@@ -221,9 +222,9 @@ ECHOED_BY_DESIGN = {"endpoints", "credentialsUri"}
 
 @pytest.mark.parametrize("settings", UNREACHABLE.values(), ids=UNREACHABLE)
 @pytest.mark.parametrize("by", ["setting", "variable"])
-def test_an_address_keeps_its_password_to_itself(session, settings, by):
+def test_an_address_keeps_its_password_to_itself(session, nobody, settings, by):
     ((name, value),) = settings.items()
-    value = value.replace("{nobody}", refusing())
+    value = value.replace("{nobody}", nobody)
     session.world.settings = {"maxRetryTimeout": "1", **({} if name == "credentialsUri" else LONG_TERM)}
     variables = {}
     if by == "setting":

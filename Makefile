@@ -9,10 +9,10 @@ demo: ## One example's whole life against the emulator (LANGUAGE=typescript, pyt
 build: ## The plugin, for development
 	cargo build --workspace
 
-test: ## Every test, with all set-up; of what repeats in each language and at each instant of a crash, a part
+test: ## Tests of every kind, with all set-up; of what is tried in many cases or languages, a part
 	@tests/run cargo oracles wire docs e2e
 
-test-all: ## The same, and all of that
+test-all: ## The same in every case and language, as CI runs it
 	@EVERY_TEST=true tests/run cargo oracles wire docs e2e
 
 oracles: ## The emulator, tested with clients that are not ours

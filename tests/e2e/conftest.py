@@ -16,12 +16,20 @@ def pytest_addoption(parser):
     parser.addoption("--languages", default=",".join(LANGUAGES), help="which languages' tests to run")
 
 
+def asked_for(config):
+    """The languages, the quickest first."""
+    names = config.getoption("languages").split(",")
+    if unknown := set(names) - LANGUAGES.keys() - {""}:
+        raise pytest.UsageError(f"--languages: there is no {', '.join(unknown)}, but {', '.join(LANGUAGES)}")
+    return [name for name in LANGUAGES if name in names]
+
+
 def pytest_generate_tests(metafunc):
-    """A language's tests stay in one process, so that its SDK is built once however many run at a time. What goes alike
-    in every language goes through all of them only if every test is asked for, and otherwise through the quickest."""
+    """A language's tests stay in one process, so that no other builds its SDK however many run at a time. What goes
+    alike in every language goes through all of them only if every test is asked for, and otherwise through the
+    quickest."""
     if "language" in metafunc.fixturenames:
-        asked = metafunc.config.getoption("languages").split(",")
-        names = [name for name in LANGUAGES if name in asked]
+        names = asked_for(metafunc.config)
         if some := metafunc.definition.get_closest_marker("languages"):
             names = [name for name in names if name in some.args]
         if metafunc.definition.get_closest_marker("alike") and not EVERY_TEST:
@@ -71,6 +79,12 @@ def language(request, ready):
     alike = request.node.get_closest_marker("alike")
     quick = request.param == "python" and alike and not EVERY_TEST
     return ready(QuickPython if quick else LANGUAGES[request.param])
+
+
+@pytest.fixture
+def quickest(request):
+    """The name of the language for what goes alike in all of them."""
+    return asked_for(request.config)[0]
 
 
 @pytest.fixture

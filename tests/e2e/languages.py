@@ -120,7 +120,7 @@ class TypeScript(Language):
 
 class Python(Language):
     needs = ("pulumi-language-python",)
-    # Whether its host lists packages without pip, which takes as long as all the rest of a command.
+    # Whether its host lists packages without pip. pip takes as long as all the rest of a command.
     quick = False
     folder, runtime, main = "python", "python", "__main__.py"
     mypy = ("--config-file", ROOT / "tests/e2e/mypy.ini", "--cache-dir", os.devnull)
@@ -149,7 +149,7 @@ class Python(Language):
 
 
 class QuickPython(Python):
-    """For tests in which the program's language does not matter."""
+    """For tests in which the program's language does not matter, and for what goes alike in every language."""
 
     quick = True
 

@@ -4,8 +4,8 @@ import signal
 import time
 
 import pytest
+from cases import sampled
 from late import Late
-from project import EVERY_TEST
 from proxy import ANSWERED, BEFORE, UNANSWERED, Instant
 from scene import OPERATIONS, PATIENCE
 
@@ -73,11 +73,7 @@ METHODS = {
 IGNORED = {"update": "ModifyImageAttribute", "delete": "DeleteImage"}
 
 
-# Between them these have a wait of each kind.
-SAMPLE = ("create, named", "delete", "export: create")
-
-
-@pytest.mark.parametrize("operation", METHODS if EVERY_TEST else SAMPLE)
+@pytest.mark.parametrize("operation", sampled(METHODS, "create, named", "delete", "export: create"))
 def test_ctrl_c_ends_every_wait_at_once(operation, scene, request):
     scene.prepare(OPERATIONS[operation])
     _, wanted = scene.unharmed()

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from functools import partial
 
 import pytest
 from project import EVERY_TEST
@@ -36,12 +37,15 @@ CASES = [(operation, victim) for operation, victims in CHANGES.items() for victi
 
 @pytest.mark.parametrize(("operation", "victim"), CASES)
 def test_killed_at_every_instant(operation, victim, scene, request):
-    def kill(process):
+    def kill(instant, process):
         """While the call is held, so that nothing else happens. The plugin of the preview ends meanwhile, and after the
         last call the one that made it."""
+        killed = 0
         for pid in scene.stack.plugins() if victim == "plugin" else [process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                killed += 1
+        assert killed or instant.moment == ANSWERED
         scene.wait_for_no_plugin()
 
     scene.prepare(OPERATIONS[operation])
@@ -52,7 +56,7 @@ def test_killed_at_every_instant(operation, victim, scene, request):
     for instant in tried:
         said, failed = len(scene.stack.transcript), None
         try:
-            scene.harmed(instant, kill)
+            scene.harmed(instant, partial(kill, instant))
             repair(scene, victim, instant)
             scene.check(wanted)
         except (AssertionError, subprocess.TimeoutExpired) as error:

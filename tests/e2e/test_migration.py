@@ -5,6 +5,7 @@ import json
 
 import emulator
 import pytest
+from cases import sampled
 from emulator import Call
 from program import COPY, IMAGE, SHARE
 from project import ROOT
@@ -75,7 +76,7 @@ opts = pulumi.ResourceOptions(provider=provider)
 }
 
 
-@pytest.fixture(params=[pytest.param("explicit", marks=pytest.mark.thorough), "default"])
+@pytest.fixture(params=sampled(PROVIDERS, "default"))
 def provider(request):
     return request.param
 

@@ -8,6 +8,7 @@ import time
 
 import emulator
 import pytest
+from cases import sampled
 from program import Image
 from proxy import ANSWERED, BEFORE, UNANSWERED, Instant
 from scene import PATIENCE, Operation
@@ -22,7 +23,7 @@ DELETE_FIRST = {"deleteBeforeReplace": True, "deleteBeforeReplaceDefined": True}
 TAKEN = "InvalidImageName.Duplicated"
 
 
-@pytest.fixture(params=["given", pytest.param("automatic", marks=pytest.mark.thorough)])
+@pytest.fixture(params=sampled(NAMINGS, "given"))
 def naming(request):
     return request.param
 

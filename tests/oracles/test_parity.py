@@ -5,10 +5,13 @@ parameter of the call but those of the protocol (key, signature, time), the imag
 plugin makes itself. The right side of each test is written by hand from the cloud's documentation.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
+import tempfile
+import threading
 
 import clients
 import pytest
@@ -32,25 +35,31 @@ def node():
             pytest.skip(f"{tool} is missing, so the official Node.js SDK cannot be asked")
     made = subprocess.run([HERE / "node" / "modules"], stdout=subprocess.PIPE, text=True, check=True)
     environment = {**os.environ, "ORACLE_NODE_MODULES": made.stdout.strip()}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(["node", HERE / "node" / "call.mjs"], env=environment, text=True, **pipes) as process:
-        yield process
-        process.stdin.close()
+    with tempfile.TemporaryFile("w+") as said:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": said}
+        with subprocess.Popen(["node", HERE / "node" / "call.mjs"], env=environment, text=True, **pipes) as process:
+            yield process, said
+            process.stdin.close()
 
 
 class Node:
     """@alicloud/ecs20140526."""
 
     def __init__(self, process, emulator, key_id, secret):
-        self.process = process
+        self.process, self.said = process
         self.fixed = {"endpoint": emulator.host, "key": key_id, "secret": secret, "region": clients.REGION}
 
     def __call__(self, action, **parameters):
         call = {**self.fixed, "action": action, "parameters": {"RegionId": clients.REGION, **parameters}}
-        self.process.stdin.write(json.dumps(call) + "\n")
-        self.process.stdin.flush()
+        patience = threading.Timer(120, self.process.kill)
+        patience.start()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(call) + "\n")
+            self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
+        patience.cancel()
+        self.said.seek(0)
+        assert line, f"Node.js has ended, in this call or in an earlier one: {self.said.read()}"
         said = json.loads(line)
         if "refused" in said:
             raise clients.Refused(**said["refused"])

@@ -1,11 +1,11 @@
 //! Looks at images: all looks that are wanted within a few milliseconds go out as one DescribeImages.
 //!
 //! That `ImageId` takes several ids is documented by an older help page only. So nothing is concluded from an image's
-//! absence from such an answer: that image is asked for alone. If the cloud refuses lists, or answers about one id of a
-//! list only, every image is asked for alone from then on.
+//! absence from such an answer: that image is asked for alone. If the cloud refuses lists, or leaves out what is known to be
+//! visible, every image is asked for alone from then on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,12 @@ const GATHER: Duration = Duration::from_millis(4);
 /// By how much an answer about several images may outlast the time of one of them.
 const GRACE: Duration = Duration::from_millis(50);
 
+/// How many lists of images known to be visible must leave one out until lists are no longer sent: one of the images may
+/// have been deleted meanwhile, or one replica of the cloud may lag behind.
+const DOUBTS: u32 = 2;
+/// For how long such a list is waited for. Nobody waits for it.
+const JUDGEMENT: Duration = Duration::from_secs(10);
+
 /// What all looks of a client share. Clones are one.
 #[derive(Debug, Clone)]
 pub(crate) struct Looks(Arc<Inner>);
@@ -33,8 +39,11 @@ pub(crate) struct Looks(Arc<Inner>);
 struct Inner {
     api: aliyun::Client,
     queue: Mutex<Vec<Wanted>>,
-    /// Whether the cloud is known not to take lists.
+    /// Whether the cloud is known to take lists, as one has shown two images.
+    lists: AtomicBool,
+    /// Whether it is known not to.
     one_by_one: AtomicBool,
+    doubts: AtomicU32,
     waiting: AtomicUsize,
     /// How many operations that wait look at something beside the image.
     beside: AtomicUsize,
@@ -90,7 +99,9 @@ impl Looks {
         Looks(Arc::new(Inner {
             api,
             queue: Mutex::default(),
+            lists: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
+            doubts: AtomicU32::new(0),
             waiting: AtomicUsize::new(0),
             beside: AtomicUsize::new(0),
         }))
@@ -173,25 +184,29 @@ impl Inner {
         for look in round {
             wanted.entry(look.id.clone()).or_default().push(look);
         }
+        let mut doubt = None;
         while !wanted.is_empty() {
             let rest = match wanted.keys().nth(MOST_IDS).cloned() {
                 Some(first) => wanted.split_off(&first),
                 None => BTreeMap::new(),
             };
-            self.answer(std::mem::replace(&mut wanted, rest)).await;
+            doubt = self.answer(std::mem::replace(&mut wanted, rest)).await.or(doubt);
+        }
+        // Once all have their answers.
+        if let Some(doubt) = doubt {
+            self.judge(doubt).await;
         }
     }
 
-    async fn answer(&self, mut wanted: BTreeMap<String, Vec<Wanted>>) {
+    async fn answer(&self, mut wanted: BTreeMap<String, Vec<Wanted>>) -> Option<Doubt> {
         if wanted.len() < 2 || self.one_by_one.load(Ordering::Relaxed) {
             self.answer_alone(wanted).await;
-            return;
+            return None;
         }
         let ids: Vec<String> = wanted.keys().cloned().collect();
-        let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
-        let listed = self.answer_by_list(&mut wanted, &ids, deadline).await;
-        let found: Vec<&str> =
-            ids.iter().filter(|id| !wanted.contains_key(*id)).map(String::as_str).collect();
+        let listed = self.answer_by_list(&mut wanted, &ids).await;
+        let found: Vec<String> = ids.into_iter().filter(|id| !wanted.contains_key(id)).collect();
+        let other = wanted.keys().next_back().cloned();
         if listed == Listed::Answered {
             // One of them is asked for all the same, to find out whether lists can be relied on.
             let glances = |looks: &Vec<Wanted>| looks.iter().all(|look| look.care == Care::Glance);
@@ -202,32 +217,30 @@ impl Inner {
             }
         }
         let alone = self.answer_alone(wanted).await;
-        let takes_lists = match listed {
-            Listed::Failed => return,
-            Listed::Refused => !alone.iter().any(|look| look.answered),
-            Listed::Answered => {
-                let seen: Vec<&str> =
-                    alone.iter().filter(|look| look.seen).map(|look| look.id.as_str()).collect();
-                found.len() > 1
-                    || seen.is_empty()
-                    || self.takes_lists(&[found, seen].concat(), &ids, deadline).await
+        match listed {
+            Listed::Failed => None,
+            Listed::Refused => {
+                alone.iter().any(|look| look.answered).then(|| self.look_one_by_one());
+                None
             }
-        };
-        if !takes_lists && !self.one_by_one.swap(true, Ordering::Relaxed) {
-            tracing::debug!(
-                "DescribeImages takes one ImageId at a time here: images are looked at one by one"
-            );
+            Listed::Answered if found.len() > 1 => {
+                self.lists.store(true, Ordering::Relaxed);
+                None
+            }
+            Listed::Answered => {
+                let (seen, absent): (Vec<Alone>, Vec<Alone>) = alone.into_iter().partition(|look| look.seen);
+                (!seen.is_empty()).then(|| Doubt {
+                    visible: found.into_iter().chain(seen.into_iter().map(|look| look.id)).collect(),
+                    other: absent.into_iter().next().map(|look| look.id).or(other),
+                })
+            }
         }
     }
 
     /// Answers what one call for all of them shows. What is left in `wanted` is to be asked for alone.
-    async fn answer_by_list(
-        &self,
-        wanted: &mut BTreeMap<String, Vec<Wanted>>,
-        ids: &[String],
-        deadline: Instant,
-    ) -> Listed {
+    async fn answer_by_list(&self, wanted: &mut BTreeMap<String, Vec<Wanted>>, ids: &[String]) -> Listed {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let deadline = wanted.values().map(|looks| latest(looks)).max().unwrap_or_else(Instant::now);
         match self.ask(&ids, deadline).await {
             Ok(images) => {
                 for image in images {
@@ -257,19 +270,38 @@ impl Inner {
         futures::future::join_all(alone).await
     }
 
-    /// Whether a list of two shows what is known to be visible. What one list of `ids` left out and was seen alone may have
-    /// become visible in between, so that nothing follows from that list.
-    async fn takes_lists(&self, visible: &[&str], ids: &[String], deadline: Instant) -> bool {
-        let known = &visible[..visible.len().min(2)];
-        let other = ids.iter().map(String::as_str).find(|id| !known.contains(id));
-        // Last what has to be in the answer: it may be about the first alone.
-        let list: Vec<&str> =
-            other.filter(|_| known.len() < 2).into_iter().chain(known.iter().copied()).collect();
-        match self.ask(&list, deadline).await {
+    /// Asks for a list of images that are known to be visible. What another list left out and was seen alone may have become
+    /// visible in between, so nothing follows from that one.
+    async fn judge(&self, doubt: Doubt) {
+        if self.lists.load(Ordering::Relaxed) || self.one_by_one.load(Ordering::Relaxed) {
+            return;
+        }
+        let known: Vec<&str> = doubt.visible.iter().map(String::as_str).take(2).collect();
+        // Before those that have to be in the answer: it may be about the first of a list alone, or about none if it does not
+        // know one of them.
+        let other = doubt.other.as_deref().filter(|other| !known.contains(other));
+        let list: Vec<&str> = other.into_iter().chain(known.iter().copied()).collect();
+        match self.ask(&list, Instant::now() + JUDGEMENT).await {
             Ok(images) => {
-                known.iter().all(|id| images.iter().any(|image| image.image_id.as_deref() == Some(id)))
+                let shown = |id: &&&str| images.iter().any(|image| image.image_id.as_deref() == Some(**id));
+                match known.iter().filter(shown).count() {
+                    2 => self.lists.store(true, Ordering::Relaxed),
+                    shown if shown == known.len() => {}
+                    _ if self.doubts.fetch_add(1, Ordering::Relaxed) + 1 < DOUBTS => {}
+                    _ => self.look_one_by_one(),
+                }
             }
-            Err(error) => !is_about_the_list(&error),
+            Err(error) if is_about_the_list(&error) => self.look_one_by_one(),
+            // It says nothing about lists.
+            Err(_) => {}
+        }
+    }
+
+    fn look_one_by_one(&self) {
+        if !self.one_by_one.swap(true, Ordering::Relaxed) {
+            tracing::debug!(
+                "DescribeImages takes one ImageId at a time here: images are looked at one by one"
+            );
         }
     }
 
@@ -305,6 +337,14 @@ enum Listed {
     Refused,
     /// All of them have the error.
     Failed,
+}
+
+/// A list has shown one image at the most, though others are there.
+#[derive(Debug)]
+struct Doubt {
+    visible: Vec<String>,
+    /// Of the same list.
+    other: Option<String>,
 }
 
 /// What came of asking for an image alone.
@@ -445,49 +485,72 @@ mod tests {
         assert_eq!(asked(&cloud), ["m-1,m-2", "m-1", "m-2", "m-1", "m-2"]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_cloud_that_answers_about_one_image_of_a_list_is_sent_no_third_one() {
-        let cloud = cloud(3, |sent, state| {
-            let mut answer = state.describe(sent);
-            answer["Images"]["Image"].as_array_mut().unwrap().truncate(1);
-            Some(ok(&answer.to_string()))
-        });
-        for _ in 0..3 {
-            assert_eq!(look(&cloud, &["m-1", "m-2"], Care::Sure).await, [Ok(true), Ok(true)]);
+    fn none() -> Reply {
+        ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)
+    }
+
+    /// Looks at these again and again; how many lists are sent until none is, or all of them.
+    async fn lists_sent(cloud: &Cloud, ids: &[&str], care: Care) -> usize {
+        for _ in 0..6 {
+            look(cloud, ids, care).await;
+            // For what is asked beside the looks.
+            sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(asked(&cloud), ["m-1,m-2", "m-2", "m-1,m-2", "m-1", "m-2", "m-1", "m-2"]);
+        cloud.stub.sent().iter().filter(|sent| ids_of(sent).len() > 1).count()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cloud_whose_lists_leave_all_out_is_sent_no_third_one() {
-        for (care, alone) in [(Care::Sure, vec!["m-1", "m-2"]), (Care::Glance, vec!["m-1"])] {
-            let cloud =
-                cloud(2, |_, _| Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)));
-            look(&cloud, &["m-1", "m-2"], care).await;
-            look(&cloud, &["m-1", "m-2"], care).await;
-            let mut sent = vec!["m-1,m-2"];
-            sent.extend(&alone);
-            sent.push(if care == Care::Sure { "m-1,m-2" } else { "m-2,m-1" });
-            sent.extend(["m-1", "m-2"]);
-            assert_eq!(asked(&cloud), sent);
+    async fn a_cloud_that_leaves_out_what_is_there_is_soon_sent_no_lists() {
+        let first_alone = |sent: &Sent, state: &mut State| {
+            let first = ids_of(sent).remove(0);
+            let mut answer = state.describe(sent);
+            answer["Images"]["Image"].as_array_mut().unwrap().retain(|image| image["ImageId"] == *first);
+            Some(ok(&answer.to_string()))
+        };
+        let one_of_them = |sent: &Sent, state: &mut State| {
+            let mut answer = state.describe(sent);
+            answer["Images"]["Image"].as_array_mut().unwrap().truncate(1);
+            Some(ok(&answer.to_string()))
+        };
+        let none_if_one_is_unknown =
+            |sent: &Sent, _: &mut State| ids_of(sent).contains(&"m-9".to_owned()).then(none);
+        let refused_later = |sent: &Sent, _: &mut State| {
+            Some(if ids_of(sent).len() > 3 { none() } else { refuse(400, "InvalidImageId.Malformed") })
+        };
+        let ids = ["m-1", "m-2", "m-3", "m-9"];
+        for care in [Care::Sure, Care::Glance] {
+            // Two doubts, each of a list and of another one.
+            assert_eq!(lists_sent(&cloud(3, first_alone), &ids, care).await, 4, "{care:?}");
+            assert_eq!(lists_sent(&cloud(3, one_of_them), &ids, care).await, 4, "{care:?}");
+            assert_eq!(lists_sent(&cloud(3, |_, _| Some(none())), &ids, care).await, 4, "{care:?}");
+            assert_eq!(lists_sent(&cloud(3, none_if_one_is_unknown), &ids, care).await, 4, "{care:?}");
+            assert_eq!(lists_sent(&cloud(3, refused_later), &ids, care).await, 2, "{care:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn images_that_become_visible_between_a_list_and_a_look_alone_are_no_reason_to_send_no_lists() {
-        for care in [Care::Sure, Care::Glance] {
-            let cloud = cloud(30, |sent, _| {
-                // As of the moment before.
-                (ids_of(sent).len() > 2)
-                    .then(|| ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
-            });
-            let ids: Vec<String> = (1..=30).map(|index| format!("m-{index}")).collect();
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            for round in ids.chunks(10) {
-                look(&cloud, round, care).await;
-            }
-            assert!(!cloud.client.looks.0.one_by_one.load(Ordering::Relaxed), "{care:?}");
+        // Once a second list has shown two of them, no other follows a list. It takes two that are known to be visible.
+        for (care, lists) in [(Care::Sure, 7), (Care::Glance, 12)] {
+            // As of the moment before.
+            let cloud = cloud(4, |sent, _| (ids_of(sent).len() > 3).then(none));
+            assert_eq!(lists_sent(&cloud, &["m-1", "m-2", "m-3", "m-4"], care).await, lists, "{care:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_that_has_shown_two_images_of_a_list_is_doubted_no_more() {
+        let cloud = cloud(4, |sent, _| ids_of(sent).contains(&"m-4".to_owned()).then(none));
+        assert_eq!(lists_sent(&cloud, &["m-1", "m-2"], Care::Sure).await, 6);
+        assert_eq!(lists_sent(&cloud, &["m-3", "m-4"], Care::Sure).await, 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_meets_an_error_of_another_kind_decides_nothing() {
+        let cloud = cloud(3, |sent, _| {
+            Some(if ids_of(sent).len() > 3 { none() } else { refuse(403, "InvalidAccessKeyId.Inactive") })
+        });
+        assert!(lists_sent(&cloud, &["m-1", "m-2", "m-3", "m-9"], Care::Sure).await >= 6);
     }
 
     #[tokio::test(start_paused = true)]

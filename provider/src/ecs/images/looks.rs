@@ -40,7 +40,7 @@ struct Inner {
     api: aliyun::Client,
     queue: Mutex<Vec<Wanted>>,
     /// Whether the cloud is known to take lists, as one has shown two images.
-    lists: AtomicBool,
+    takes_lists: AtomicBool,
     /// Whether it is known not to.
     one_by_one: AtomicBool,
     doubts: AtomicU32,
@@ -99,7 +99,7 @@ impl Looks {
         Looks(Arc::new(Inner {
             api,
             queue: Mutex::default(),
-            lists: AtomicBool::new(false),
+            takes_lists: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             doubts: AtomicU32::new(0),
             waiting: AtomicUsize::new(0),
@@ -208,23 +208,19 @@ impl Inner {
         let found: Vec<String> = ids.into_iter().filter(|id| !wanted.contains_key(id)).collect();
         let other = wanted.keys().next_back().cloned();
         if listed == Listed::Answered {
-            // One of them is asked for all the same, to find out whether lists can be relied on.
-            let glances = |looks: &Vec<Wanted>| looks.iter().all(|look| look.care == Care::Glance);
-            let unsure: Vec<String> =
-                wanted.iter().filter(|(_, looks)| glances(looks)).map(|(id, _)| id.clone()).skip(1).collect();
-            for id in unsure {
-                reply(wanted.remove(&id).unwrap_or_default(), &Ok(None));
-            }
+            answer_glances(&mut wanted);
         }
         let alone = self.answer_alone(wanted).await;
         match listed {
             Listed::Failed => None,
             Listed::Refused => {
-                alone.iter().any(|look| look.answered).then(|| self.look_one_by_one());
+                if alone.iter().any(|look| look.answered) {
+                    self.look_one_by_one();
+                }
                 None
             }
             Listed::Answered if found.len() > 1 => {
-                self.lists.store(true, Ordering::Relaxed);
+                self.takes_lists.store(true, Ordering::Relaxed);
                 None
             }
             Listed::Answered => {
@@ -270,10 +266,10 @@ impl Inner {
         futures::future::join_all(alone).await
     }
 
-    /// Asks for a list of images that are known to be visible. What another list left out and was seen alone may have become
-    /// visible in between, so nothing follows from that one.
+    /// Decides whether the cloud takes lists, by one of images that are known to be visible. What another list left out and was
+    /// seen alone may have become visible in between, so nothing follows from that one.
     async fn judge(&self, doubt: Doubt) {
-        if self.lists.load(Ordering::Relaxed) || self.one_by_one.load(Ordering::Relaxed) {
+        if self.takes_lists.load(Ordering::Relaxed) || self.one_by_one.load(Ordering::Relaxed) {
             return;
         }
         let known: Vec<&str> = doubt.visible.iter().map(String::as_str).take(2).collect();
@@ -285,7 +281,7 @@ impl Inner {
             Ok(images) => {
                 let shown = |id: &&&str| images.iter().any(|image| image.image_id.as_deref() == Some(**id));
                 match known.iter().filter(shown).count() {
-                    2 => self.lists.store(true, Ordering::Relaxed),
+                    2 => self.takes_lists.store(true, Ordering::Relaxed),
                     shown if shown == known.len() => {}
                     _ if self.doubts.fetch_add(1, Ordering::Relaxed) + 1 < DOUBTS => {}
                     _ => self.look_one_by_one(),
@@ -367,6 +363,17 @@ fn is_about_the_list(error: &aliyun::Error) -> bool {
     )
 }
 
+/// Answers glances at images that a list has left out. One of them is asked for all the same, to find out whether lists can
+/// be relied on.
+fn answer_glances(wanted: &mut BTreeMap<String, Vec<Wanted>>) {
+    let glances = |looks: &Vec<Wanted>| looks.iter().all(|look| look.care == Care::Glance);
+    let unsure: Vec<String> =
+        wanted.iter().filter(|(_, looks)| glances(looks)).map(|(id, _)| id.clone()).skip(1).collect();
+    for id in unsure {
+        reply(wanted.remove(&id).unwrap_or_default(), &Ok(None));
+    }
+}
+
 fn latest(looks: &[Wanted]) -> Instant {
     looks.iter().map(|look| look.deadline).max().unwrap_or_else(Instant::now)
 }
@@ -382,6 +389,7 @@ fn reply(looks: Vec<Wanted>, look: &Look) {
 mod tests {
     use aliyun::testing::{Reply, Sent, Stub, client, hang, ok, refuse};
     use futures::future::join_all;
+    use serde_json::Value as Json;
 
     use super::*;
     use crate::ecs::images::test_cloud::{Cloud, State, within};
@@ -501,17 +509,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_cloud_that_leaves_out_what_is_there_is_soon_sent_no_lists() {
+        fn cut(sent: &Sent, state: &mut State, cut: impl Fn(&mut Vec<Json>)) -> Option<Reply> {
+            let mut answer = state.describe(sent);
+            let images = answer["Images"]["Image"].as_array_mut().unwrap();
+            cut(images);
+            answer["TotalCount"] = images.len().into();
+            Some(ok(&answer.to_string()))
+        }
         let first_alone = |sent: &Sent, state: &mut State| {
             let first = ids_of(sent).remove(0);
-            let mut answer = state.describe(sent);
-            answer["Images"]["Image"].as_array_mut().unwrap().retain(|image| image["ImageId"] == *first);
-            Some(ok(&answer.to_string()))
+            cut(sent, state, |images| images.retain(|image| image["ImageId"] == *first))
         };
-        let one_of_them = |sent: &Sent, state: &mut State| {
-            let mut answer = state.describe(sent);
-            answer["Images"]["Image"].as_array_mut().unwrap().truncate(1);
-            Some(ok(&answer.to_string()))
-        };
+        let one_of_them = |sent: &Sent, state: &mut State| cut(sent, state, |images| images.truncate(1));
         let none_if_one_is_unknown =
             |sent: &Sent, _: &mut State| ids_of(sent).contains(&"m-9".to_owned()).then(none);
         let refused_later = |sent: &Sent, _: &mut State| {

@@ -140,13 +140,28 @@ class Cli:
         self.python = languages.Python(work / "python")
         self.python.build()
         self.echo = self.script("echo", "echo")
-        self.echo_of_states = self.script("echo-of-states", "echo --reported")
+        self.echo_of_states = self.script("echo-of-states", f"echo --reported '{self.reported()}'")
 
     def script(self, name, command):
         script = self.work / name
         script.write_text(f"#!/bin/sh\nexec '{BENCH}' {command} \"$@\"\n")
         script.chmod(0o755)
         return script
+
+    def reported(self):
+        """A file with the outputs that the plugin adds to the inputs of the program's images."""
+        cloud = emulator.Emulator("--image-ready-after", "0s")
+        try:
+            stack = self.stack("reported", PLUGIN, cloud)
+            stack.set(images=1)
+            timed(stack, *ACTIONS["up"])
+        finally:
+            cloud.stop()
+        image = stack.resources()["golden-0"]
+        file = self.work / "reported.json"
+        outputs = image["outputs"].items()
+        file.write_text(json.dumps({name: value for name, value in outputs if name not in image["inputs"]}))
+        return file
 
     def stack(self, name, plugin, cloud):
         folder = self.work / name / "program"

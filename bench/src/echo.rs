@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 
 use pulumi::pulumirpc as rpc;
 use pulumi::pulumirpc::resource_provider_server::{ResourceProvider, ResourceProviderServer};
@@ -10,14 +11,17 @@ use tokio_stream::Empty;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// Serves until the process is told to end.
+/// Serves until the process is told to end. What the file `reported` holds, a JSON object, is in every create's answer.
 ///
 /// # Errors
-/// If no port can be had, or serving fails.
-pub async fn serve(reported: bool) -> anyhow::Result<()> {
+/// If the file is not one, no port can be had, or serving fails.
+pub async fn serve(reported: Option<&Path>) -> anyhow::Result<()> {
     let reported = match reported {
-        true => pulumi::value::to_struct(pulumi::encode(&reported_image())?).fields,
-        false => BTreeMap::new(),
+        Some(file) => {
+            let reported: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+            pulumi::value::to_struct(pulumi::encode(&reported)?).fields
+        }
+        None => BTreeMap::new(),
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let mut stdout = std::io::stdout();
@@ -33,24 +37,6 @@ pub async fn serve(reported: bool) -> anyhow::Result<()> {
 struct Echo {
     /// What a create answers beside what it was sent.
     reported: BTreeMap<String, prost_types::Value>,
-}
-
-/// What the state of an image that is ready holds beside its inputs, in values as long as the cloud's.
-fn reported_image() -> serde_json::Value {
-    serde_json::json!({
-        "architecture": "x86_64", "bootMode": "BIOS", "createTime": "2026-11-25T05:00:00Z",
-        "diskDeviceMappings": [{
-            "device": "/dev/xvda", "diskType": "system", "format": "", "importOssBucket": "", "importOssObject": "",
-            "progress": "100%", "remainTime": 0, "size": 40, "snapshotId": "s-bp1234567890abcdefgh"
-        }],
-        "features": { "imdsSupport": "v2", "nvmeSupport": "supported" },
-        "imageOwnerAlias": "self", "imageVersion": "", "isCopied": false, "isSelfShared": "false", "isSubscribed": false,
-        "isSupportCloudinit": true, "isSupportIoOptimized": true, "name": "golden-100",
-        "osName": "Alibaba Cloud Linux  3.2104 LTS 64位", "osNameEn": "Alibaba Cloud Linux  3.2104 LTS 64 bit",
-        "osType": "linux", "platform": "Aliyun", "productCode": "", "progress": "100%", "regionId": "cn-hangzhou",
-        "resourceGroupId": "rg-bp67acfmxazb4p", "size": 40, "status": "Available", "usable": true, "usage": "none",
-        "__alicloud": { "mark": "0123456789abcdef0123456789abcdef" }
-    })
 }
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -19,9 +19,9 @@ enum Command {
     /// A plugin that answers each call with what the call brought
     Echo {
         engine: Option<String>,
-        /// Answers a create with what the cloud reports of an image as well, so that states are as large as an image's
+        /// Answers a create with what this file holds as well, the outputs of an image
         #[arg(long)]
-        reported: bool,
+        reported: Option<PathBuf>,
     },
     /// A plugin's start: port line, Configure, memory
     Start {
@@ -91,7 +91,7 @@ fn measured(operation: &mut operations::Operation, times: usize) {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Echo { reported, .. } => return echo::serve(reported).await,
+        Command::Echo { reported, .. } => return echo::serve(reported.as_deref()).await,
         Command::Start { plugin, times } => println!("{}", rpc::start(plugin, times).await?),
         Command::Throughput { plugin, load, rounds, milliseconds } => {
             println!("{}", rpc::throughput(plugin, load, rounds, Duration::from_millis(milliseconds)).await?);

@@ -6,12 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use emulator::Emulator;
-use pulumi::pulumirpc::engine_client::EngineClient;
-use pulumi::pulumirpc::{self as rpc};
+use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use crate::harness::{IMAGE, LONG, Plugin, World, from_struct, secret, settings, text, to_struct, told, urn};
 
@@ -342,46 +340,31 @@ async fn standard_output_carries_the_port_and_nothing_else() {
     assert_eq!(plugin.stop_and_read_output(), (String::new(), String::new()));
 }
 
-/// What is sent at once takes less more than a server that sends at once. The network's stack holds small writes back for
-/// 40 ms, unless it is told not to.
+/// The network's stack holds small writes back for 40 ms, unless it is told not to.
 const HELD_BACK: Duration = Duration::from_millis(35);
 
-fn median(mut rounds: Vec<Duration>) -> Duration {
-    rounds.sort_unstable();
-    rounds[rounds.len() / 2]
-}
-
-/// How long it takes until all of these calls, which are under way at a time, are answered.
-async fn round(calls: impl IntoIterator<Item = impl Future<Output = ()> + Send + 'static>) -> Duration {
-    let started = Instant::now();
-    calls.into_iter().collect::<JoinSet<()>>().join_all().await;
-    started.elapsed()
-}
-
-/// The same of calls to a server in this process, which sends at once: the pace of the machine.
-async fn pace(engine: &EngineClient<Channel>, at_a_time: usize) -> Duration {
-    let calls = std::iter::repeat_with(|| {
-        let mut rpc = engine.clone();
-        async move { rpc.log(rpc::LogRequest::default()).await.map(drop).unwrap() }
-    });
-    round(calls.take(at_a_time)).await
-}
-
-#[tokio::test]
-async fn no_call_waits_for_an_acknowledgement() {
-    let mut world = World::new().await;
-    let nothing = json!({});
+/// Asserts that something is not held back. A machine that is busy is slow at times, but what is held back is so each time.
+async fn is_not_held_back(mut something: impl AsyncFnMut()) {
     let mut quickest = LONG;
-    // A machine that is busy is slow at times, but a call that waits does so each time.
     for _ in 0..1_000 {
         let started = Instant::now();
-        world.plugin.read("web", "m-system", &nothing, &nothing).await.unwrap().unwrap();
+        something().await;
         quickest = quickest.min(started.elapsed());
         if quickest < HELD_BACK {
             return;
         }
     }
     panic!("{quickest:?}");
+}
+
+#[tokio::test]
+async fn no_call_waits_for_an_acknowledgement() {
+    let mut world = World::new().await;
+    let nothing = json!({});
+    is_not_held_back(async || {
+        world.plugin.read("web", "m-system", &nothing, &nothing).await.unwrap().unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -412,8 +395,6 @@ async fn a_signal_right_after_the_first_line_ends_the_process_cleanly() {
 #[tokio::test]
 async fn answers_are_sent_at_once() {
     let plugin = Plugin::start().await;
-    let endpoint = Channel::from_shared(format!("http://{}", plugin.engine.address)).unwrap();
-    let engine = EngineClient::new(endpoint.connect().await.unwrap());
     let request = rpc::CheckRequest {
         urn: urn("golden"),
         news: Some(to_struct(
@@ -422,17 +403,14 @@ async fn answers_are_sent_at_once() {
         random_seed: b"seed".to_vec(),
         ..rpc::CheckRequest::default()
     };
-    let (mut rounds, mut paces) = (Vec::new(), Vec::new());
-    for _ in 0..40 {
-        let calls = std::iter::repeat_with(|| {
+    is_not_held_back(async || {
+        let calls = (0..8).map(|_| {
             let (mut rpc, request) = (plugin.rpc.clone(), request.clone());
             async move { assert!(rpc.check(request).await.unwrap().into_inner().failures.is_empty()) }
         });
-        rounds.push(round(calls.take(8)).await);
-        paces.push(pace(&engine, 8).await);
-    }
-    let (checks, pace) = (median(rounds), median(paces));
-    assert!(checks < pace + HELD_BACK, "{checks:?}, where {pace:?} would do");
+        calls.collect::<JoinSet<()>>().join_all().await;
+    })
+    .await;
 }
 
 /// Engines from before 2023 send outputs alone.

@@ -467,6 +467,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn copies_that_wait_for_one_source_look_at_it_together_and_are_asked_for_once_it_is_there() {
+        let cloud = with_source("Creating", 1_800);
+        let context = within(Verb::Create, 7_200);
+        let copies = (0..100).map(|index| {
+            let args = ImageCopyArgs { image_name: text(&format!("golden-{index}")), ..golden() };
+            create(&cloud, &context, args)
+        });
+        assert!(futures::future::join_all(copies).await.into_iter().all(|made| made.is_ok()));
+        assert_eq!(cloud.count("CopyImage"), 200);
+        let looks = sent(&cloud, "DescribeImages");
+        let looks = looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count();
+        assert!((100..=200).contains(&looks), "{looks}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_source_that_will_never_be_available_is_not_waited_for() {
         for status in ["Deprecated", "UnAvailable", "CreateFailed"] {
             let (cloud, began) = (with_source(status, 100_000), Instant::now());

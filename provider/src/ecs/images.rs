@@ -10,6 +10,7 @@ pub(crate) mod disks;
 pub(crate) mod entry;
 pub(crate) mod features;
 pub(crate) mod filters;
+pub(crate) mod gather;
 pub(crate) mod inputs;
 #[cfg(test)]
 pub(crate) mod laws;
@@ -23,6 +24,7 @@ pub(crate) mod result;
 pub(crate) mod rules;
 pub(crate) mod share_changes;
 pub(crate) mod shares;
+pub(crate) mod status;
 pub(crate) mod tags;
 pub(crate) mod taken;
 pub(crate) mod tasks;

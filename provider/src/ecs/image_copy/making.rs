@@ -1,7 +1,7 @@
 //! The call that copies an image from another region.
 
 use aliyun::ErrorKind;
-use aliyun::ecs::{CopyImageRequest, DescribeImagesRequest, Status};
+use aliyun::ecs::CopyImageRequest;
 use pulumi::{Context, Failure, known};
 use tokio::time::Instant;
 
@@ -9,8 +9,10 @@ use crate::client::Client;
 use crate::ecs::image_copy::args::ImageCopyArgs;
 use crate::ecs::images::claim::Making;
 use crate::ecs::images::inputs::Inputs as _;
+use crate::ecs::images::looks::Looks;
+use crate::ecs::images::status::{self, progress};
 use crate::ecs::images::tags;
-use crate::ecs::images::wait::{Wait, progress};
+use crate::ecs::images::wait::Wait;
 use crate::failure;
 
 /// The code of a source that cannot be copied as it is.
@@ -22,6 +24,16 @@ pub(crate) struct CopyImage {
     request: CopyImageRequest,
     /// The region of the source, which is asked.
     source: aliyun::Client,
+    looks: Looks,
+}
+
+/// What becomes of a source by itself, as its status has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Outlook {
+    Available,
+    OnItsWay,
+    /// It will never be available.
+    Final,
 }
 
 impl CopyImage {
@@ -48,20 +60,45 @@ impl CopyImage {
             resource_group_id: attributes.resource_group,
             tags: tags::sent(attributes.tags.as_ref()),
         };
-        Ok(CopyImage { request, source: client.api.in_region(region).map_err(failure::cloud)? })
+        let source = client.api.in_region(region).map_err(failure::cloud)?;
+        Ok(CopyImage { request, source, looks: client.looks.in_region(region).map_err(failure::cloud)? })
     }
 
-    /// What the source is like, if it can be seen: status and progress, and whether it may become available by itself.
-    async fn look(&self, deadline: Instant) -> Option<(String, bool)> {
-        let query = DescribeImagesRequest {
-            image_id: Some(self.request.image_id.clone()),
-            status: Status::Every,
-            ..DescribeImagesRequest::default()
+    /// The source's status and progress, if it can be seen, and what they promise.
+    async fn look(&self, context: &Context) -> Option<(String, Outlook)> {
+        let seen = self.looks.describe(context, &self.request.image_id).await.ok()??;
+        let outlook = match seen.status.as_deref() {
+            status if status::is_final(status) => Outlook::Final,
+            status if status::is_being_made(status) => Outlook::OnItsWay,
+            _ => Outlook::Available,
         };
-        let found = self.source.describe_images(&query, deadline).await.ok()?.images;
-        let seen = found.into_iter().find(|seen| seen.image_id.as_ref() == Some(&self.request.image_id))?;
-        let is_final = matches!(seen.status.as_deref(), Some("Deprecated" | "UnAvailable" | "CreateFailed"));
-        Some((progress(&seen), !is_final))
+        Some((progress(&seen), outlook))
+    }
+
+    /// Pauses after a refusal until the copy may be asked for again, or it never may. Whether it may.
+    async fn wait_for_source(&self, context: &Context, wait: &mut Wait<'_>) -> bool {
+        let mut has_paused = false;
+        loop {
+            let mut outlook = Outlook::Available;
+            if let Some((status, seen)) = self.look(context).await {
+                let (image, region) = (&self.request.image_id, self.source.region());
+                context.status(&format!("waits for image {image} in {region}: {status}"));
+                outlook = seen;
+            }
+            match outlook {
+                Outlook::Final => return false,
+                Outlook::Available if has_paused => return true,
+                Outlook::Available | Outlook::OnItsWay => {}
+            }
+            if wait.pause().await.is_err() || Instant::now() >= context.deadline() {
+                return false;
+            }
+            // It was refused although it is available, or cannot be seen.
+            if outlook == Outlook::Available {
+                return true;
+            }
+            has_paused = true;
+        }
     }
 }
 
@@ -101,15 +138,8 @@ impl Making for CopyImage {
             if error.code() != Some(NOT_AVAILABLE) || error.kind() == ErrorKind::TimedOut {
                 return Err(error);
             }
-            if let Some((status, may_become_available)) = self.look(deadline).await {
-                let (image, region) = (&self.request.image_id, self.source.region());
-                context.status(&format!("waits for image {image} in {region}: {status}"));
-                if !may_become_available {
-                    return Err(error);
-                }
-            }
             // Nothing has been made, so that the refusal is the last word.
-            if wait.pause().await.is_err() || Instant::now() >= deadline {
+            if !self.wait_for_source(context, &mut wait).await {
                 return Err(error);
             }
         }

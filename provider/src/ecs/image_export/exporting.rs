@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::ecs::image_export::args::{Begun, Target};
 use crate::ecs::image_export::refusal::refused;
+use crate::ecs::images::status::{self, progress};
 use crate::ecs::images::tasks::{self, Action, Stage, Task};
-use crate::ecs::images::wait::{progress, time_left};
+use crate::ecs::images::wait::time_left;
 use crate::failure;
 
 /// How long an interrupted call may take to say which task it has begun, before the operation ends without knowing.
@@ -212,8 +213,7 @@ impl Exporting<'_> {
     async fn look_at_image(&self) -> Result<Option<(String, bool)>, Failure> {
         let seen = self.client.looks.describe(self.context, &self.target.image).await?;
         Ok(seen.map(|seen| {
-            let is_final =
-                matches!(seen.status.as_deref(), Some("Deprecated" | "UnAvailable" | "CreateFailed"));
+            let is_final = status::is_final(seen.status.as_deref());
             (progress(&seen), !is_final)
         }))
     }

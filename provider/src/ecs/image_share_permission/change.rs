@@ -10,6 +10,7 @@ use crate::ecs::image_share_permission::args::Pair;
 use crate::ecs::image_share_permission::refusal::{is_about_status, not_own, refused};
 use crate::ecs::images::share_changes::{Access, Undone, Why};
 use crate::ecs::images::shares::{Seen, Share};
+use crate::ecs::images::status;
 use crate::ecs::images::wait::{Unusable, wait_until_usable};
 
 /// One share, and what works on it.
@@ -250,7 +251,7 @@ impl<'a> Sharing<'a> {
         }
         let status = seen.as_ref().and_then(|seen| seen.status.clone()).unwrap_or_default();
         match (status.as_str(), seen) {
-            ("Creating" | "Waiting", seen @ Some(_)) => {
+            (being_made, seen @ Some(_)) if status::is_being_made(Some(being_made)) => {
                 *lag = None;
                 match wait_until_usable(client, context, image, seen, None).await {
                     Ok(_) => Ok(()),

@@ -10,7 +10,7 @@ use aliyun::ecs::{DescribeImagesRequest, Image, Status};
 use pulumi::{Context, Failure};
 use tokio::sync::OnceCell;
 
-use crate::ecs::images::pages;
+use crate::ecs::images::{gather, pages};
 use crate::failure;
 
 /// An image of the account.
@@ -38,9 +38,15 @@ impl Account {
     /// # Errors
     /// What the cloud answers instead. Nothing is made by somebody who cannot look.
     pub(crate) async fn images(&self, context: &Context) -> Result<&[Owned], Failure> {
-        // Each create has this future in its own, and one of them uses it.
+        // Each create has this future in its own, and one of them uses it, which may have more time than the others.
         let images = Box::pin(self.listed.get_or_try_init(|| self.read(context, None)));
-        Ok(context.unless_cancelled(images).await??)
+        match context.unless_cancelled(gather::in_time(images, context.deadline())).await? {
+            Some(images) => Ok(images?),
+            None => Err(Failure::Refused(format!(
+                "DescribeImages did not list the account's images within the {} s of this operation",
+                context.time_limit().as_secs()
+            ))),
+        }
     }
 
     /// The image that has a name now.
@@ -69,4 +75,33 @@ impl Account {
 /// Whether the account itself has made an image that it sees.
 pub(crate) fn is_own(image: &Image) -> bool {
     image.image_owner_alias.as_deref().is_none_or(|owner| owner == "self")
+}
+
+#[cfg(test)]
+mod tests {
+    use aliyun::testing::hang;
+    use tokio::time::Instant;
+
+    use crate::ecs::images::test_cloud::{Cloud, within};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_another_create_has_more_time_for_is_not_waited_for_longer() {
+        let cloud = Cloud::otherwise(|_, _| Some(hang()));
+        let (began, long, short) = (Instant::now(), within(3_600), within(30));
+        let account = &cloud.client.account;
+        let waits = async {
+            let failed = account.images(&short).await.unwrap_err().to_string();
+            (failed, began.elapsed().as_secs())
+        };
+        let (failed, waited) = tokio::select! {
+            biased;
+            _ = account.images(&long) => panic!("there is no answer"),
+            ended = waits => ended,
+        };
+        assert_eq!(
+            failed,
+            "DescribeImages did not list the account's images within the 30 s of this operation"
+        );
+        assert_eq!(waited, 30);
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aliyun::ecs::{Image as Described, ModifyImageAttributeRequest};
 use pulumi::Failure;
 
+use crate::ecs::images::status::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::tags;
 
 /// The license type that any other one satisfies.
@@ -16,10 +17,6 @@ pub(crate) const TAGS: &str = "tags";
 pub(crate) const NAME: &str = "imageName";
 /// The property that makes others find the image.
 const FAMILY: &str = "imageFamily";
-/// The status of an image that is offered.
-pub(crate) const AVAILABLE: &str = "Available";
-/// The status of an image that is there and usable, and that its family and default look-ups pass over.
-pub(crate) const DEPRECATED: &str = "Deprecated";
 
 /// The attributes of an image, as a program wants them, a state holds them or the cloud reports them. `None` is said by
 /// nobody.
@@ -66,7 +63,7 @@ pub(crate) struct Attribute {
     /// Whether the cloud may say nothing of it: before it has been set, or on a stack that does not know it.
     may_be_silent: bool,
     /// What a program says that is content with whatever the cloud makes of it.
-    any: Option<&'static str>,
+    pub(crate) any: Option<&'static str>,
     /// Whether the cloud reports it just as it was sent.
     echoes: bool,
     /// The values that a program may give, if the cloud reports others as well; empty if it may give what is reported. The

@@ -11,11 +11,10 @@ use pulumi::{Context, Failure};
 use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::ecs::images::attributes::{
-    ATTRIBUTES, AVAILABLE, Attribute, Attributes, Call, DEPRECATED, Effect, TAGS,
-};
+use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, Attributes, Call, Effect, TAGS};
+use crate::ecs::images::status::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, name_taken};
-use crate::ecs::images::wait::Wait;
+use crate::ecs::images::wait::{Wait, look_twice};
 use crate::failure;
 
 /// The type of resource in tag and resource group actions. Case matters.
@@ -201,7 +200,7 @@ impl Change<'_> {
         let mut wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
         loop {
-            let Some(seen) = self.client.looks.describe(self.context, self.id).await? else {
+            let Some(seen) = look_twice(self.client, self.context, self.id).await? else {
                 return Err(Failure::Refused(gone(self.id)));
             };
             let status = seen.status.unwrap_or_default();
@@ -302,7 +301,7 @@ impl Change<'_> {
         let all = || self.changed.iter().cloned().collect();
         let halt = |failure, pending, seen| Halt { failure, pending, untouched: false, seen };
         loop {
-            let seen = match self.client.looks.describe(self.context, self.id).await {
+            let seen = match look_twice(self.client, self.context, self.id).await {
                 Ok(Some(seen)) => seen,
                 Ok(None) => return Err(halt(Failure::Refused(gone(self.id)), all(), None)),
                 // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
@@ -418,7 +417,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    use aliyun::testing::{Reply, Sent, broken, hang, refuse};
+    use aliyun::testing::{Reply, Sent, broken, hang, ok, refuse};
     use pulumi::testing::TestContext;
     use pulumi::{Input, Old, Update};
 
@@ -539,6 +538,24 @@ mod tests {
         let (updated, _) = update(&cloud, &within(20), after(), &ALL).await;
         let (_, _, unapplied, _) = partial(updated.unwrap_err());
         assert_eq!(unapplied, ALL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_answer_without_the_image_after_a_change_is_looked_at_again() {
+        let hides = Arc::new(AtomicBool::new(false));
+        let cloud = cloud(move |sent, _| match sent.action() {
+            "DescribeImages" if hides.swap(false, Ordering::Relaxed) => {
+                Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+            }
+            "DescribeImages" => None,
+            _ => {
+                hides.store(true, Ordering::Relaxed);
+                None
+            }
+        });
+        let (updated, actions) = update(&cloud, &within(600), licensed(), &["licenseType"]).await;
+        assert_eq!(updated.unwrap().args.attributes().license_type.as_deref(), Some("BYOL"));
+        assert_eq!(actions, ["ModifyImageAttribute", "DescribeImages", "DescribeImages"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ use crate::ecs::images::entry::{Entry, Kept};
 use crate::ecs::images::inputs::Inputs;
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
+use crate::ecs::images::status::CREATE_FAILED;
 use crate::ecs::images::taken::{Holder, NAME_TAKEN, holder_of, import_command, name_taken, refused_name};
 use crate::ecs::images::unfinished::{Naming, Unfinished};
 use crate::ecs::images::wait::{Wait, is_usable};
@@ -317,7 +318,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 owned.id, owned.name
             )));
         }
-        if seen.status.as_deref() == Some("CreateFailed") {
+        if seen.status.as_deref() == Some(CREATE_FAILED) {
             self.discard(&owned.id, &seen).await?;
             return Ok(None);
         }

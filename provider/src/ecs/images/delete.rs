@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::{Inputs, MadeBy};
+use crate::ecs::images::status;
 use crate::ecs::images::tasks::{self, Action, Cancellation, Stage, Task};
 use crate::ecs::images::wait::{
     Wait, wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made,
@@ -80,7 +81,7 @@ impl<'a> Deletion<'a> {
             made_by: A::MADE_BY,
             task: entry.kept.task.as_deref(),
             phase: match entry.status().as_deref() {
-                Some("Waiting" | "Creating") => Phase::UnderWay,
+                status if status::is_being_made(status) => Phase::UnderWay,
                 // Other providers keep no status, nor do they mark what they make.
                 None if entry.kept.mark.is_some() => Phase::UnderWay,
                 Some(_) | None => Phase::Ended,

@@ -3,7 +3,7 @@
 use pulumi::diff::{Change, ChangeKind};
 use pulumi::{Failure, Lazy};
 
-use crate::ecs::images::attributes::{ANY_LICENSE, ATTRIBUTES, NAME};
+use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, NAME};
 use crate::ecs::images::entry::Entry;
 use crate::ecs::images::inputs::Inputs;
 
@@ -44,7 +44,9 @@ pub(crate) fn deletes_before_replacing<A: Inputs>(olds: &A, news: &A) -> bool {
 fn may_be_none<A: Inputs>(change: &Change) -> bool {
     let Some(key) = change.path.first_key() else { return false };
     match change.kind {
-        ChangeKind::Add => A::RECORDED.contains(&key) || A::SOURCES.contains(&key) || key == "licenseType",
+        ChangeKind::Add => {
+            A::RECORDED.contains(&key) || A::SOURCES.contains(&key) || left_to_the_cloud(key).is_some()
+        }
         ChangeKind::Delete => is_not_cleared(key),
         // Of a source, an empty text says as little as an absent one.
         ChangeKind::Update => A::SOURCES.contains(&key),
@@ -56,12 +58,17 @@ fn is_not_cleared(key: &str) -> bool {
     ATTRIBUTES.iter().any(|attribute| attribute.top() == key && !attribute.clears)
 }
 
-/// A program that begins to leave the license to the cloud is content with what the cloud has made of it.
+/// The attribute of a property that a program may leave to the cloud by a value of its own.
+fn left_to_the_cloud(key: &str) -> Option<&'static Attribute> {
+    ATTRIBUTES.iter().find(|attribute| attribute.top() == key && attribute.any.is_some())
+}
+
+/// A program that begins to leave a property to the cloud is content with what the cloud has made of it.
 fn is_satisfied_by_any<A: Inputs>(change: &Change, state: &Entry<A>, news: &A) -> bool {
-    change.path.first_key() == Some("licenseType")
-        && change.kind == ChangeKind::Add
-        && news.attributes().license_type.is_some_and(|license| license == ANY_LICENSE)
-        && state.args.attributes().license_type.is_some()
+    let Some(attribute) = change.path.first_key().and_then(left_to_the_cloud) else { return false };
+    change.kind == ChangeKind::Add
+        && (attribute.of)(&news.attributes()).as_deref() == attribute.any
+        && (attribute.of)(&state.args.attributes()).is_some()
 }
 
 /// What `pulumi import` could not fill in, as the cloud does not report it, is only recorded. And leaving out what the

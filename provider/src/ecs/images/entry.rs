@@ -4,8 +4,9 @@ use aliyun::ecs::Image as Described;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ecs::images::attributes::{AVAILABLE, Attributes, DEPRECATED};
+use crate::ecs::images::attributes::Attributes;
 use crate::ecs::images::inputs::Inputs;
+use crate::ecs::images::status;
 use crate::ecs::images::wait::is_usable;
 
 /// The outputs of every image-like resource, beside its inputs. The status is among those.
@@ -176,10 +177,7 @@ impl<A: Inputs> Entry<A> {
 
     /// Whether the image was usable when it was last seen. Older providers do not keep `usable`.
     pub(crate) fn is_settled(&self) -> bool {
-        match self.status().as_deref() {
-            Some(DEPRECATED) => true,
-            status => self.report.usable.unwrap_or(status == Some(AVAILABLE)),
-        }
+        status::is_usable(self.status().as_deref(), self.report.usable)
     }
 
     /// Whether an image is not the one that a create left unfinished. The id of an image that nobody has seen yet came from

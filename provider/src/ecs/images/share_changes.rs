@@ -7,21 +7,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use aliyun::ErrorKind;
 use aliyun::ecs::ModifyImageSharePermissionRequest;
 use pulumi::{Context, Failure};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{Instrument, Span};
+use tokio::time::Instant;
+
+use crate::ecs::images::gather;
 
 /// The most accounts that one call looks at.
 const MOST_ACCOUNTS: usize = 10;
-/// For how long a change waits for others to go with it.
-const GATHER: Duration = Duration::from_millis(4);
-/// By how much an answer for several accounts may outlast the time of one of them.
-const GRACE: Duration = Duration::from_millis(50);
 
 /// Refusals that are about the image or the caller, and so the same for every account.
 const OF_THE_IMAGE: [&str; 14] = [
@@ -126,20 +122,18 @@ impl ShareChanges {
         };
         if begins {
             let (inner, image) = (Arc::clone(&self.0), image.to_owned());
-            let work = async move {
-                sleep(GATHER).await;
+            gather::begin(async move {
                 while let Some(batch) = inner.take(&image) {
                     inner.send(&image, batch).await;
                 }
-            };
-            tokio::spawn(work.instrument(Span::current()));
+            });
         }
-        let why = match context.unless_cancelled(timeout_at(deadline + GRACE, answered)).await {
-            Ok(Ok(Ok(Ok(())))) => return Ok(()),
-            Ok(Ok(Ok(Err(Refused { error, in_doubt })))) => {
+        let why = match context.unless_cancelled(gather::answer(answered, deadline)).await {
+            Ok(Some(Ok(()))) => return Ok(()),
+            Ok(Some(Err(Refused { error, in_doubt }))) => {
                 return Err(Undone { in_doubt: in_doubt || error.is_ambiguous(), why: Why::Error(error) });
             }
-            Ok(Ok(Err(_)) | Err(_)) => Why::Late,
+            Ok(None) => Why::Late,
             Err(interrupted) => Why::Interrupted(interrupted),
         };
         // What was not taken by then never is.
@@ -252,9 +246,12 @@ fn reply(changes: Vec<Wanted>, outcome: &Result<(), Refused>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aliyun::testing::{broken, hang, refuse, unreachable};
     use futures::future::join_all;
     use pulumi::testing::TestContext;
+    use tokio::time::sleep;
 
     use super::*;
     use crate::ecs::images::test_cloud::within;

@@ -3,24 +3,19 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aliyun::ecs::DescribeImageSharePermissionRequest;
 use pulumi::{Context, Failure};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{Instrument, Span};
+use tokio::time::Instant;
 
+use crate::ecs::images::gather;
 use crate::failure;
 
 /// The most accounts that one page holds.
 pub(crate) const PAGE: u32 = 100;
 /// A cloud that never comes to a last page is not followed for ever.
 const MOST_PAGES: u32 = 1_000;
-/// For how long a look waits for others to go with it.
-const GATHER: Duration = Duration::from_millis(4);
-/// By how much an answer for several accounts may outlast the time of one of them.
-const GRACE: Duration = Duration::from_millis(50);
 
 /// An account that an image is shared with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,17 +132,14 @@ impl Shares {
             wanted.push(Wanted { account: account.to_owned(), deadline, answer });
             wanted.len() == 1
         };
-        // The first look of a round sends the round, in the span of its resource.
         if begins {
             let (inner, image) = (Arc::clone(&self.0), image.to_owned());
-            let round = async move {
-                sleep(GATHER).await;
+            gather::begin(async move {
                 let wanted = inner.queue.lock().unwrap_or_else(PoisonError::into_inner).remove(&image);
                 inner.answer(&image, wanted.unwrap_or_default()).await;
-            };
-            tokio::spawn(round.instrument(Span::current()));
+            });
         }
-        timeout_at(deadline + GRACE, answered).await.ok()?.ok()
+        gather::answer(answered, deadline).await
     }
 }
 
@@ -231,8 +223,11 @@ fn reply(looks: impl IntoIterator<Item = Wanted>, seen: &Result<Seen, aliyun::Er
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aliyun::testing::{hang, ok, refuse};
     use futures::future::join_all;
+    use tokio::time::sleep;
 
     use super::*;
     use crate::ecs::images::test_cloud::within;

@@ -15,9 +15,12 @@ use crate::ecs::images::entry::{Entry, Kept};
 use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::memory::Memory;
 use crate::ecs::images::partial::{in_state, late_properties};
+use crate::ecs::images::status::{CREATE_FAILED, progress};
 use crate::ecs::images::tasks::ImportTask;
 use crate::ecs::images::unfinished::is_unfinished;
-use crate::ecs::images::wait::{Unusable, Wait, is_usable, progress, wait_until_usable, wait_until_visible};
+use crate::ecs::images::wait::{
+    Unusable, Wait, is_usable, look_twice, wait_until_usable, wait_until_visible,
+};
 
 /// What every verb works with.
 #[derive(Clone, Copy)]
@@ -211,7 +214,7 @@ impl Verbs<'_> {
         let status = progress(&seen);
         let unwell = match seen.status.as_deref() {
             _ if is_usable(&seen) => return Ok(Some(Read { id: id.to_owned(), args, state })),
-            Some("CreateFailed") => {
+            Some(CREATE_FAILED) => {
                 let mut import = import_task_of::<A>(&state.kept.task);
                 if let Some(import) = &mut import {
                     import.look_for_reason(client, context, id).await;
@@ -252,13 +255,7 @@ impl Verbs<'_> {
             // Nobody has seen it yet, so that it is not shown may only mean that it is new.
             return wait_until_visible(client, context, id).await;
         }
-        if let Some(seen) = client.looks.describe(context, id).await? {
-            return Ok(Some(seen));
-        }
-        // One answer may lag behind; two in a row, some time apart, do so less.
-        let again = tokio::time::sleep(client.patience.again);
-        context.unless_cancelled(again).await?;
-        client.looks.describe(context, id).await
+        look_twice(client, context, id).await
     }
 
     /// Brings an image from what the state holds to what the program wants.

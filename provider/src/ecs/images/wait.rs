@@ -6,13 +6,10 @@ use aliyun::ecs::Image as Described;
 use pulumi::{Context, Ended, Failure, Look};
 
 use crate::client::Client;
-use crate::ecs::images::attributes::{AVAILABLE, DEPRECATED};
 use crate::ecs::images::looks::{Looks, Waiting};
+use crate::ecs::images::status::{self, CREATE_FAILED, progress};
 use crate::ecs::images::tasks::{self, ImportTask, Stage, Task};
 use crate::failure;
-
-/// The status of an image that the cloud could not make.
-const CREATE_FAILED: &str = "CreateFailed";
 
 /// A wait for one image, counted among those that share their looks until it is dropped.
 pub(crate) struct Wait<'a> {
@@ -235,13 +232,23 @@ pub(crate) async fn wait_until_visible(
     }
 }
 
-/// Older installations do not report `Usable`; there the status has to do. A deprecated image is there
-/// and usable, whoever deprecated it.
-pub(crate) fn is_usable(image: &Described) -> bool {
-    match image.status.as_deref() {
-        Some(DEPRECATED) => true,
-        status => image.usable.unwrap_or(status == Some(AVAILABLE)),
+/// Looks at an image that was there until the answer can be relied on: one that shows none may lag behind; two in a row, some time
+/// apart, do so less.
+pub(crate) async fn look_twice(
+    client: &Client,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Described>, Failure> {
+    if let Some(seen) = client.looks.describe(context, id).await? {
+        return Ok(Some(seen));
     }
+    context.unless_cancelled(tokio::time::sleep(client.patience.again)).await?;
+    client.looks.describe(context, id).await
+}
+
+/// Whether the cloud shows that an image can be used.
+pub(crate) fn is_usable(image: &Described) -> bool {
+    status::is_usable(image.status.as_deref(), image.usable)
 }
 
 /// Whether the cloud could not make an image.
@@ -249,16 +256,7 @@ fn has_failed(image: &Described) -> bool {
     image.status.as_deref() == Some(CREATE_FAILED)
 }
 
-/// State and progress, for messages.
-pub(crate) fn progress(image: &Described) -> String {
-    let status = image.status.as_deref().unwrap_or("in an unknown state");
-    match image.progress.as_deref() {
-        Some(progress) if !progress.is_empty() => format!("{status} ({progress})"),
-        _ => status.to_owned(),
-    }
-}
-
-/// The same, with how far the import is that makes the image.
+/// State and progress, with how far the import is that makes the image.
 fn progress_of(image: &Described, task: Option<&Task>) -> String {
     match (image.status.as_deref(), task.and_then(Task::progress)) {
         (Some(status), Some(imported)) => format!("{status} (import {imported})"),
@@ -287,7 +285,7 @@ pub(crate) async fn wait_until_made(
     let mut last = String::new();
     loop {
         let look = client.looks.describe(context, id).await.map(|seen| match seen {
-            Some(seen) if matches!(seen.status.as_deref(), Some("Creating" | "Waiting")) => {
+            Some(seen) if status::is_being_made(seen.status.as_deref()) => {
                 last = progress(&seen);
                 let left = time_left(seen.progress.as_deref(), wait.elapsed());
                 Look::Going { status: format!("image {id}: {last}"), left }
@@ -344,22 +342,22 @@ pub(crate) async fn wait_until_cancelled(
     context: &Context,
     id: &str,
 ) -> Result<bool, Failure> {
-    wait_for_the_end(client, context, id, |seen| {
-        matches!(seen.status.as_deref(), Some("Creating" | "Waiting") | None)
-    })
-    .await
+    let is_on_its_way =
+        |seen: &Described| seen.status.is_none() || status::is_being_made(seen.status.as_deref());
+    wait_for_the_end(client, context, id, ["cancelled", "the cancellation of its copy"], is_on_its_way).await
 }
 
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
-    wait_for_the_end(client, context, id, |_| true).await.map(drop)
+    wait_for_the_end(client, context, id, ["deleted", "its deletion"], |_| true).await.map(drop)
 }
 
-/// Waits until an image is gone, or is not on its way any more. Whether it is gone.
+/// Waits until an image is gone, or is not on its way any more. Whether it is gone. What is being done with it is said in words.
 async fn wait_for_the_end(
     client: &Client,
     context: &Context,
     id: &str,
+    [being, accepted]: [&str; 2],
     is_on_its_way: impl Fn(&Described) -> bool,
 ) -> Result<bool, Failure> {
     let mut wait = Wait::begin(client, context);
@@ -367,13 +365,13 @@ async fn wait_for_the_end(
         let look = client.looks.describe(context, id).await.map(|seen| match seen {
             None => Look::Done(true),
             Some(seen) if !is_on_its_way(&seen) => Look::Done(false),
-            Some(_) => Look::Going { status: format!("image {id}: being deleted"), left: None },
+            Some(_) => Look::Going { status: format!("image {id}: being {being}"), left: None },
         });
         match wait.after(look).await {
             Ok(Some(is_gone)) => return Ok(is_gone),
             Ok(None) => {}
             Err(ended) => return Err(ended.into_failure(|| format!(
-                    "image {id} is still there {} s after the cloud accepted its deletion. Run the command again to keep \
+                    "image {id} is still there {} s after the cloud accepted {accepted}. Run the command again to keep \
                      waiting; customTimeouts.{} allows more time",
                     context.time_limit().as_secs(),
                     context.verb()
@@ -580,6 +578,11 @@ mod tests {
             "image m-1 is still there 30 s after the cloud accepted its deletion. Run the command again to keep waiting; \
              customTimeouts.create allows more time"
         );
+        let (copying, context) = (self::cloud(0, 600), within(30));
+        let text = wait_until_cancelled(&copying.client, &context, "m-1").await.unwrap_err().to_string();
+        assert!(text.starts_with(
+            "image m-1 is still there 30 s after the cloud accepted the cancellation of its copy."
+        ));
         let gone = async {
             tokio::time::sleep(Duration::from_secs(5)).await;
             cloud.state().images.clear();

@@ -16,7 +16,7 @@ const CRATES: [(&str, &str); 4] = [
     ("pulumi", "provider/crates/pulumi/src"),
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -48,7 +48,7 @@ fn files_use_only_files_of_lower_layers() {
 }
 
 /// The hand-written sources by their place in the crate: `ecs/image` for ecs/image.rs.
-fn read_sources(folder: &Path, place: &str, files: &mut BTreeMap<String, String>) {
+pub(crate) fn read_sources(folder: &Path, place: &str, files: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();

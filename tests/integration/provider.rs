@@ -342,8 +342,8 @@ async fn standard_output_carries_the_port_and_nothing_else() {
     assert_eq!(plugin.stop_and_read_output(), (String::new(), String::new()));
 }
 
-/// What is sent at once takes less more than a server that sends at once. The network's stack holds small writes back for
-/// 40 ms, unless it is told not to.
+/// How much longer than a server that sends at once a plugin may take that does so as well. The network's stack holds small
+/// writes back for 40 ms, unless it is told not to.
 const HELD_BACK: Duration = Duration::from_millis(35);
 
 fn median(mut rounds: Vec<Duration>) -> Duration {

@@ -97,7 +97,8 @@ impl Client {
     }
 }
 
-/// How often to look at the real cloud: the first looks a second apart, the last ones one in ten seconds on average.
+/// How often to look at the real cloud: first after 0.1, 0.3 and 1 s, or after a second alone once an early look has found
+/// something that was not ready. The last looks of a long wait are 12 s apart. [`Pace`] has the details.
 pub(crate) fn cloud_pace() -> Pace {
     Pace::new(Duration::from_secs(1), Duration::from_secs(12))
 }

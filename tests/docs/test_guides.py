@@ -154,6 +154,15 @@ def test_the_readme_and_the_guide_show_the_same(section, guide):
     assert shown and [block for block in shown if block not in there] == []
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/guides/moving-from-the-published-provider.md"])
+def test_the_transform_reaches_every_type(path, schema):
+    types = {re.fullmatch(r"alicloud:ecs/image(\w*):Image\1", token)[1] for token in schema["resources"]}
+    patterns = re.findall(r"alicloud:ecs\\?/image\(([\w|]+)\)\?:", (ROOT / path).read_text())
+    assert len(patterns) == 2
+    for names in patterns:
+        assert {"", *names.split("|")} == types
+
+
 def test_versions_are_this_one():
     for path in (*GUIDES, ROOT / "README.md"):
         named = re.findall(

@@ -2,7 +2,8 @@
 //! first; a file may use the files of lower layers only, and so none of its own. That leaves no room for a circle.
 //!
 //! What counts as use is a path in the code, in a `use` or anywhere else: `crate::a::b`, `super::a`, `self::a`, the name of
-//! a module that the file declares, and in a binary the name of its library. Test code may use anything.
+//! a module that the file declares, a name that it imports, and in a binary the name of its library. Names that `*` imports
+//! are not followed. Test code may use anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ const CRATES: [(&str, &str); 4] = [
     ("pulumi", "provider/crates/pulumi/src"),
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -47,7 +48,7 @@ fn files_use_only_files_of_lower_layers() {
 }
 
 /// The hand-written sources by their place in the crate: `ecs/image` for ecs/image.rs.
-fn read_sources(folder: &Path, place: &str, files: &mut BTreeMap<String, String>) {
+pub(crate) fn read_sources(folder: &Path, place: &str, files: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -102,87 +103,191 @@ fn complaints_about(krate: &str, folder: &str, list: &str, files: &BTreeMap<Stri
 
 /// The other files of the crate that a file uses, with the line of each use.
 fn uses(krate: &str, file: &str, text: &str, files: &BTreeSet<&str>) -> BTreeSet<(usize, String)> {
-    let tokens = without_tests(tokens(text));
-    let own =
-        if ["lib", "main"].contains(&file) { vec![] } else { file.split('/').map(str::to_owned).collect() };
-    let children: BTreeSet<&str> = tokens
-        .windows(3)
-        .filter(|three| three[0].text == "mod" && three[2].text == ";")
-        .map(|three| three[1].text.as_str())
-        .collect();
+    let written = Written::read(file, &without_tests(tokens(text)));
+    let names = written.names((file == "main").then_some(krate));
     let mut found = BTreeSet::new();
-    // The modules within the file, each with the depth of braces at which it ends.
-    let (mut module, mut ends, mut depth) = (own, Vec::new(), 0_usize);
-    for (at, token) in tokens.iter().enumerate() {
-        let is = |offset: usize, text: &str| tokens.get(at + offset).is_some_and(|token| token.text == text);
-        match token.text.as_str() {
-            "{" => depth += 1,
-            "}" => {
-                depth = depth.saturating_sub(1);
-                if ends.last() == Some(&depth) {
-                    ends.pop();
-                    module.pop();
-                }
+    for mention in written.imports.iter().chain(&written.paths) {
+        for place in names.places(&mention.module, &mention.path) {
+            // `use crate as c` alone uses nothing.
+            let is_root = place.is_empty() && mention.path.last().is_some_and(|name| name != "*");
+            let used = file_of(&place, files);
+            if used != file && !is_root {
+                found.insert((mention.line, used));
             }
-            "mod" if is(2, "{") => {
-                ends.push(depth);
-                module.push(tokens[at + 1].text.clone());
-            }
-            first if is(1, "::") && (at == 0 || tokens[at - 1].text != "::") => {
-                let start = match first {
-                    "crate" => vec![],
-                    "super" => module[..module.len().saturating_sub(1)].to_vec(),
-                    "self" => module.clone(),
-                    name if name == krate && file == "main" => vec!["lib".to_owned()],
-                    name if children.contains(name) => [&module[..], &[name.to_owned()]].concat(),
-                    _ => continue,
-                };
-                follow(&tokens, at + 2, start, &mut |line, path| {
-                    let used = file_of(path, files);
-                    if used != file {
-                        found.insert((line, used));
-                    }
-                });
-            }
-            _ => {}
         }
     }
     found
 }
 
-/// Every path that goes on from `path` at a token: one, or as many as its braces hold. Returns where it ends.
+/// The full path of a module or of what is in one.
+type Place = Vec<String>;
+
+/// A path in the code.
+struct Mention {
+    line: usize,
+    /// The module that it stands in.
+    module: Place,
+    /// As it is written: `super`, `a`, `b`.
+    path: Vec<String>,
+    /// Its last name, or the one after `as`.
+    alias: String,
+}
+
+/// What stands in a file, by its module.
+#[derive(Default)]
+struct Written {
+    declared: BTreeSet<Place>,
+    imports: Vec<Mention>,
+    paths: Vec<Mention>,
+}
+
+impl Written {
+    fn read(file: &str, tokens: &[Token]) -> Written {
+        let mut written = Written::default();
+        let mut module: Place = if ["lib", "main"].contains(&file) {
+            vec![]
+        } else {
+            file.split('/').map(str::to_owned).collect()
+        };
+        // The depths of braces at which the modules within the file end.
+        let (mut ends, mut depth, mut at) = (Vec::new(), 0_usize, 0);
+        while at < tokens.len() {
+            let is =
+                |offset: usize, text: &str| tokens.get(at + offset).is_some_and(|token| token.text == text);
+            match tokens[at].text.as_str() {
+                "{" => depth += 1,
+                "}" => {
+                    depth = depth.saturating_sub(1);
+                    if ends.last() == Some(&depth) {
+                        ends.pop();
+                        module.pop();
+                    }
+                }
+                "mod" if is(2, ";") => {
+                    written.declared.insert(within(&module, &tokens[at + 1].text));
+                }
+                "mod" if is(2, "{") => {
+                    module.push(tokens[at + 1].text.clone());
+                    written.declared.insert(module.clone());
+                    ends.push(depth);
+                }
+                "use" if !is(1, "<") => {
+                    at = follow(tokens, at + 1, &module, &[], &mut written.imports);
+                    continue;
+                }
+                _ if is(1, "::") && (at == 0 || tokens[at - 1].text != "::") => {
+                    follow(tokens, at, &module, &[], &mut written.paths);
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        written
+    }
+
+    /// `library` is what a binary calls its library.
+    fn names<'a>(&self, library: Option<&'a str>) -> Names<'a> {
+        let known = self.declared.iter().map(|place| (place.clone(), place.clone())).collect();
+        let mut names = Names { library, known };
+        let mut imports: Vec<&Mention> = self.imports.iter().collect();
+        // One import may go on from the name of another.
+        while let Some(at) =
+            imports.iter().position(|import| !names.places(&import.module, &import.path).is_empty())
+        {
+            let import = imports.remove(at);
+            let name = within(&import.module, &import.alias);
+            let places = names.places(&import.module, &import.path);
+            names.known.extend(places.into_iter().map(|place| (name.clone(), place)));
+        }
+        names
+    }
+}
+
+fn within(module: &[String], name: &str) -> Place {
+    [module, &[name.to_owned()]].concat()
+}
+
+/// What the names in a file lead to, as far as that is in the crate.
+struct Names<'a> {
+    library: Option<&'a str>,
+    /// Of each name, with the module that knows it, a place.
+    known: BTreeSet<(Place, Place)>,
+}
+
+impl Names<'_> {
+    fn known(&self, name: &Place) -> impl Iterator<Item = Place> {
+        self.known.iter().filter(move |(known, _)| known == name).map(|(_, place)| place.clone())
+    }
+
+    /// Where a path in a module may lead to: nowhere if that is in another crate, and to several places if functions import
+    /// different things under one name.
+    fn places(&self, module: &[String], path: &[String]) -> BTreeSet<Place> {
+        let (first, rest) = path.split_first().expect("a path has a name");
+        let mut places: BTreeSet<Place> = match first.as_str() {
+            "crate" => [vec![]].into(),
+            "super" => [module[..module.len().saturating_sub(1)].to_vec()].into(),
+            "self" => [module.to_vec()].into(),
+            name if self.library == Some(name) => [vec!["lib".to_owned()]].into(),
+            name => self.known(&within(module, name)).collect(),
+        };
+        for name in rest {
+            let step = |mut place: Place| match name.as_str() {
+                "super" => {
+                    place.pop();
+                    vec![place]
+                }
+                "self" | "*" => vec![place],
+                name => {
+                    let place = within(&place, name);
+                    self.known(&place).chain([place.clone()]).collect()
+                }
+            };
+            places = places.into_iter().flat_map(step).collect();
+        }
+        places
+    }
+}
+
+/// Notes every path that goes on from `path` at a token: one, or as many as its braces hold. Returns where it ends.
 fn follow(
     tokens: &[Token],
     mut at: usize,
-    mut path: Vec<String>,
-    found: &mut impl FnMut(usize, &[String]),
+    module: &[String],
+    path: &[String],
+    found: &mut Vec<Mention>,
 ) -> usize {
-    let line = |at: usize| tokens.get(at).or(tokens.last()).map_or(0, |token| token.line);
+    let text = |at: usize| tokens.get(at).map(|token| token.text.as_str());
+    let mut path = path.to_vec();
     loop {
-        match tokens.get(at).map(|token| token.text.as_str()) {
-            Some("super") => drop(path.pop()),
+        match text(at) {
             Some("{") => {
                 at += 1;
-                while tokens.get(at).is_some_and(|token| token.text != "}") {
-                    at = follow(tokens, at, path.clone(), found);
-                    at += usize::from(tokens.get(at).is_some_and(|token| token.text == ","));
+                while text(at).is_some_and(|text| text != "}") {
+                    at = follow(tokens, at, module, &path, found);
+                    at += usize::from(text(at) == Some(","));
                 }
                 return at + 1;
             }
-            Some("self" | "*") | None => {}
-            Some(name) => path.push(name.to_owned()),
-        }
-        if tokens.get(at + 1).is_none_or(|token| token.text != "::") {
-            found(line(at), &path);
-            at += 1;
-            // `as another_name`
-            while tokens.get(at).is_some_and(|token| token.text == "as" || tokens[at - 1].text == "as") {
+            // The path begins with the name of another crate.
+            Some("::") => path.push(String::new()),
+            Some(name) => {
+                path.push(name.to_owned());
                 at += 1;
+                if text(at) != Some("::") {
+                    break;
+                }
             }
-            return at;
+            None => return at,
         }
-        at += 2;
+        at += 1;
     }
+    let line = tokens[at - 1].line;
+    let own = path.iter().rev().find(|name| *name != "self").cloned();
+    let renamed = tokens.get(at + 1).filter(|_| text(at) == Some("as")).map(|token| token.text.clone());
+    at += if renamed.is_some() { 2 } else { 0 };
+    let alias = renamed.or(own).unwrap_or_default();
+    found.push(Mention { line, module: module.to_vec(), path, alias });
+    at
 }
 
 /// The file that holds what a path leads to: the longest beginning that is one.
@@ -310,6 +415,31 @@ fn a_use_of_a_higher_layer_is_told_with_its_line() {
         &["src/two.rs:1: mod inner { use super::super::three::A; }: it may not use three"],
     );
     check("mod inner { use super::A; } use super::one::B;", &[]);
+}
+
+#[test]
+fn a_path_may_go_on_from_a_name_that_is_imported() {
+    let one_line = |code: &str| check(code, &[&format!("src/two.rs:1: {code}: it may not use three")]);
+    one_line("use crate as c; type A = c::three::A;");
+    one_line("use crate::{self as c}; type A = c::three::A;");
+    one_line("type A = c::three::A; use crate as c;");
+    one_line("use super as up; use up as c; type A = c::three::A;");
+    one_line("mod inner { use crate as c; } type A = inner::c::three::A;");
+    one_line("use crate as c; mod inner { type A = super::c::three::A; }");
+    one_line("fn f() { use crate as c; c::three::g() } fn g() { use std as c; c::three::g() }");
+    check("use crate as c; type A = c::one::A;", &[]);
+    check("mod inner { use crate as c; } type A = c::three::A;", &[]);
+    check("use ::c::three; use anyhow::anyhow; type A = anyhow::three::A; type B = c::three::B;", &[]);
+    check("use crate as c; use std::{c::three::A, fmt}; type B = std::c::three::B;", &[]);
+
+    let files: BTreeSet<&str> = ["lib", "three", "two", "two/child"].into();
+    let uses = |text| uses("four", "three", text, &files).into_iter().collect::<Vec<_>>();
+    let both = [(1, "two".to_owned()), (2, "two/child".to_owned())];
+    assert_eq!(uses("use crate::two;\nfn f() { two::child::g() }"), both);
+    assert_eq!(uses("use crate::two as other;\nfn f() { other::child::g() }"), both);
+    assert_eq!(uses("use crate::{two::{self}};\nfn f() { two::child::g() }"), both);
+    assert_eq!(uses("use crate::two;\nuse two::child;"), both);
+    assert_eq!(uses("pub use crate::two;\nfn f() { self::two::child::g() }"), both);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod alias;
+mod code_map;
 mod fault_matrix;
 mod get_images;
 mod harness;

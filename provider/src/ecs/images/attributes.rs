@@ -60,7 +60,10 @@ pub(crate) struct Attribute {
     /// Whether an empty text clears it in the cloud, so that a program that leaves it out asks for that. Of the others the
     /// image keeps what it has.
     pub(crate) clears: bool,
-    /// Whether the cloud may say nothing of it: before it has been set, or on a stack that does not know it.
+    /// Whether an answer that leaves it out says nothing of it: it may be reported only once it has been set, or never on a
+    /// stack that does not know it. Of the others such an answer says that the image has none. This decides what follows from a
+    /// look. What SDKs and previews promise of the output is decided by the declaration's `x-always-reported`, which the same
+    /// property may have.
     may_be_silent: bool,
     /// What a program says that is content with whatever the cloud makes of it.
     pub(crate) any: Option<&'static str>,
@@ -75,7 +78,7 @@ pub(crate) struct Attribute {
 }
 
 /// Every attribute that is a text. Tags are the one that is not.
-pub(crate) const ATTRIBUTES: [Attribute; 9] = [
+pub(crate) const ATTRIBUTES: &[Attribute] = &[
     Attribute {
         property: NAME,
         of: |attributes| &attributes.name,
@@ -193,7 +196,7 @@ pub(crate) enum Effect {
     Shown,
     /// Something else.
     Missing,
-    /// Nothing at all: a property may be reported only once it has been set, or never.
+    /// Nothing at all, of an attribute that `may_be_silent`.
     Silent,
 }
 
@@ -333,7 +336,7 @@ impl Attributes {
             tags: self.tags.as_ref().map(|_| now.tags.clone().unwrap_or_default()),
             ..Attributes::default()
         };
-        for attribute in &ATTRIBUTES {
+        for attribute in ATTRIBUTES {
             let given = (attribute.of)(self).as_ref();
             *(attribute.of_mut)(&mut refreshed) =
                 given.map(|given| attribute.refreshed(given, (attribute.of)(now).as_ref()));
@@ -345,7 +348,7 @@ impl Attributes {
     pub(crate) fn adopted(&self) -> Attributes {
         let mut adopted =
             Attributes { tags: self.tags.clone().filter(|tags| !tags.is_empty()), ..Attributes::default() };
-        for attribute in &ATTRIBUTES {
+        for attribute in ATTRIBUTES {
             *(attribute.of_mut)(&mut adopted) =
                 (attribute.of)(self).clone().filter(|text| attribute.is_adopted(text));
         }
@@ -378,8 +381,7 @@ mod tests {
     use super::*;
 
     fn attribute(property: &str) -> &'static Attribute {
-        static TABLE: [Attribute; 9] = ATTRIBUTES;
-        TABLE.iter().find(|attribute| attribute.property == property).unwrap()
+        ATTRIBUTES.iter().find(|attribute| attribute.property == property).unwrap()
     }
 
     fn with(property: &str, text: Option<&str>) -> Attributes {
@@ -544,6 +546,16 @@ mod tests {
                 "{property}"
             );
         }
+    }
+
+    #[test]
+    fn the_readme_names_what_changes_in_place() {
+        let readme = include_str!("../../../../README.md");
+        let list =
+            readme.split("- **Updates.** ").nth(1).and_then(|rest| rest.split(" change in place").next());
+        let told = list.expect("the list").split('`').skip(1).step_by(2);
+        let properties = ATTRIBUTES.iter().map(Attribute::top).chain([TAGS]);
+        assert_eq!(told.collect::<BTreeSet<_>>(), properties.collect());
     }
 
     #[test]

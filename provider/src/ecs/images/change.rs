@@ -156,7 +156,7 @@ impl Change<'_> {
     async fn send_attributes(&self) -> Result<bool, Stop> {
         let unchanged = || ModifyImageAttributeRequest { image_id: self.id.to_owned(), ..Default::default() };
         let mut request = unchanged();
-        for attribute in &ATTRIBUTES {
+        for attribute in ATTRIBUTES {
             if let (Call::Modify(field), Some(text)) = (attribute.call, self.to_send(attribute)) {
                 *field(&mut request) = Some(text);
             }
@@ -349,7 +349,7 @@ fn refused_status(id: &str, wanted: &str, error: &aliyun::Error, seen: Option<&s
 }
 
 fn gone(id: &str) -> String {
-    format!("image {id} no longer exists: `pulumi refresh`, then `pulumi up` makes it anew")
+    format!("image {id} no longer exists: run `pulumi refresh`, and then `pulumi up` to make it anew")
 }
 
 /// Why an image does not have its own name yet.
@@ -564,7 +564,7 @@ mod tests {
             (sent.action() == "ModifyImageAttribute").then(|| refuse(404, "InvalidImageId.NotFound"))
         });
         let text = update(&cloud, &within(600), after(), &ALL).await.0.unwrap_err().to_string();
-        let advice = "image m-1 no longer exists: `pulumi refresh`, then `pulumi up` makes it anew";
+        let advice = "image m-1 no longer exists: run `pulumi refresh`, and then `pulumi up` to make it anew";
         assert!(text.ends_with(advice), "{text}");
     }
 

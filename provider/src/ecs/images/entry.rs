@@ -9,7 +9,7 @@ use crate::ecs::images::inputs::Inputs;
 use crate::ecs::images::status;
 use crate::ecs::images::wait::is_usable;
 
-/// The outputs of every image-like resource, beside its inputs. The status is among those.
+/// The outputs of every resource that is an image, beside its inputs. The status is among those.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Report {

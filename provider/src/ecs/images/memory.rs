@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The memory that all image-like resources of one process share. Clones are one.
+/// The memory that the resources of one process share. Clones are one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory(Arc<Mutex<Known>>);
 

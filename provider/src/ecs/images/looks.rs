@@ -169,7 +169,7 @@ impl Looks {
     }
 
     async fn look(&self, context: &Context, id: &str, care: Care) -> Result<Option<Described>, Failure> {
-        match context.unless_cancelled(self.join_queue(id, context.deadline(), care)).await? {
+        match context.unless_cancelled(self.answer(id, context.deadline(), care)).await? {
             Ok(seen) => Ok(seen),
             Err(Unseen::Error(error)) => Err(failure::cloud(error)),
             Err(Unseen::Others) => Err(Failure::Refused(format!(
@@ -182,7 +182,13 @@ impl Looks {
         }
     }
 
-    async fn join_queue(&self, id: &str, deadline: Instant, care: Care) -> Look {
+    async fn answer(&self, id: &str, deadline: Instant, care: Care) -> Look {
+        let answered = self.join_queue(id, deadline, care);
+        gather::answer(answered, deadline).await.unwrap_or(Err(Unseen::Late))
+    }
+
+    /// Not async itself: every look would have room for a round, though one of them spawns it.
+    fn join_queue(&self, id: &str, deadline: Instant, care: Care) -> oneshot::Receiver<Look> {
         let (answer, answered) = oneshot::channel();
         let queued = {
             let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +203,7 @@ impl Looks {
             MOST_IDS => gather::hasten(round),
             _ => {}
         }
-        gather::answer(answered, deadline).await.unwrap_or(Err(Unseen::Late))
+        answered
     }
 }
 

@@ -93,8 +93,10 @@ pub(crate) async fn wait_until_usable(
         {
             match seen.as_deref() {
                 Some(image) if is_usable(image) => {}
-                Some(image) if has_failed(image) => import.look_for_reason(client, context, id).await,
-                Some(_) | None => import.look(client, context, id).await,
+                Some(image) if has_failed(image) => {
+                    Box::pin(import.look_for_reason(client, context, id)).await
+                }
+                Some(_) | None => Box::pin(import.look(client, context, id)).await,
             }
         }
         looked = true;
@@ -118,7 +120,8 @@ pub(crate) async fn wait_until_usable(
             }
             Some(image) if is_usable(image) => {
                 context.status(&format!("image {id}: {}", progress(image)));
-                Look::Done(image.clone())
+                // Boxed, so that those who wait do not hold the room.
+                Look::Done(Box::new(image.clone()))
             }
             // A failed import is not carried on with, and its image may not be told so.
             Some(image) if is_stalled && is_failed => {
@@ -153,7 +156,7 @@ pub(crate) async fn wait_until_usable(
             },
         };
         let ended = match wait.after(Ok(look)).await {
-            Ok(Some(usable)) => return Ok(usable),
+            Ok(Some(usable)) => return Ok(*usable),
             Ok(None) => {
                 let glances = seen.is_none() && wait.elapsed() < invisible;
                 let look = match glances {

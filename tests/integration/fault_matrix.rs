@@ -13,7 +13,7 @@ use crate::harness::{
     World, advance, every_test_is_asked_for, make_source, settings, start, text, urn,
 };
 
-/// Of an operation that would try for longer, in seconds: long enough to get there on a machine that is busy.
+/// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
 const TIME_LIMIT: f64 = 8.0;
 /// For an answer, in milliseconds, beside the eight seconds for a connection: what ends a call that is never answered.
 const PATIENCE: u32 = 2000;
@@ -152,21 +152,15 @@ struct Fault {
     keys: Keys,
     /// What the error says beside the action or the image, where the fault lasts.
     error: Option<&'static str>,
-    /// Whether only the operation's time ends it.
-    takes_all_time: bool,
 }
 
 impl Fault {
     const fn passing(what: &'static str, fault: fn() -> Json) -> Fault {
-        Fault { what, fault, keys: Keys::Fixed, error: None, takes_all_time: false }
+        Fault { what, fault, keys: Keys::Fixed, error: None }
     }
 
     const fn lasting(what: &'static str, fault: fn() -> Json, error: &'static str) -> Fault {
-        Fault { error: Some(error), ..Fault::passing(what, fault) }
-    }
-
-    const fn endless(what: &'static str, fault: fn() -> Json) -> Fault {
-        Fault { takes_all_time: true, ..Fault::lasting(what, fault, " s") }
+        Fault { what, fault, keys: Keys::Fixed, error: Some(error) }
     }
 }
 
@@ -185,8 +179,12 @@ const FAULTS: [Fault; 13] = [
             || json!({ "do": "error", "code": "InvalidSecurityToken.Expired", "status": 400 }),
         )
     },
-    Fault::endless("no answer ever", || json!({ "do": "hang", "times": ALWAYS })),
-    Fault::endless("always cut after it was carried out", || json!({ "do": "reset_after", "times": ALWAYS })),
+    Fault::lasting("no answer ever", || json!({ "do": "hang", "times": ALWAYS }), " s"),
+    Fault::lasting(
+        "always cut after it was carried out",
+        || json!({ "do": "reset_after", "times": ALWAYS }),
+        " s",
+    ),
     Fault::lasting("HTML always", || json!({ "do": "garbage", "times": ALWAYS }), "instead of JSON"),
     Fault {
         keys: Keys::Temporary,
@@ -327,7 +325,7 @@ impl Cell {
             return self.run(during, program).await.map_err(|failed| failed.message);
         }
         self.arm().await;
-        if self.fault.takes_all_time {
+        if self.fault.error.is_some() {
             self.world.plugin.time_limit = TIME_LIMIT;
         }
         let address = self.world.cloud.address();

@@ -91,10 +91,10 @@ async fn an_image_that_is_not_shown_for_a_while_is_waited_for() {
     let hide = async {
         are_made(address, 1).await;
         seen.await;
-        let faults = json!([{ "action": "DescribeImages", "do": "omit", "times": 25 }]);
+        let faults = json!([{ "action": "DescribeImages", "do": "omit", "times": 5 }]);
         control(address, "POST", "/_emulator/faults", faults).await;
         let is_over = async || control(address, "GET", "/_emulator/faults", Json::Null).await == json!([]);
-        until("25 looks that show nothing", is_over).await;
+        until("five looks that show nothing", is_over).await;
         advance(address, 120).await;
     };
     let (created, ()) = tokio::join!(world.plugin.create("web", &inputs), hide);

@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 
 from emulator import Call
 from project import EVERY_TEST
+from scene import PATIENCE
 from stack import diagnostics
 
 IMAGE = "alicloud:ecs/image:Image"
@@ -229,5 +231,6 @@ def sorted_calls(calls):
 
 
 def wait_until_usable(cloud, image):
-    while not cloud.images()[image]["usable"]:
-        assert cloud.images()[image]["status"] in ("Creating", "Available"), cloud.images()[image]
+    give_up = time.monotonic() + PATIENCE
+    while not (there := cloud.images()[image])["usable"]:
+        assert there["status"] in ("Creating", "Available") and time.monotonic() < give_up, there

@@ -1,8 +1,6 @@
 """The recipe for CI that README.md shows, in a shell and as it is typed there."""
 
-import contextlib
 import os
-import random
 import re
 import shutil
 import signal
@@ -22,12 +20,13 @@ def recipe():
     return text
 
 
-def free_port():
-    """Below those that other tests are given by the system."""
-    while True:
-        with contextlib.suppress(OSError), socket.socket() as taken:
-            taken.bind(("127.0.0.1", random.randrange(10_000, 30_000)))
-            return taken.getsockname()[1]
+@pytest.fixture
+def port():
+    """One that the system gives to nobody else meanwhile: it is bound here, in a way that lets another listen at it."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 def replaced(text, changes):
@@ -38,7 +37,7 @@ def replaced(text, changes):
 
 
 @pytest.mark.languages("yaml")
-def test_the_recipe_for_ci_runs_as_it_stands(language, tmp_path):
+def test_the_recipe_for_ci_runs_as_it_stands(language, tmp_path, port):
     """But for the user's home and the port, which the tests have of their own."""
     folder = language.example(tmp_path / "program", "files-")
     stack = Stack(folder, tmp_path / "home", None, language.wire(folder), quick=False)
@@ -52,7 +51,7 @@ def test_the_recipe_for_ci_runs_as_it_stands(language, tmp_path):
         {
             "~/.pulumi": stack.env["PULUMI_HOME"],
             "pulumi login --local": f"pulumi login file://{stack.home / 'state'}",
-            "127.0.0.1:8080": f"127.0.0.1:{free_port()}",
+            "127.0.0.1:8080": f"127.0.0.1:{port}",
         },
     )
     printed = tmp_path / "printed"

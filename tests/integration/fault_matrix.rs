@@ -15,7 +15,7 @@ use crate::harness::{
 
 /// Of an operation that meets a fault which lasts, in seconds: long enough to get there on a machine that is busy.
 const TIME_LIMIT: f64 = 8.0;
-/// For one attempt, in milliseconds: what ends a call that is never answered.
+/// For an answer, in milliseconds, beside the eight seconds for a connection: what ends a call that is never answered.
 const PATIENCE: u32 = 2000;
 /// More often than any call is repeated.
 const ALWAYS: u32 = 100_000;

@@ -142,6 +142,7 @@ async fn two_hundred_and_fifty_images_cost_three_calls_in_a_function_and_in_a_li
         let request = ListRequest { continuation_token: next, ..ListRequest::default() };
         let (page, token) = list(&mut world, request).await.unwrap();
         listed.extend(page);
+        assert!(listed.len() <= ids.len(), "it does not come to an end");
         next = token;
         if next.is_empty() {
             break;

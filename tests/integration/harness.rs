@@ -17,8 +17,8 @@ pub(crate) use wire::{
     secret, text, to_struct, urn, urn_of,
 };
 pub(crate) use world::{
-    LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, settings, start,
-    strikes,
+    LONG, REGION, SOURCE_REGION, World, advance, are_made, control, ends, make_source, requests, settings,
+    start, strikes, until, while_time_goes_on,
 };
 
 /// Otherwise what costs much is tried in a part of its cases.

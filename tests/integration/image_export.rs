@@ -7,7 +7,8 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, IMAGE_EXPORT, Plan, Stack, TIME_LIMIT, World, advance, secret, text, to_struct, urn_of,
+    Failed, IMAGE_EXPORT, Plan, Stack, TIME_LIMIT, World, requests, secret, text, to_struct, until, urn_of,
+    while_time_goes_on,
 };
 
 /// A cloud with an image, and a plugin that is asked about exports.
@@ -31,19 +32,8 @@ impl Exports {
         let stands_still = options.manual_clock;
         let mut world = World::with(options).await;
         let address = world.cloud.address();
-        let made = world.plugin.up("image", json!({ "imageName": "golden", "instanceId": "i-running" }));
-        let ticks = async {
-            loop {
-                if stands_still {
-                    advance(address, 70).await;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let (_, state) = tokio::select! {
-            made = made => made,
-            () = ticks => unreachable!("it never ends"),
-        };
+        let up = world.plugin.up("image", json!({ "imageName": "golden", "instanceId": "i-running" }));
+        let (_, state) = if stands_still { while_time_goes_on(address, 70, up).await } else { up.await };
         world.take_actions().await;
         world.plugin.resource_type = IMAGE_EXPORT;
         Exports { world, image: text(&state["id"]) }
@@ -68,23 +58,16 @@ impl Exports {
         names
     }
 
+    /// Ends when a plugin has looked at a task.
+    async fn task_is_looked_at(&self) {
+        let is_look = |request: &Json| request["action"] == "DescribeTaskAttribute";
+        let address = self.world.cloud.address();
+        until("a look at the task", async || requests(address).await.iter().any(is_look)).await;
+    }
+
     async fn change(&self, mut change: Json) {
         change["region"] = "cn-hangzhou".into();
         self.world.control("POST", "/_emulator/change", json!([change])).await;
-    }
-}
-
-/// Lets a clock that stands still otherwise go on while something is done.
-async fn while_time_goes_on<T>(address: std::net::SocketAddr, what: impl Future<Output = T>) -> T {
-    let ticks = async {
-        loop {
-            advance(address, 5).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::select! {
-        done = what => done,
-        () = ticks => unreachable!("it never ends"),
     }
 }
 
@@ -248,13 +231,11 @@ async fn an_export_whose_process_was_killed_is_adopted() {
     };
     let mut client = exports.world.plugin.rpc.clone();
     let create = tokio::spawn(async move { client.create(request).await });
-    while !exports.world.take_actions().await.contains(&"DescribeTaskAttribute".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    exports.task_is_looked_at().await;
     exports.world.restart_plugin().await;
     create.await.expect("the task ends").expect_err("its process is killed");
     exports.world.take_actions().await;
-    let made = while_time_goes_on(address, exports.world.plugin.create("web", &inputs)).await;
+    let made = while_time_goes_on(address, 5, exports.world.plugin.create("web", &inputs)).await;
     let (id, state) = made.unwrap();
     assert_eq!((&id, sorted(&state["ossObjects"])), (&exports.image, exports.names()));
     assert!(!exports.world.take_actions().await.contains(&"ExportImage".to_owned()));
@@ -280,12 +261,12 @@ async fn a_late_export_is_gone_on_with_and_one_under_way_is_cancelled_by_its_del
         exports.world.plugin.time_limit = 0.0;
         exports.world.take_actions().await;
         if destroy {
-            while_time_goes_on(address, stack.destroy(&mut exports.world.plugin)).await.unwrap();
+            while_time_goes_on(address, 5, stack.destroy(&mut exports.world.plugin)).await.unwrap();
             assert!(exports.world.take_actions().await.contains(&"CancelTask".to_owned()));
             assert_eq!(exports.objects().await, [""; 0], "{stays}");
         } else {
             let up = stack.up(&mut exports.world.plugin, &program);
-            while_time_goes_on(address, up).await.unwrap();
+            while_time_goes_on(address, 5, up).await.unwrap();
             assert_eq!(exports.objects().await, exports.names());
             let actions = exports.world.take_actions().await;
             assert!(!actions.contains(&"ExportImage".to_owned()), "{actions:?}");
@@ -307,11 +288,9 @@ async fn an_export_waits_for_another_one_and_the_image_s_deletion_for_both() {
     };
     let mut client = exports.world.plugin.rpc.clone();
     let earlier = tokio::spawn(async move { client.create(request).await });
-    while !exports.world.take_actions().await.contains(&"DescribeTaskAttribute".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    exports.task_is_looked_at().await;
     let program = exports.program();
-    while_time_goes_on(address, exports.world.plugin.up("web", program)).await;
+    while_time_goes_on(address, 5, exports.world.plugin.up("web", program)).await;
     earlier.await.unwrap().unwrap();
     assert_eq!(exports.objects().await.len(), 4);
 }

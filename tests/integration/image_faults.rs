@@ -122,7 +122,8 @@ async fn a_time_out_after_create_keeps_the_id_and_the_next_up_waits_on() {
     let failed = world.plugin.create("web", &inputs).await.unwrap_err();
     world.plugin.time_limit = 0.0;
     assert!(
-        failed.message.contains("after 4 s") && failed.message.contains("customTimeouts.create"),
+        failed.message.contains(&format!("after {TIME_LIMIT} s"))
+            && failed.message.contains("customTimeouts.create"),
         "{}",
         failed.message
     );

@@ -8,8 +8,8 @@ use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{
-    Failed, IMAGE_IMPORT, Plan, Stack, TIME_LIMIT, UNKNOWN, World, advance, are_made, from_struct, text,
-    to_struct, urn_of,
+    Failed, IMAGE_IMPORT, Plan, Stack, TIME_LIMIT, UNKNOWN, World, are_made, from_struct, text, to_struct,
+    urn_of, while_time_goes_on,
 };
 
 async fn imports() -> World {
@@ -293,20 +293,6 @@ async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
     assert!(world.images().await.is_empty());
 }
 
-/// Lets a clock that stands still otherwise go on while something is done.
-async fn while_time_goes_on<T>(address: std::net::SocketAddr, what: impl Future<Output = T>) -> T {
-    let ticks = async {
-        loop {
-            advance(address, 5).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::select! {
-        done = what => done,
-        () = ticks => unreachable!("it never ends"),
-    }
-}
-
 #[tokio::test]
 async fn an_import_under_way_is_cancelled_by_its_deletion() {
     for stays in [false, true] {
@@ -330,7 +316,7 @@ async fn an_import_under_way_is_cancelled_by_its_deletion() {
         assert!(!world.take_actions().await.contains(&"CancelTask".to_owned()));
 
         world.plugin.time_limit = 0.0;
-        while_time_goes_on(address, stack.destroy(&mut world.plugin)).await.unwrap();
+        while_time_goes_on(address, 5, stack.destroy(&mut world.plugin)).await.unwrap();
         let actions = world.take_actions().await;
         assert!(actions.contains(&"CancelTask".to_owned()), "{actions:?}");
         assert!(world.images().await.is_empty());
@@ -359,8 +345,9 @@ async fn an_import_whose_process_was_killed_is_taken_up() {
         // An automatic name is another one in the next deployment.
         world.plugin.seed = "another seed".to_owned();
         let inputs = world.plugin.check("web", program).await.unwrap();
-        let (id, state) =
-            while_time_goes_on(address, world.plugin.create("web", &inputs)).await.expect("it is taken up");
+        let (id, state) = while_time_goes_on(address, 5, world.plugin.create("web", &inputs))
+            .await
+            .expect("it is taken up");
         let images = world.images().await;
         assert_eq!((images.len(), &images[0]["id"]), (1, &json!(id)), "{images:?}");
         assert!(text(&state["taskId"]).starts_with("t-"), "{state}");

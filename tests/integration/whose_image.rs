@@ -9,7 +9,9 @@ use emulator::Options;
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Failed, Plugin, TIME_LIMIT, World, advance, are_made, settings, text, to_struct, urn};
+use crate::harness::{
+    Failed, Plugin, TIME_LIMIT, World, advance, are_made, settings, text, to_struct, urn, while_time_goes_on,
+};
 
 static SEEDS: AtomicU32 = AtomicU32::new(0);
 const OTHER_PROVIDER: &str = "0d2c51b4-3f0f-4a5e-9d9e-3f9f6c1d2e4b";
@@ -65,16 +67,8 @@ async fn up(world: &mut World, program: &Json) -> Result<(Json, Json), Failed> {
 
 async fn create(world: &mut World, inputs: &Json) -> Result<Json, Failed> {
     let address = world.cloud.address();
-    let ticks = async {
-        loop {
-            advance(address, 5).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::select! {
-        created = world.plugin.create("web", inputs) => created.map(|(_, state)| state),
-        () = ticks => unreachable!("it never ends"),
-    }
+    let created = while_time_goes_on(address, 5, world.plugin.create("web", inputs)).await;
+    created.map(|(_, state)| state)
 }
 
 async fn ids(world: &World) -> Vec<String> {
@@ -528,7 +522,9 @@ async fn a_name_that_is_freed_late_brings_no_dead_image_into_the_state() {
         }
         let inputs = inputs(&mut world, &naming.program()).await;
         world.faults(json!([{ "action": "ModifyImageAttribute", "do": "error", "code": "Forbidden.RAM", "status": 403 }])).await;
-        let state = match world.plugin.create("web", &inputs).await {
+        let created = world.plugin.create("web", &inputs).await;
+        assert_eq!(created.is_err(), provider, "{created:?}");
+        let state = match created {
             Ok((_, state)) => state,
             Err(failed) => failed.partial.expect("it exists").1,
         };

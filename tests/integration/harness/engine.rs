@@ -1,13 +1,14 @@
 //! An engine that plugins find and log to.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pulumi::pulumirpc::engine_server::{Engine, EngineServer};
 use pulumi::pulumirpc::{self as rpc};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
+
+use super::until;
 
 /// An engine that only listens.
 pub(crate) struct FakeEngine {
@@ -43,12 +44,10 @@ impl FakeEngine {
     pub(crate) fn shows(&self, text: &str) -> impl Future<Output = ()> + use<> {
         let (lines, text) = (Arc::clone(&self.lines), text.to_owned());
         async move {
-            let shown = || {
+            let shown = async || {
                 lines.lock().expect("no panic while logging").iter().any(|line| line.message.contains(&text))
             };
-            while !shown() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until(&format!("a line with {text:?}"), shown).await;
         }
     }
 

@@ -85,9 +85,9 @@ impl World {
     }
 
     pub(crate) async fn take_requests(&self) -> Vec<Json> {
-        let requests = self.control("GET", "/_emulator/requests", Json::Null).await;
+        let requests = requests(self.cloud.address()).await;
         self.control("DELETE", "/_emulator/requests", Json::Null).await;
-        requests.as_array().expect("a list of requests").clone()
+        requests
     }
 
     /// The images of the account, in the order of their names.
@@ -111,10 +111,14 @@ pub(crate) async fn advance(address: SocketAddr, seconds: u64) {
 
 /// Ends when the account has so many images. Those of a clock that stands still are visible then.
 pub(crate) async fn are_made(address: SocketAddr, count: usize) {
-    while images(address).await.len() < count {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(&format!("{count} images"), async || images(address).await.len() >= count).await;
     advance(address, 1).await;
+}
+
+/// The calls so far, without forgetting them.
+pub(crate) async fn requests(address: SocketAddr) -> Vec<Json> {
+    let requests = control(address, "GET", "/_emulator/requests", Json::Null).await;
+    requests.as_array().expect("a list of requests").clone()
 }
 
 pub(crate) async fn control(address: SocketAddr, method: &str, path: &str, body: Json) -> Json {
@@ -132,24 +136,32 @@ pub(crate) async fn control(address: SocketAddr, method: &str, path: &str, body:
     if body.trim().is_empty() { Json::Null } else { serde_json::from_str(body).expect("JSON") }
 }
 
+/// Lets a clock that stands still otherwise go on, by so many seconds at a time, while something is done.
+pub(crate) async fn while_time_goes_on<T>(
+    address: SocketAddr,
+    seconds: u64,
+    what: impl Future<Output = T>,
+) -> T {
+    let ticks = async {
+        loop {
+            advance(address, seconds).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        done = ends(what) => done,
+        () = ticks => unreachable!("it never ends"),
+    }
+}
+
 /// Makes an image in [`SOURCE_REGION`] for copies to be made of; its id. A clock that stands still goes on meanwhile.
 pub(crate) async fn make_source(cloud: &Emulator, stands_still: bool) -> String {
     let mut there = settings(cloud);
     there["region"] = SOURCE_REGION.into();
     let mut plugin = Plugin::configured_with(there).await;
     let address = cloud.address();
-    let ticks = async {
-        loop {
-            if stands_still {
-                advance(address, 70).await;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let (_, state) = tokio::select! {
-        up = plugin.up("source", json!({ "imageName": "source", "snapshotId": "s-system" })) => up,
-        () = ticks => unreachable!("it never ends"),
-    };
+    let up = plugin.up("source", json!({ "imageName": "source", "snapshotId": "s-system" }));
+    let (_, state) = if stands_still { while_time_goes_on(address, 70, up).await } else { up.await };
     control(address, "DELETE", "/_emulator/requests", Json::Null).await;
     text(&state["id"])
 }
@@ -165,14 +177,23 @@ pub(crate) fn settings(cloud: &Emulator) -> Json {
 
 /// Ends when a fault that does this and was to strike so many times has struck.
 pub(crate) async fn strikes(address: SocketAddr, what: &str, times: u32) {
-    loop {
+    let has_struck = async || {
         let faults = control(address, "GET", "/_emulator/faults", Json::Null).await;
         let mut faults = faults.as_array().into_iter().flatten();
-        if faults.any(|fault| fault["do"] == what && fault["times"] != times) {
-            return;
+        faults.any(|fault| fault["do"] == what && fault["times"] != times)
+    };
+    until(&format!("a call that meets {what}"), has_struck).await;
+}
+
+/// Ends when this is so; fails if that takes longer than anything should.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waits = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    };
+    let waited = tokio::time::timeout(LONG, waits).await;
+    assert!(waited.is_ok(), "still not after {LONG:?}: {what}");
 }
 
 /// What comes of something that is to end soon.

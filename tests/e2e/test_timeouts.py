@@ -110,8 +110,10 @@ def test_custom_timeouts_hold_to_the_second(case, scene, request):
 def test_an_update_that_waits_on_has_a_limit_of_its_own(scene, request):
     # At the pace of the other tests an image that is never shown is given up as soon as this.
     scene.stack.env["PULUMI_ALICLOUD_POLL_MS"] = "50"
-    scene.prepare(replace(NAMED, timeouts={"create": "1s", "update": f"{SECONDS}s"}))
+    limits = {"update": f"{SECONDS}s"}
+    scene.prepare(replace(NAMED, timeouts=limits))
     _, wanted = scene.unharmed()
+    scene.operation = replace(NAMED, timeouts=limits | {"create": "1s"})
     scene.begin()
     endless(scene)
     told = ("not usable after 3 s", KEEP_WAITING, "customTimeouts.update")

@@ -374,6 +374,11 @@ impl Error {
         self.0.advice.clone()
     }
 
+    /// Whether it is an image that the call names and that is not there, rather than something else.
+    pub fn is_image_not_found(&self) -> bool {
+        self.is_not_found() && self.code() == Some("InvalidImageId.NotFound")
+    }
+
     /// Whether the thing that the call names is proven absent. Nothing but the cloud's own word is a proof.
     pub fn is_not_found(&self) -> bool {
         match self.0.kind {

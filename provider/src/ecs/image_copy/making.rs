@@ -1,9 +1,11 @@
 //! The call that copies an image from another region.
 
+use std::time::Duration;
+
 use aliyun::ErrorKind;
 use aliyun::ecs::CopyImageRequest;
 use pulumi::{Context, Failure, known};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
 use crate::ecs::image_copy::args::ImageCopyArgs;
@@ -15,6 +17,10 @@ use crate::ecs::images::tags;
 use crate::ecs::images::wait::Wait;
 use crate::failure;
 
+/// How long a look at the source may take. CopyImage tells as well whether it can be copied.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a source is waited for by looks alone, which may lag behind.
+const TRUST: Duration = Duration::from_secs(60);
 /// The code of a source that cannot be copied as it is.
 const NOT_AVAILABLE: &str = "IncorrectImageStatus";
 
@@ -77,10 +83,10 @@ impl CopyImage {
 
     /// Pauses after a refusal until the copy may be asked for again, or it never may. Whether it may.
     async fn wait_for_source(&self, context: &Context, wait: &mut Wait<'_>) -> bool {
-        let mut has_paused = false;
+        let (began, mut has_paused) = (Instant::now(), false);
         loop {
             let mut outlook = Outlook::Available;
-            if let Some((status, seen)) = self.look(context).await {
+            if let Ok(Some((status, seen))) = timeout(LOOK, self.look(context)).await {
                 let (image, region) = (&self.request.image_id, self.source.region());
                 context.status(&format!("waits for image {image} in {region}: {status}"));
                 outlook = seen;
@@ -94,7 +100,7 @@ impl CopyImage {
                 return false;
             }
             // It was refused although it is available, or cannot be seen.
-            if outlook == Outlook::Available {
+            if outlook == Outlook::Available || began.elapsed() >= TRUST {
                 return true;
             }
             has_paused = true;
@@ -125,7 +131,7 @@ impl Making for CopyImage {
             ..self.request.clone()
         };
         let deadline = context.deadline();
-        let mut wait = Wait::begin(client, context);
+        let mut wait = Wait::through(&self.looks, client, context);
         loop {
             let error = match self.source.copy_image(&request, deadline).await {
                 Ok(made) if made.image_id == request.image_id => {

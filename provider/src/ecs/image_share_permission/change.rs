@@ -210,7 +210,7 @@ impl<'a> Sharing<'a> {
             return Ok(None);
         }
         let seen = match access {
-            Access::Withdrawn if error.is_not_found() => return Ok(Some(Seen::NoImage)),
+            Access::Withdrawn if error.is_image_not_found() => return Ok(Some(Seen::NoImage)),
             Access::Withdrawn => self.find(false).await,
             Access::Granted if in_doubt => self.look().await,
             Access::Granted => return Ok(None),

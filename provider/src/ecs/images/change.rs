@@ -267,7 +267,7 @@ impl Change<'_> {
     fn told<T>(&self, answer: Result<Result<T, aliyun::Error>, Failure>) -> Result<(), Stop> {
         match answer {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.is_not_found() => {
+            Ok(Err(error)) if error.is_image_not_found() => {
                 let failure = Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id)));
                 Err(Stop { failure, ambiguous: false })
             }
@@ -301,8 +301,12 @@ impl Change<'_> {
         let all = || self.changed.iter().cloned().collect();
         let halt = |failure, pending, seen| Halt { failure, pending, untouched: false, seen };
         loop {
-            let seen = match look_twice(self.client, self.context, self.id).await {
+            let seen = match self.client.looks.describe(self.context, self.id).await {
                 Ok(Some(seen)) => seen,
+                Ok(None) if Instant::now() < until => {
+                    wait.pause().await.map_err(|interrupted| halt(interrupted, all(), None))?;
+                    continue;
+                }
                 Ok(None) => return Err(halt(Failure::Refused(gone(self.id)), all(), None)),
                 // What was sent is in effect, but the state does not show it yet: the next update sends it again and looks.
                 Err(failure) => return Err(halt(failure, all(), None)),

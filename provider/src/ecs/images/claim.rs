@@ -351,7 +351,8 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
             Some(id) => self.partial(id, unfinished, failure),
             None => failure,
         };
-        let mut wait = Wait::begin(self.client, self.context);
+        // The look by name, and CreateImage.
+        let mut wait = Wait::looking_beside(self.client, self.context, 2);
         loop {
             if let Some(id) = &unseen {
                 let seen = self.client.looks.describe(self.context, id).await.map_err(kept)?;
@@ -360,6 +361,10 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 }
             }
             let owner = self.client.account.owner_of(self.context, &unfinished.name).await.map_err(kept)?;
+            if let Some(owned) = owner.as_ref().filter(|owned| Some(&owned.id) == unseen.as_ref()) {
+                // This very create has made it.
+                return Ok(ByName::Made(Box::new(self.found(owned.id.clone(), unfinished, None))));
+            }
             if let Some(made) = self.take_up(owner.as_ref(), unfinished).await.map_err(kept)? {
                 return Ok(ByName::Made(Box::new(made)));
             }
@@ -464,6 +469,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
 #[cfg(test)]
 mod tests {
     use aliyun::testing::{hang, ok, refuse};
+    use pulumi::Verb;
     use pulumi::testing::TestContext;
 
     use super::*;
@@ -506,6 +512,26 @@ mod tests {
         assert_eq!(sent[1].param("ImageName"), unfinished().name);
         assert_eq!(sent[1].param("ClientToken"), unfinished().token);
         assert_eq!(sent[3].param("ImageName"), "golden");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn images_that_are_shown_late_take_few_calls_and_are_not_called_an_earlier_ones() {
+        let began = Instant::now();
+        let cloud = Cloud::otherwise(move |sent, _| {
+            let hides = !sent.param("ImageId").is_empty() && began.elapsed().as_secs() < 15;
+            hides.then(|| ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+        });
+        cloud.state().shown_after = Duration::from_secs(10);
+        let makes = (0..40).map(async |index| {
+            let context = TestContext::new(Verb::Create, &format!("{URN}-{index}"), Duration::from_secs(600));
+            let args = ImageArgs { image_name: Some(format!("golden-{index}").into()), ..golden() };
+            cloud.verbs(&context).create(&args, &making(&args)).await.unwrap();
+            context.infos()
+        });
+        let infos = futures::future::join_all(makes).await.concat();
+        assert_eq!((infos, cloud.names().len()), (vec![], 40));
+        let calls = cloud.stub.actions().len();
+        assert!(calls <= 420, "{calls}");
     }
 
     #[tokio::test(start_paused = true)]

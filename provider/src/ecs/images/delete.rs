@@ -15,7 +15,7 @@ use crate::ecs::images::inputs::{Inputs, MadeBy};
 use crate::ecs::images::status;
 use crate::ecs::images::tasks::{self, Action, Cancellation, Stage, Task};
 use crate::ecs::images::wait::{
-    Wait, wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made,
+    Wait, look_twice, wait_until_cancelled, wait_until_ended, wait_until_gone, wait_until_made,
 };
 use crate::failure;
 
@@ -176,7 +176,7 @@ impl<'a> Deletion<'a> {
             return wait_until_cancelled(client, context, id).await;
         };
         match error.code() {
-            _ if error.is_not_found() => client.prove_absence(id, self.region).map(|()| true),
+            _ if error.is_image_not_found() => client.prove_absence(id, self.region).map(|()| true),
             // The copy has ended.
             Some("IncorrectImageStatus" | "ImageCreatedNotFromCopy") => Ok(false),
             Some("CancelNotSupported") => {
@@ -210,7 +210,7 @@ impl<'a> Deletion<'a> {
             let call = client.api.delete_image(&request, context.deadline());
             let error = match context.unless_cancelled(call).await? {
                 Ok(_) => return wait_until_gone(client, context, id).await,
-                Err(error) if error.is_not_found() => return client.prove_absence(id, self.region),
+                Err(error) if error.is_image_not_found() => return client.prove_absence(id, self.region),
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Err(refused_deletion(id, error)),
                 Err(error) => error,
             };
@@ -268,7 +268,7 @@ impl<'a> Deletion<'a> {
         snapshots: &mut Vec<String>,
     ) -> Result<bool, Failure> {
         let Some(Snapshots { complete: false, spared, .. }) = &self.snapshots else { return Ok(true) };
-        let Some(seen) = client.looks.describe(context, self.id).await? else { return Ok(false) };
+        let Some(seen) = look_twice(client, context, self.id).await? else { return Ok(false) };
         let told = seen.disk_device_mappings.into_iter().filter_map(|disk| disk.snapshot_id);
         snapshots.extend(told.filter(|snapshot| !spared.contains(snapshot)));
         Ok(true)
@@ -494,7 +494,7 @@ mod tests {
     async fn a_copy_under_way_is_cancelled_and_that_deletes_it() {
         let (cloud, deletion) = copying(1_000, |_, _| None);
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!(cloud.stub.actions(), ["CancelCopyImage", "DescribeImages"]);
+        assert_eq!(cloud.stub.actions(), ["CancelCopyImage", "DescribeImages", "DescribeImages"]);
         assert_eq!(cloud.stub.sent()[0].param("RegionId"), "cn-test");
         assert!(cloud.names().is_empty());
     }
@@ -588,13 +588,54 @@ mod tests {
         assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (0, 1));
     }
 
+    fn nothing() -> aliyun::testing::Reply {
+        ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_empty_answer_after_a_cancellation_is_no_proof_that_the_copy_is_gone() {
+        let (cloud, deletion) = copying(0, |sent, state| match sent.action() {
+            "CancelCopyImage" => Some(ok(r#"{"RequestId":"R"}"#)),
+            "DescribeImages" if !std::mem::replace(&mut state.was_asked, true) => Some(nothing()),
+            _ => None,
+        });
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_empty_answer_does_not_hide_the_snapshots_of_an_image() {
+        let cloud = Cloud::otherwise(|sent, state| {
+            let hides = sent.action() == "DescribeImages" && !std::mem::replace(&mut state.was_asked, true);
+            hides.then(nothing)
+        });
+        cloud.holds("m-1", "golden");
+        cloud.state().images[0].snapshots = vec!["s-1".to_owned()];
+        let snapshots = Snapshots { recorded: Vec::new(), complete: false, spared: Vec::new() };
+        let deletion = Deletion { snapshots: Some(snapshots), ..deletion(&[]) };
+        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+        assert_eq!((cloud.count("DeleteImage"), cloud.count("DeleteSnapshot")), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_something_else_is_not_there_does_not_delete_an_image() {
+        for code in ["InvalidSnapshotId.NotFound", "InvalidInstanceId.NotFound", "Forbidden.ImageNotFound"] {
+            let cloud =
+                Cloud::otherwise(move |sent, _| (sent.action() == "DeleteImage").then(|| refuse(404, code)));
+            cloud.holds("m-1", "golden");
+            let failed = deletion(&[]).carry_out(&cloud.client, &within(60)).await.unwrap_err().to_string();
+            assert!(failed.contains(code), "{failed}");
+        }
+    }
+
     /// The state may be another provider's, or out of date.
     #[tokio::test(start_paused = true)]
     async fn a_copy_that_is_not_known_to_be_under_way_is_cancelled_if_it_is() {
         let (cloud, mut deletion) = copying(1_000, |_, _| None);
         deletion.phase = Phase::Ended;
         deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!(cloud.stub.actions(), ["DeleteImage", "CancelCopyImage", "DescribeImages"]);
+        let looks = ["DescribeImages", "DescribeImages"];
+        assert_eq!(cloud.stub.actions(), [&["DeleteImage", "CancelCopyImage"], &looks[..]].concat());
         assert!(cloud.names().is_empty());
     }
 

@@ -5,7 +5,7 @@
 //! at the most, is sent none from then on. One that answers about several of them is, and what it leaves out is asked for alone
 //! each time, or in a list of its own if the answer says that it is a part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -43,10 +43,12 @@ struct Inner {
     one_by_one: AtomicBool,
     /// When a list of images known to be visible has first left one out.
     doubted: Mutex<Option<Instant>>,
-    /// How many images the lists of a round have last left out that are there.
-    left_out: AtomicUsize,
+    /// The images that the lists of the last round have left out, so that they were asked for alone.
+    left_out: Mutex<HashSet<String>>,
+    /// How many of them the round before had left out as well.
+    left_out_again: AtomicUsize,
     waiting: AtomicUsize,
-    /// How many operations that wait look at something beside the image.
+    /// How many calls those who wait make beside each look at their images.
     beside: AtomicUsize,
 }
 
@@ -91,13 +93,13 @@ enum Unseen {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     inner: Arc<Inner>,
-    looks_beside: bool,
+    beside: usize,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.inner.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.inner.beside.fetch_sub(usize::from(self.looks_beside), Ordering::Relaxed);
+        self.inner.beside.fetch_sub(self.beside, Ordering::Relaxed);
     }
 }
 
@@ -111,7 +113,8 @@ impl Looks {
             takes_lists: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             doubted: Mutex::default(),
-            left_out: AtomicUsize::new(0),
+            left_out: Mutex::default(),
+            left_out_again: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             beside: AtomicUsize::new(0),
         }))
@@ -134,11 +137,11 @@ impl Looks {
         Ok(looks)
     }
 
-    /// Notes that one more operation waits, and whether each of its looks takes a call beside the look at the image.
-    pub(crate) fn wait(&self, looks_beside: bool) -> Waiting {
+    /// Notes that one more operation waits, and how many calls each of its looks takes beside the look at the image.
+    pub(crate) fn wait(&self, beside: usize) -> Waiting {
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        self.0.beside.fetch_add(usize::from(looks_beside), Ordering::Relaxed);
-        Waiting { inner: Arc::clone(&self.0), looks_beside }
+        self.0.beside.fetch_add(beside, Ordering::Relaxed);
+        Waiting { inner: Arc::clone(&self.0), beside }
     }
 
     /// How many calls it takes to look at everything that is waited for.
@@ -146,7 +149,7 @@ impl Looks {
         let images = self.0.waiting.load(Ordering::Relaxed);
         let calls = match self.0.one_by_one.load(Ordering::Relaxed) {
             true => images,
-            false => images.div_ceil(MOST_IDS) + self.0.left_out.load(Ordering::Relaxed).min(images),
+            false => images.div_ceil(MOST_IDS) + self.0.left_out_again.load(Ordering::Relaxed).min(images),
         };
         calls + self.0.beside.load(Ordering::Relaxed)
     }
@@ -223,14 +226,26 @@ impl Inner {
             lists.push(self.answer(std::mem::replace(&mut wanted, rest)));
         }
         let listed: Vec<Outcome> = futures::future::join_all(lists).await.into_iter().flatten().collect();
+        let mut doubts = Vec::new();
         if !listed.is_empty() {
-            let left_out = listed.iter().map(|outcome| outcome.left_out).sum();
-            self.left_out.store(left_out, Ordering::Relaxed);
+            let mut left_out = HashSet::new();
+            for outcome in listed {
+                left_out.extend(outcome.left_out);
+                doubts.extend(outcome.doubt);
+            }
+            self.note_left_out(left_out);
         }
         // Once all have their answers.
-        if let Some(doubt) = listed.into_iter().find_map(|outcome| outcome.doubt) {
+        if let Some(doubt) = doubts.into_iter().next() {
             self.judge(doubt).await;
         }
+    }
+
+    /// What is left out once was deleted, or has become visible since. What is left out again and again costs a call each time.
+    fn note_left_out(&self, now: HashSet<String>) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        self.left_out_again.store(now.intersection(&left_out).count(), Ordering::Relaxed);
+        *left_out = now;
     }
 
     /// Answers looks at a hundred images at the most. `None` if there was nothing to learn of lists.
@@ -247,7 +262,7 @@ impl Inner {
             self.answer_glances(&mut wanted);
         }
         let alone = self.answer_alone(wanted).await;
-        let left_out = alone.iter().filter(|look| look.seen).count();
+        let left_out: Vec<String> = alone.iter().map(|look| look.id.clone()).collect();
         let mut doubt = None;
         match listed {
             Listed::Failed => return None,
@@ -257,7 +272,7 @@ impl Inner {
             Listed::Refused { .. } if self.takes_lists.load(Ordering::Relaxed) => {}
             Listed::Refused { is_clear: true } => self.look_one_by_one(),
             Listed::Refused { is_clear: false } => self.doubt(),
-            Listed::Answered if found.len() > 1 || left_out == 0 => {}
+            Listed::Answered if found.len() > 1 || !alone.iter().any(|look| look.seen) => {}
             Listed::Answered => {
                 let (seen, absent): (Vec<Alone>, Vec<Alone>) = alone.into_iter().partition(|look| look.seen);
                 doubt = Some(Doubt {
@@ -389,7 +404,7 @@ impl Inner {
                 // An answer about other images says nothing about this one.
                 image.map(Some).ok_or(Unseen::Others)
             }
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_image_not_found() => Ok(None),
             Err(error) => Err(Unseen::Error(error)),
         }
     }
@@ -421,8 +436,8 @@ enum Listed {
 /// What a list of several images has come to.
 #[derive(Debug)]
 struct Outcome {
-    /// How many images it has left out that are there.
-    left_out: usize,
+    /// The images that it has left out and that were asked for alone.
+    left_out: Vec<String>,
     doubt: Option<Doubt>,
 }
 
@@ -713,10 +728,13 @@ mod tests {
     async fn what_lists_leave_out_time_and_again_counts_as_calls() {
         let cloud = cloud(9, |sent, state| clipped(4, false)(sent, state));
         let ids = ["m-1", "m-2", "m-3", "m-4", "m-5", "m-6", "m-7", "m-8", "m-9"];
-        let waiting: Vec<Waiting> = ids.iter().map(|_| cloud.client.looks.wait(false)).collect();
+        let waiting: Vec<Waiting> = ids.iter().map(|_| cloud.client.looks.wait(0)).collect();
         assert_eq!(cloud.client.looks.calls(), 1);
         assert_eq!(look(&cloud, &ids, Care::Sure).await, vec![Ok(true); 9]);
-        assert_eq!((asked(&cloud).len(), cloud.client.looks.calls()), (6, 6));
+        // Once may be because they were just deleted, or have just become visible.
+        assert_eq!((asked(&cloud).len(), cloud.client.looks.calls()), (6, 1));
+        look(&cloud, &ids, Care::Sure).await;
+        assert_eq!((asked(&cloud).len(), cloud.client.looks.calls()), (12, 6));
         look(&cloud, &ids[..3], Care::Sure).await;
         assert_eq!(cloud.client.looks.calls(), 1);
         drop(waiting);
@@ -790,14 +808,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_not_found_code_is_an_absence_and_no_other_error_is() {
+    async fn the_image_not_found_is_an_absence_and_no_other_error_is() {
         let cloud = Cloud::otherwise(|sent, _| {
             Some(match sent.param("ImageId") {
                 "m-gone" => refuse(404, "InvalidImageId.NotFound"),
+                "m-other" => refuse(404, "InvalidSnapshotId.NotFound"),
                 _ => refuse(403, "Forbidden.RAM"),
             })
         });
         assert_eq!(look(&cloud, &["m-gone"], Care::Sure).await, [Ok(false)]);
+        let other = look(&cloud, &["m-other"], Care::Sure).await.remove(0).unwrap_err();
+        assert!(other.contains("InvalidSnapshotId.NotFound"), "{other}");
         let denied = look(&cloud, &["m-1"], Care::Sure).await.remove(0).unwrap_err();
         assert!(denied.contains("Forbidden.RAM"), "{denied}");
     }

@@ -1,7 +1,7 @@
 //! Whom an image is shared with. Looks that are wanted of one image within a few milliseconds are one, however many accounts
 //! they are for: page by page, until every account is found or the last page is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aliyun::ecs::DescribeImageSharePermissionRequest;
@@ -91,12 +91,16 @@ impl Shares {
     /// # Errors
     /// What the cloud answers instead, or an interruption.
     pub(crate) async fn all(&self, context: &Context, image: &str) -> Result<Vec<Share>, Failure> {
-        let mut all = Vec::new();
+        let (mut all, mut told) = (Vec::new(), Told::default());
         for number in 1..=MOST_PAGES {
             let Page { shares, total, .. } =
                 self.page(context, image, number, PAGE).await?.map_err(failure::cloud)?;
-            let is_last = is_last(all.len(), shares.len(), total);
-            all.extend(shares);
+            let is_last = told.ends_with(&shares, total);
+            for share in shares {
+                if !all.iter().any(|other: &Share| other.account == share.account) {
+                    all.push(share);
+                }
+            }
             if is_last {
                 break;
             }
@@ -145,17 +149,19 @@ impl Shares {
 
 impl Inner {
     async fn answer(&self, image: &str, mut wanted: Vec<Wanted>) {
-        let mut count = 0;
-        // How many more there are than any page has told.
-        let mut missing = 0;
+        let mut told = Told::default();
+        // How many more there are than any page has told, if that is told.
+        let mut missing = None;
         for number in 1..=MOST_PAGES {
             wanted.retain(|wanted| !wanted.answer.is_closed());
             let Some(deadline) = wanted.iter().map(|wanted| wanted.deadline).max() else { return };
             match self.page(image, number, PAGE, deadline).await {
                 Ok(Page { shares, total, has_groups }) => {
-                    let is_last = is_last(count, shares.len(), total);
-                    count += shares.len();
-                    missing = total.filter(|_| !has_groups).unwrap_or_default().saturating_sub(count);
+                    let is_last = told.ends_with(&shares, total);
+                    missing = total.map(|total| match has_groups {
+                        true => 0,
+                        false => total.saturating_sub(told.0.len()),
+                    });
                     for share in shares {
                         let found = wanted.extract_if(.., |wanted| wanted.account == share.account);
                         reply(found, &Ok(Seen::Shared(share.clone())));
@@ -164,19 +170,18 @@ impl Inner {
                         break;
                     }
                 }
-                Err(error) if error.is_not_found() => return reply(wanted, &Ok(Seen::NoImage)),
+                Err(error) if error.is_image_not_found() => return reply(wanted, &Ok(Seen::NoImage)),
                 Err(error) => return reply(wanted, &Err(error)),
             }
         }
-        match missing {
-            0 => reply(wanted, &Ok(Seen::NotShared)),
-            _ => {
-                let text = format!(
-                    "of the accounts that image {image} is shared with the pages leave out {missing}"
-                );
-                reply(wanted, &Err(aliyun::Error::contradiction("DescribeImageSharePermission", text)));
+        let text = match missing {
+            Some(0) => return reply(wanted, &Ok(Seen::NotShared)),
+            Some(missing) => {
+                format!("of the accounts that image {image} is shared with the pages leave out {missing}")
             }
-        }
+            None => format!("no page says with how many accounts image {image} is shared"),
+        };
+        reply(wanted, &Err(aliyun::Error::contradiction("DescribeImageSharePermission", text)));
     }
 
     async fn page(
@@ -206,11 +211,17 @@ impl Inner {
     }
 }
 
-/// Whether a page of so many accounts is the last, if so many were on those before. A page may be shorter than was asked for.
-fn is_last(before: usize, on_this: usize, total: Option<usize>) -> bool {
-    match total {
-        Some(total) => on_this == 0 || before + on_this >= total,
-        None => on_this < PAGE as usize,
+/// The accounts on the pages so far.
+#[derive(Default)]
+struct Told(HashSet<String>);
+
+impl Told {
+    /// Whether the next page, which these are on, is the last. It may be shorter than was asked for, so one that is not full is
+    /// no end.
+    fn ends_with(&mut self, shares: &[Share], total: Option<usize>) -> bool {
+        let before = self.0.len();
+        self.0.extend(shares.iter().map(|share| share.account.clone()));
+        self.0.len() == before || total.is_some_and(|total| self.0.len() >= total)
     }
 }
 
@@ -306,6 +317,25 @@ mod tests {
             });
             assert_eq!(are_shared(&look(&cloud, &["1001"]).await), [true]);
             assert_eq!(look(&cloud, &["1002"]).await, [expected]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_total_pages_are_read_until_one_tells_nothing_new_and_what_none_tells_is_in_doubt() {
+        for total in ["", r#","TotalCount":"x""#, r#","TotalCount":-1"#] {
+            let cloud = ShareCloud::otherwise(move |sent| {
+                let accounts = match sent.param("PageNumber") {
+                    "1" => r#"{"AliyunId":1000},{"AliyunId":1001}"#,
+                    _ => r#"{"AliyunId":1002}"#,
+                };
+                let answer = format!(r#"{{"RequestId":"R","Accounts":{{"Account":[{accounts}]}}{total}}}"#);
+                Some(Instead::OfTheCall(ok(&answer)))
+            });
+            let seen = look(&cloud, &["1002", "1003"]).await;
+            assert_eq!((are_shared(&seen), cloud.looks()), (vec![true, false], 3), "{total}");
+            let doubt = seen[1].as_ref().unwrap_err();
+            assert!(doubt.contains("no page says with how many accounts image m-1 is shared"), "{doubt}");
+            assert_eq!(cloud.cloud.client.shares.all(&within(60), "m-1").await.unwrap().len(), 3);
         }
     }
 

@@ -98,6 +98,7 @@ impl Verbs<'_> {
             Ok(entry) => entry,
             Err(halted) => return Err(halted.partial(&id)),
         };
+        let entry = Box::pin(self.settled_again(&id, entry, args)).await?;
         // Boxed, so that an image that is waited for does not hold the room.
         Box::pin(self.finish(&id, args, entry)).await
     }
@@ -283,11 +284,28 @@ impl Verbs<'_> {
         }
         let changing = self.change(&id, &args, entry, &given, &changed, !unapplied.is_empty());
         match changing.await {
-            Ok(entry) => self.finish(&id, &args, entry).await,
+            Ok(entry) => {
+                let entry = self.settled_again(&id, entry, &args).await?;
+                self.finish(&id, &args, entry).await
+            }
             // Before anything was carried out the old state is the true one.
             Err(Halted { untouched: true, failure, .. }) => Err(failure),
             Err(halted) => Err(halted.partial(&id)),
         }
+    }
+
+    /// The entry of an image that has been changed. The look at that may show that it is not usable any more.
+    async fn settled_again<A: Inputs>(
+        &self,
+        id: &str,
+        entry: Entry<A>,
+        args: &A,
+    ) -> Result<Entry<A>, Failure> {
+        if entry.is_settled() {
+            return Ok(entry);
+        }
+        let left = entry.kept.unfinished.iter().map(|_| NAME.to_owned()).collect();
+        self.settled(id, entry, args, &left).await
     }
 
     /// The entry of an image that was not usable when it was last seen, once it is.
@@ -482,6 +500,7 @@ mod tests {
     use aliyun::testing::refuse;
     use pulumi::testing::TestContext;
     use pulumi::{Input, Verb};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::ecs::image::ImageState;
@@ -544,6 +563,31 @@ mod tests {
         let context = within(600);
         cloud.verbs(&context).read::<ImageArgs>("m-1", None).await.unwrap().unwrap();
         assert_eq!(context.warnings().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_a_change_makes_unusable_is_waited_for_again() {
+        for seconds in [20, 10_000] {
+            let cloud = Cloud::otherwise(move |sent, state| {
+                if sent.action() == "ModifyImageAttribute" && !sent.param("LicenseType").is_empty() {
+                    state.images[0].ready_from = Instant::now() + Duration::from_secs(seconds);
+                }
+                None
+            });
+            let args = ImageArgs { license_type: Some(Input::Known("BYOL".to_owned())), ..golden() };
+            let (began, made) = (Instant::now(), create(&cloud, &args, 600).await);
+            match made {
+                Ok(_) => assert!((20..=30).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed()),
+                Err(failed) => {
+                    let (id, state, unapplied, _) = partial(failed);
+                    assert_eq!(
+                        (seconds, id.as_str(), &unapplied[..]),
+                        (10_000, "m-1", &[NAME.to_owned()][..])
+                    );
+                    assert_eq!(state["usable"], pulumi::value::Value::Bool(false));
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

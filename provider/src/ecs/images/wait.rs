@@ -21,17 +21,17 @@ pub(crate) struct Wait<'a> {
 impl<'a> Wait<'a> {
     /// A wait that may take as long as the operation may.
     pub(crate) fn begin(client: &'a Client, context: &'a Context) -> Self {
-        Wait::with(client, context, false)
+        Wait::through(&client.looks, client, context)
     }
 
-    /// A wait whose looks take a call each beside the look at the image.
-    fn looking_beside(client: &'a Client, context: &'a Context) -> Self {
-        Wait::with(client, context, true)
+    /// A wait for an image that these looks are at.
+    pub(crate) fn through(looks: &'a Looks, client: &'a Client, context: &'a Context) -> Self {
+        Wait { wait: pulumi::Wait::begin(context, &client.pace), looks, _counted: looks.wait(0) }
     }
 
-    fn with(client: &'a Client, context: &'a Context, looks_beside: bool) -> Self {
-        let wait = pulumi::Wait::begin(context, &client.pace);
-        Wait { wait, looks: &client.looks, _counted: client.looks.wait(looks_beside) }
+    /// A wait each of whose looks takes so many calls beside the look at the image.
+    pub(crate) fn looking_beside(client: &'a Client, context: &'a Context, calls: usize) -> Self {
+        Wait { _counted: client.looks.wait(calls), ..Wait::begin(client, context) }
     }
 
     /// The same, for at most so long. The last look is due at its end.
@@ -76,7 +76,7 @@ pub(crate) async fn wait_until_usable(
 ) -> Result<Described, Unusable> {
     let invisible = client.patience.invisible;
     let mut wait = match import {
-        Some(_) => Wait::looking_beside(client, context),
+        Some(_) => Wait::looking_beside(client, context, 1),
         None => Wait::begin(client, context),
     };
     let mut seen = seen.map(Box::new);
@@ -242,9 +242,14 @@ pub(crate) async fn look_twice(
     context: &Context,
     id: &str,
 ) -> Result<Option<Described>, Failure> {
-    if let Some(seen) = client.looks.describe(context, id).await? {
-        return Ok(Some(seen));
+    match client.looks.describe(context, id).await? {
+        Some(seen) => Ok(Some(seen)),
+        None => look_again(client, context, id).await,
     }
+}
+
+/// The second of two looks of which the first has shown nothing.
+async fn look_again(client: &Client, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
     context.unless_cancelled(tokio::time::sleep(client.patience.again)).await?;
     client.looks.describe(context, id).await
 }
@@ -315,7 +320,7 @@ pub(crate) async fn wait_until_ended(
     id: &str,
     task: &str,
 ) -> Result<(), Failure> {
-    let mut wait = Wait::looking_beside(client, context);
+    let mut wait = Wait::looking_beside(client, context, 1);
     loop {
         let look = tasks::describe(client, context, task, context.deadline()).await;
         let look = match look {
@@ -347,7 +352,14 @@ pub(crate) async fn wait_until_cancelled(
 ) -> Result<bool, Failure> {
     let is_on_its_way =
         |seen: &Described| seen.status.is_none() || status::is_being_made(seen.status.as_deref());
-    wait_for_the_end(client, context, id, ["cancelled", "the cancellation of its copy"], is_on_its_way).await
+    let words = ["cancelled", "the cancellation of its copy"];
+    while wait_for_the_end(client, context, id, words, is_on_its_way).await? {
+        // That it was cancelled does not say that it is gone.
+        if look_again(client, context, id).await?.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Waits until an image that is being deleted is gone.

@@ -489,14 +489,18 @@ mod tests {
         {
             let began = Instant::now();
             let cloud = Cloud::otherwise(move |sent, _| match (sent.action(), sent.param("RegionId")) {
-                ("CopyImage", _) if began.elapsed().as_secs() < 4 => {
+                ("CopyImage", _) if began.elapsed().as_secs() < 600 => {
                     Some(refuse(400, "IncorrectImageStatus"))
                 }
                 ("DescribeImages", "cn-beijing") => Some(answer()),
                 _ => None,
             });
             create(&cloud, &within(Verb::Create, 3_600), golden()).await.unwrap();
-            assert!(began.elapsed().as_secs() <= 15, "{:?}", began.elapsed());
+            assert!((600..=630).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+            // No look goes on when its time is up.
+            let looks = sent(&cloud, "DescribeImages");
+            let looks = looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count();
+            assert!(looks <= 6 * cloud.count("CopyImage"), "{looks}, {}", cloud.count("CopyImage"));
         }
     }
 

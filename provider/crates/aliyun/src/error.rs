@@ -376,7 +376,8 @@ impl Error {
 
     /// Whether it is an image that the call names and that is not there, rather than something else.
     pub fn is_image_not_found(&self) -> bool {
-        self.is_not_found() && self.code() == Some("InvalidImageId.NotFound")
+        self.is_not_found()
+            && matches!(self.code(), Some("InvalidImageId.NotFound" | "Forbidden.ImageNotFound"))
     }
 
     /// Whether the thing that the call names is proven absent. Nothing but the cloud's own word is a proof.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aliyun::ErrorKind;
 use aliyun::ecs::CopyImageRequest;
 use pulumi::{Context, Failure, known};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::ecs::image_copy::args::ImageCopyArgs;
@@ -72,7 +72,7 @@ impl CopyImage {
 
     /// The source's status and progress, if it can be seen, and what they promise.
     async fn look(&self, context: &Context) -> Option<(String, Outlook)> {
-        let seen = self.looks.describe(context, &self.request.image_id).await.ok()??;
+        let seen = self.looks.describe_within(context, &self.request.image_id, LOOK).await.ok()??;
         let outlook = match seen.status.as_deref() {
             status if status::is_final(status) => Outlook::Final,
             status if status::is_being_made(status) => Outlook::OnItsWay,
@@ -86,7 +86,7 @@ impl CopyImage {
         let (began, mut has_paused) = (Instant::now(), false);
         loop {
             let mut outlook = Outlook::Available;
-            if let Ok(Some((status, seen))) = timeout(LOOK, self.look(context)).await {
+            if let Some((status, seen)) = self.look(context).await {
                 let (image, region) = (&self.request.image_id, self.source.region());
                 context.status(&format!("waits for image {image} in {region}: {status}"));
                 outlook = seen;

@@ -19,6 +19,8 @@ use crate::failure;
 
 /// The type of resource in tag and resource group actions. Case matters.
 const RESOURCE_TYPE: &str = "image";
+/// The code of tag and resource group actions for an image that is not there.
+const RESOURCE_NOT_FOUND: &str = "InvalidResourceId.NotFound";
 /// The codes with which a status is refused for the image's sake: it is shared, it is not Available, it is not Deprecated.
 /// Source: the action's error table.
 const STATUS_REFUSED: [&str; 3] = [SHARED, "ImageStatus.NotAvailable", "ImageStatus.NotDeprecated"];
@@ -267,7 +269,7 @@ impl Change<'_> {
     fn told<T>(&self, answer: Result<Result<T, aliyun::Error>, Failure>) -> Result<(), Stop> {
         match answer {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.is_image_not_found() => {
+            Ok(Err(error)) if error.is_image_not_found() || error.code() == Some(RESOURCE_NOT_FOUND) => {
                 let failure = Failure::Refused(format!("{}\n{}", failure::text(&error), gone(self.id)));
                 Err(Stop { failure, ambiguous: false })
             }
@@ -301,9 +303,14 @@ impl Change<'_> {
         let all = || self.changed.iter().cloned().collect();
         let halt = |failure, pending, seen| Halt { failure, pending, untouched: false, seen };
         loop {
-            let seen = match self.client.looks.describe(self.context, self.id).await {
+            let is_last = Instant::now() >= until;
+            let look = match is_last {
+                true => look_twice(self.client, self.context, self.id).await,
+                false => self.client.looks.describe(self.context, self.id).await,
+            };
+            let seen = match look {
                 Ok(Some(seen)) => seen,
-                Ok(None) if Instant::now() < until => {
+                Ok(None) if !is_last => {
                     wait.pause().await.map_err(|interrupted| halt(interrupted, all(), None))?;
                     continue;
                 }
@@ -563,13 +570,41 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_image_that_somebody_deleted_says_what_to_do() {
-        let cloud = cloud(|sent, _| {
-            (sent.action() == "ModifyImageAttribute").then(|| refuse(404, "InvalidImageId.NotFound"))
+    async fn an_empty_answer_at_the_end_of_the_time_for_reading_back_is_looked_at_again() {
+        let (began, hidden) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+        let hides = Arc::clone(&hidden);
+        let cloud = cloud(move |sent, state| {
+            let reported = &mut state.images[0].reported;
+            reported.insert("LicenseType".to_owned(), "Aliyun".to_owned());
+            match sent.action() {
+                "ModifyImageAttribute" => Some(done()),
+                // The look during which the time ends, and the first of the last two.
+                "DescribeImages"
+                    if began.elapsed() >= READ_BACK && hides.fetch_add(1, Ordering::Relaxed) < 2 =>
+                {
+                    Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+                }
+                _ => None,
+            }
         });
-        let text = update(&cloud, &within(600), after(), &ALL).await.0.unwrap_err().to_string();
-        let advice = "image m-1 no longer exists: run `pulumi refresh`, and then `pulumi up` to make it anew";
-        assert!(text.ends_with(advice), "{text}");
+        let context = within(600);
+        update(&cloud, &context, licensed(), &["licenseType"]).await.0.unwrap();
+        assert_eq!((context.warnings().len(), hidden.load(Ordering::Relaxed)), (1, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_that_somebody_deleted_says_what_to_do() {
+        for (action, code) in [
+            ("ModifyImageAttribute", "InvalidImageId.NotFound"),
+            ("JoinResourceGroup", "InvalidResourceId.NotFound"),
+            ("TagResources", "InvalidResourceId.NotFound"),
+        ] {
+            let cloud = cloud(move |sent, _| (sent.action() == action).then(|| refuse(404, code)));
+            let text = update(&cloud, &within(600), after(), &ALL).await.0.unwrap_err().to_string();
+            let advice =
+                "image m-1 no longer exists: run `pulumi refresh`, and then `pulumi up` to make it anew";
+            assert!(text.ends_with(advice), "{action}: {text}");
+        }
     }
 
     fn licensed() -> ImageArgs {

@@ -619,7 +619,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn that_something_else_is_not_there_does_not_delete_an_image() {
-        for code in ["InvalidSnapshotId.NotFound", "InvalidInstanceId.NotFound", "Forbidden.ImageNotFound"] {
+        for code in ["InvalidSnapshotId.NotFound", "InvalidInstanceId.NotFound", "Forbidden.SnapshotNotFound"]
+        {
             let cloud =
                 Cloud::otherwise(move |sent, _| (sent.action() == "DeleteImage").then(|| refuse(404, code)));
             cloud.holds("m-1", "golden");

@@ -159,7 +159,20 @@ impl Looks {
     /// # Errors
     /// What the cloud answers instead, an answer about other images, none within the operation's time, or an interruption.
     pub(crate) async fn describe(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
-        self.look(context, id, Care::Sure).await
+        self.look(context, id, Care::Sure, context.deadline()).await
+    }
+
+    /// As [`describe`](Self::describe), with less time than the operation has.
+    ///
+    /// # Errors
+    /// As of [`describe`](Self::describe).
+    pub(crate) async fn describe_within(
+        &self,
+        context: &Context,
+        id: &str,
+        limit: Duration,
+    ) -> Result<Option<Described>, Failure> {
+        self.look(context, id, Care::Sure, context.deadline().min(Instant::now() + limit)).await
     }
 
     /// As [`describe`](Self::describe), for those who conclude nothing from `None`: it may also be that a list left the image
@@ -168,11 +181,17 @@ impl Looks {
     /// # Errors
     /// As of [`describe`](Self::describe).
     pub(crate) async fn glance(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
-        self.look(context, id, Care::Glance).await
+        self.look(context, id, Care::Glance, context.deadline()).await
     }
 
-    async fn look(&self, context: &Context, id: &str, care: Care) -> Result<Option<Described>, Failure> {
-        match context.unless_cancelled(self.answer(id, context.deadline(), care)).await? {
+    async fn look(
+        &self,
+        context: &Context,
+        id: &str,
+        care: Care,
+        deadline: Instant,
+    ) -> Result<Option<Described>, Failure> {
+        match context.unless_cancelled(self.answer(id, deadline, care)).await? {
             Ok(seen) => Ok(seen),
             Err(Unseen::Error(error)) => Err(failure::cloud(error)),
             Err(Unseen::Others) => Err(Failure::Refused(format!(
@@ -508,7 +527,7 @@ mod tests {
     /// What looks at all of these at once show: which of the images are there.
     async fn look(cloud: &Cloud, ids: &[&str], care: Care) -> Vec<Result<bool, String>> {
         let context = within(60);
-        let looks = ids.iter().map(|id| cloud.client.looks.look(&context, id, care));
+        let looks = ids.iter().map(|id| cloud.client.looks.look(&context, id, care, context.deadline()));
         let seen = join_all(looks).await.into_iter();
         seen.map(|look| look.map(|seen| seen.is_some()).map_err(|failure| failure.to_string())).collect()
     }

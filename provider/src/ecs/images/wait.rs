@@ -352,35 +352,39 @@ pub(crate) async fn wait_until_cancelled(
 ) -> Result<bool, Failure> {
     let is_on_its_way =
         |seen: &Described| seen.status.is_none() || status::is_being_made(seen.status.as_deref());
+    // That it was cancelled does not say that it is gone, so one empty answer does not either.
     let words = ["cancelled", "the cancellation of its copy"];
-    while wait_for_the_end(client, context, id, words, is_on_its_way).await? {
-        // That it was cancelled does not say that it is gone.
-        if look_again(client, context, id).await?.is_none() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    wait_for_the_end(client, context, id, words, 2, is_on_its_way).await
 }
 
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
-    wait_for_the_end(client, context, id, ["deleted", "its deletion"], |_| true).await.map(drop)
+    wait_for_the_end(client, context, id, ["deleted", "its deletion"], 1, |_| true).await.map(drop)
 }
 
-/// Waits until an image is gone, or is not on its way any more. Whether it is gone. What is being done with it is said in words.
+/// Waits until an image is gone, as so many looks show, or is not on its way any more. Whether it is gone. What is being done with
+/// it is said in words.
 async fn wait_for_the_end(
     client: &Client,
     context: &Context,
     id: &str,
     [being, accepted]: [&str; 2],
+    absences: u32,
     is_on_its_way: impl Fn(&Described) -> bool,
 ) -> Result<bool, Failure> {
-    let mut wait = Wait::begin(client, context);
+    let (mut wait, mut absent) = (Wait::begin(client, context), 0);
     loop {
         let look = client.looks.describe(context, id).await.map(|seen| match seen {
+            None if absent + 1 < absences => {
+                absent += 1;
+                Look::Nothing
+            }
             None => Look::Done(true),
             Some(seen) if !is_on_its_way(&seen) => Look::Done(false),
-            Some(_) => Look::Going { status: format!("image {id}: being {being}"), left: None },
+            Some(_) => {
+                absent = 0;
+                Look::Going { status: format!("image {id}: being {being}"), left: None }
+            }
         });
         match wait.after(look).await {
             Ok(Some(is_gone)) => return Ok(is_gone),

@@ -57,6 +57,12 @@ pub(crate) struct List {
 }
 
 impl List {
+    /// Whether an answer has the list, with nothing in it.
+    pub(crate) fn is_empty(&self, text: &str) -> bool {
+        let [wrapper, list] = self.names;
+        is_empty_list(text, wrapper, list)
+    }
+
     /// What an answer without a single entry lacks. `are_missing` says whether so many, on all pages, should have shown.
     pub(crate) fn lacks(
         &self,
@@ -65,11 +71,10 @@ impl List {
         text: &str,
         are_missing: impl FnOnce(i64) -> bool,
     ) -> Option<&'static str> {
-        let [wrapper, list] = self.names;
         match (request_id, total_count) {
             (None, _) => Some(REQUEST_ID),
             (Some(_), None) => Some("a TotalCount"),
-            (Some(_), Some(0)) => (!is_empty_list(text, wrapper, list)).then_some(self.list),
+            (Some(_), Some(0)) => (!self.is_empty(text)).then_some(self.list),
             (Some(_), Some(count)) => (count < 0 || are_missing(count)).then_some(self.counted),
         }
     }

@@ -425,6 +425,11 @@ mod tests {
         assert_eq!(cloud.names().len(), 100);
     }
 
+    fn looks_at_sources(cloud: &Cloud) -> usize {
+        let looks = sent(cloud, "DescribeImages");
+        looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count()
+    }
+
     /// A cloud whose source is in this status for so long, and Available then.
     fn with_source(status: &'static str, seconds: u64) -> Cloud {
         let began = Instant::now();
@@ -477,8 +482,7 @@ mod tests {
         assert!(futures::future::join_all(copies).await.into_iter().all(|made| made.is_ok()));
         // At first, once a minute as looks may lag behind, and when the source is available.
         assert!((31 * 100..=32 * 100).contains(&cloud.count("CopyImage")), "{}", cloud.count("CopyImage"));
-        let looks = sent(&cloud, "DescribeImages");
-        let looks = looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count();
+        let looks = looks_at_sources(&cloud);
         assert!((100..=200).contains(&looks), "{looks}");
     }
 
@@ -498,8 +502,7 @@ mod tests {
             create(&cloud, &within(Verb::Create, 3_600), golden()).await.unwrap();
             assert!((600..=630).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
             // No look goes on when its time is up.
-            let looks = sent(&cloud, "DescribeImages");
-            let looks = looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count();
+            let looks = looks_at_sources(&cloud);
             assert!(looks <= 6 * cloud.count("CopyImage"), "{looks}, {}", cloud.count("CopyImage"));
         }
     }
@@ -544,8 +547,7 @@ mod tests {
             create(&cloud, &context, args)
         });
         assert!(futures::future::join_all(copies).await.into_iter().all(|made| made.is_ok()));
-        let looks = sent(&cloud, "DescribeImages");
-        let looks = looks.iter().filter(|sent| sent.param("RegionId") == "cn-beijing").count();
+        let looks = looks_at_sources(&cloud);
         // A look at each in ten seconds.
         assert!(looks <= 100 * 75, "{looks}");
     }

@@ -580,6 +580,9 @@ mod tests {
             let failure = made.unwrap_err();
             assert!(!matches!(failure, Failure::Partial { .. }), "{failure}");
             assert!(failure.to_string().contains("image m-source in cn-beijing is not"), "{failure}");
+            let last = "interrupted. The last answer: CopyImage: IncorrectImageStatus";
+            assert_eq!(failure.to_string().starts_with(last), interrupt, "{failure}");
+            assert_eq!(matches!(failure, Failure::Cancelled(_)), interrupt, "{failure:?}");
             let expected = if interrupt { 20..=21 } else { 60..=61 };
             assert!(expected.contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
         }

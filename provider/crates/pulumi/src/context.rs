@@ -109,6 +109,11 @@ impl Context {
         self.cancellation.cancelled().await;
     }
 
+    /// Whether the user has interrupted the deployment.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancellation.is_cancelled()
+    }
+
     /// What a call answers, unless the user interrupts the deployment first.
     ///
     /// # Errors
@@ -122,6 +127,6 @@ impl Context {
     }
 
     fn log(&self, severity: LogSeverity, text: &str, ephemeral: bool) {
-        self.engine.log(severity, &self.urn, self.redactor.redact(text), ephemeral);
+        self.engine.log(severity, &self.urn, text, ephemeral);
     }
 }

@@ -1,7 +1,6 @@
 //! The engine's side of the conversation: log and status lines go to it, and its end is ours.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,40 +38,31 @@ pub struct Engine {
     /// How many log lines are on their way to the engine.
     under_way: Arc<AtomicUsize>,
     gone: CancellationToken,
-    hidden: Hidden,
+    /// The secrets of all resources so far. An answer of the cloud that several operations share may tell those of any, and
+    /// outlasts it as text.
+    secrets: Shared,
+    /// The secrets among the settings. What the provider says of itself does not quote them, and the key of an emulator may be
+    /// a word that any text has.
+    settings: Shared,
 }
 
-/// The secrets of the operations under way, by a number that each has.
-#[derive(Debug, Clone, Default)]
-struct Hidden {
-    redactors: Arc<Mutex<BTreeMap<u64, Redactor>>>,
-    next: Arc<AtomicU64>,
-}
-
-impl Hidden {
-    fn redactors(&self) -> MutexGuard<'_, BTreeMap<u64, Redactor>> {
-        self.redactors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Keeps secrets out of every line of the process until it is dropped: an operation's lines come from crates that know
-/// nothing of secrets, and from looks that operations share.
-#[derive(Debug)]
-pub(crate) struct Hiding(Option<(Hidden, u64)>);
-
-impl Drop for Hiding {
-    fn drop(&mut self) {
-        if let Some((hidden, number)) = &self.0 {
-            hidden.redactors().remove(number);
-        }
-    }
-}
+type Shared = Arc<Mutex<Redactor>>;
 
 #[derive(Debug)]
 enum Line {
     Log(LogRequest),
     Attach(String),
     Flushed(oneshot::Sender<()>),
+}
+
+fn lock(secrets: &Shared) -> MutexGuard<'_, Redactor> {
+    secrets.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn add(all: &Shared, secrets: &Redactor) {
+    if !secrets.is_empty() {
+        lock(all).add(secrets);
+    }
 }
 
 /// The lines of an engine that is none.
@@ -102,7 +92,7 @@ impl Engine {
         let under_way = Arc::new(AtomicUsize::new(0));
         let gone = CancellationToken::new();
         tokio::spawn(forward(queue, Arc::clone(&under_way), gone.clone(), Parent::now()));
-        Engine { lines, under_way, gone, hidden: Hidden::default() }
+        Engine { lines, under_way, gone, secrets: Shared::default(), settings: Shared::default() }
     }
 
     /// A handle that no engine will be behind, and the record of its lines.
@@ -113,7 +103,8 @@ impl Engine {
             lines,
             under_way: Arc::default(),
             gone: CancellationToken::new(),
-            hidden: Hidden::default(),
+            secrets: Shared::default(),
+            settings: Shared::default(),
         };
         (engine, Record(queue))
     }
@@ -128,26 +119,32 @@ impl Engine {
         self.gone.cancelled().await;
     }
 
-    /// Strikes these secrets out of what crates below log, for as long as the answer lives.
-    pub(crate) fn hide(&self, redactor: Redactor) -> Hiding {
-        if redactor.is_empty() {
-            return Hiding(None);
-        }
-        let number = self.hidden.next.fetch_add(1, Ordering::Relaxed);
-        self.hidden.redactors().insert(number, redactor);
-        Hiding(Some((self.hidden.clone(), number)))
+    /// Strikes the secrets of a resource out of every text from now on.
+    pub(crate) fn hide(&self, secrets: &Redactor) {
+        add(&self.secrets, secrets);
     }
 
-    pub(crate) fn redact(&self, text: String) -> String {
-        self.hidden.redactors().values().fold(text, |text, redactor| redactor.redact(&text))
+    /// Strikes the secrets among the settings out of what crates below log from now on.
+    pub(crate) fn hide_settings(&self, secrets: &Redactor) {
+        add(&self.settings, secrets);
+    }
+
+    /// The text without the secrets of resources.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        lock(&self.secrets).redact(text)
+    }
+
+    /// A text of crates below, which know nothing of secrets, without any.
+    pub(crate) fn redact_all(&self, text: &str) -> String {
+        self.redact(&lock(&self.settings).redact(text))
     }
 
     /// Sends one line to the engine's display. Ephemeral ones show as the resource's status and are not kept.
-    pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: String, ephemeral: bool) {
+    pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: &str, ephemeral: bool) {
         self.under_way.fetch_add(1, Ordering::SeqCst);
         self.send(Line::Log(LogRequest {
             severity: i32::from(severity),
-            message,
+            message: self.redact(message),
             urn: urn.to_owned(),
             stream_id: 0,
             ephemeral,
@@ -385,7 +382,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
             Level::ERROR | Level::WARN | Level::INFO => (LogSeverity::Info, true),
             Level::DEBUG | Level::TRACE => (LogSeverity::Debug, false),
         };
-        self.engine.log(severity, &urn, self.engine.redact(fields.text), ephemeral);
+        self.engine.log(severity, &urn, &self.engine.redact_all(&fields.text), ephemeral);
     }
 }
 

@@ -8,7 +8,6 @@ use tonic::{Code, Status};
 
 use crate::codec::{CodecError, encode};
 use crate::generated::{google_rpc, pulumirpc};
-use crate::redact::Redactor;
 use crate::value::{Properties, to_struct};
 
 /// An error of any kind, from below.
@@ -118,12 +117,12 @@ impl Failure {
         }
     }
 
-    /// The status that the engine gets. Secrets are struck out of every text.
-    pub(crate) fn into_status(self, redactor: &Redactor) -> Status {
+    /// The status that the engine gets. `redact` strikes the secrets out of every text.
+    pub(crate) fn into_status(self, redact: impl Fn(&str) -> String) -> Status {
         match self {
-            Failure::Cloud(error) => Status::new(Code::Unknown, redactor.redact(&chain(&*error))),
+            Failure::Cloud(error) => Status::new(Code::Unknown, redact(&chain(&*error))),
             Failure::Partial { id, state, inputs, unapplied: _, reasons } => {
-                let reasons: Vec<String> = reasons.iter().map(|reason| redactor.redact(reason)).collect();
+                let reasons: Vec<String> = reasons.iter().map(|reason| redact(reason)).collect();
                 let detail = pulumirpc::ErrorResourceInitFailed {
                     id,
                     properties: Some(to_struct(state)),
@@ -133,9 +132,9 @@ impl Failure {
                 };
                 with_detail(Code::Unknown, &reasons.join("; "), "pulumirpc.ErrorResourceInitFailed", &detail)
             }
-            Failure::Refused(text) => Status::new(Code::InvalidArgument, redactor.redact(&text)),
-            Failure::Cancelled(text) => Status::new(Code::Cancelled, redactor.redact(&text)),
-            bug @ Failure::Bug(_) => Status::new(Code::Internal, redactor.redact(&bug.to_string())),
+            Failure::Refused(text) => Status::new(Code::InvalidArgument, redact(&text)),
+            Failure::Cancelled(text) => Status::new(Code::Cancelled, redact(&text)),
+            bug @ Failure::Bug(_) => Status::new(Code::Internal, redact(&bug.to_string())),
         }
     }
 }
@@ -175,6 +174,7 @@ fn with_detail(code: Code, message: &str, type_name: &str, detail: &impl Message
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Redactor;
 
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]
@@ -201,7 +201,7 @@ mod tests {
             unapplied: Vec::new(),
             reasons: vec!["it timed out".to_owned()],
         };
-        let status = failure.into_status(&Redactor::default());
+        let status = failure.into_status(str::to_owned);
         let payload = google_rpc::Status::decode(status.details()).unwrap();
         assert_eq!(payload.details[0].type_url, "type.googleapis.com/pulumirpc.ErrorResourceInitFailed");
         let detail = pulumirpc::ErrorResourceInitFailed::decode(payload.details[0].value.as_slice()).unwrap();
@@ -228,7 +228,8 @@ mod tests {
             crate::value::Value::Secret(Box::new(crate::value::Value::String("hunter2".to_owned()))),
         )]);
         let redactor = Redactor::of([&secrets]);
-        let status = Failure::Refused("image hunter2 exists".to_owned()).into_status(&redactor);
+        let status =
+            Failure::Refused("image hunter2 exists".to_owned()).into_status(|text| redactor.redact(text));
         assert_eq!(status.message(), "image [secret] exists");
     }
 }

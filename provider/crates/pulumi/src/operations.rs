@@ -263,7 +263,7 @@ impl<P: Provider> Operations<P> {
     /// A replacement checks twice, and says the same.
     fn say_once(&self, severity: LogSeverity, urn: &str, text: String) {
         if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
-            self.engine.log(severity, urn, text, false);
+            self.engine.log(severity, urn, &text, false);
         }
     }
 
@@ -393,16 +393,15 @@ impl<P: Provider> Operations<P> {
                 })
                 .collect(),
         });
-        let object = self.config().map_err(|failure| failure.into_status(&Redactor::default()))?;
+        let object = self.config().map_err(|failure| failure.into_status(str::to_owned))?;
         let (settings, engines) = split_settings(args);
         let version = engines.get("version").and_then(Value::as_str).map(ToOwned::to_owned);
         let asked = Asked { provider, version };
         lock(&self.asked).clone_from(&asked);
         let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
         let redactor = Redactor::of([&settings]);
-        // For as long as the process lives.
-        std::mem::forget(self.engine.hide(redactor.clone()));
-        let fail = |failure: Failure| failure.into_status(&redactor);
+        self.engine.hide_settings(&redactor);
+        let fail = |failure: Failure| failure.into_status(|text| redactor.redact(text));
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);

@@ -1,5 +1,7 @@
 //! [`Redactor`]: strikes the secrets of a request out of any text that leaves the provider.
 
+use std::cmp::Ordering;
+
 use crate::value::{Properties, Value};
 
 /// The secret texts of one request.
@@ -34,9 +36,18 @@ impl Redactor {
         Redactor::of_texts([self.secrets.clone(), other.secrets].concat())
     }
 
+    /// Strikes out the secrets of another as well.
+    pub(crate) fn add(&mut self, other: &Redactor) {
+        let is_new = |secret: &&String| self.secrets.binary_search_by(|held| order(held, secret)).is_err();
+        let new: Vec<String> = other.secrets.iter().filter(is_new).cloned().collect();
+        if !new.is_empty() {
+            *self = Redactor::of_texts([std::mem::take(&mut self.secrets), new].concat());
+        }
+    }
+
     /// The longest first, so that a secret that contains another goes as a whole.
     fn of_texts(mut secrets: Vec<String>) -> Self {
-        secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        secrets.sort_by(|one, other| order(one, other));
         secrets.dedup();
         Redactor { secrets }
     }
@@ -53,8 +64,13 @@ impl Redactor {
 
     /// The text with `[secret]` in place of each secret.
     pub fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+        let found = self.secrets.iter().filter(|secret| text.contains(secret.as_str()));
+        found.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
     }
+}
+
+fn order(one: &str, other: &str) -> Ordering {
+    other.len().cmp(&one.len()).then_with(|| one.cmp(other))
 }
 
 fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
@@ -89,6 +105,21 @@ fn in_ascii(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(text: &str) -> Redactor {
+        let value = Value::Secret(Box::new(Value::String(text.to_owned())));
+        Redactor::of([&Properties::from([("key".to_owned(), value)])])
+    }
+
+    #[test]
+    fn of_secrets_that_were_added_the_longest_goes_first() {
+        let mut all = Redactor::default();
+        for secret in ["hunter", "hunter2", "prey", "hunter"] {
+            all.add(&of(secret));
+        }
+        assert_eq!(all.secrets, ["hunter2", "hunter", "prey"]);
+        assert_eq!(all.redact("hunter2, hunter and prey"), "[secret], [secret] and [secret]");
+    }
 
     #[test]
     fn a_secret_is_struck_out_however_it_is_escaped() {

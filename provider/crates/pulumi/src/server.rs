@@ -13,10 +13,13 @@ use crate::engine::SPANS;
 use crate::failure::Failure;
 use crate::generated::pulumirpc as rpc;
 use crate::generated::pulumirpc::resource_provider_server::ResourceProvider;
-use crate::operations::Operations;
+use crate::operations::{Operations, urn_type};
 use crate::provider::{Provider, package_schema};
 use crate::redact::Redactor;
 use crate::value::{Properties, from_struct, may_hold_secrets};
+
+/// The type of a provider begins so. What is secret of it are settings.
+const PROVIDERS: &str = "pulumi:providers:";
 
 /// The service of one plugin process.
 pub struct Server<P: Provider> {
@@ -70,10 +73,13 @@ impl<P: Provider> Server<P> {
             urn = request.urn(),
             traceparent = metadata.get("traceparent").and_then(|parent| parent.to_str().ok()),
         );
-        let hiding = self.operations.engine.hide(redactor.clone());
+        let engine = &self.operations.engine;
+        match urn_type(request.urn()).starts_with(PROVIDERS) {
+            true => engine.hide_settings(&redactor),
+            false => engine.hide(&redactor),
+        }
         let operation = operation(Arc::clone(&self.operations), request, redactor.clone());
         let operation = async move {
-            let _hiding = hiding;
             let result = operation.instrument(traced.clone()).await;
             if let Err(failure) = &result {
                 traced.record("otel.status_message", failure.to_string());
@@ -84,8 +90,9 @@ impl<P: Provider> Server<P> {
             Ok(result) => result,
             Err(error) => Err(Failure::Bug(format!("the operation ended unexpectedly ({error})"))),
         };
-        self.operations.engine.flush().await;
-        result.map(Response::new).map_err(|failure| failure.into_status(&redactor))
+        engine.flush().await;
+        let redact = |text: &str| engine.redact(&redactor.redact(text));
+        result.map(Response::new).map_err(|failure| failure.into_status(redact))
     }
 }
 
@@ -175,7 +182,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
             )));
         }
         let schema = package_schema(&self.operations.provider)
-            .map_err(|failure| failure.into_status(&Redactor::default()))?;
+            .map_err(|failure| failure.into_status(str::to_owned))?;
         Ok(Response::new(rpc::GetSchemaResponse { schema: schema.to_string() }))
     }
 
@@ -266,7 +273,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
     async fn list(&self, request: Request<rpc::ListRequest>) -> Result<Response<Self::ListStream>, Status> {
         let token = &request.get_ref().token;
         let can_list = self.operations.can_list(token);
-        if !can_list.map_err(|failure| failure.into_status(&Redactor::default()))? {
+        if !can_list.map_err(|failure| failure.into_status(str::to_owned))? {
             return Err(Status::unimplemented(format!("resources of type {token:?} cannot be listed")));
         }
         let listed = self.run(request, |operations, request, redactor| async move {

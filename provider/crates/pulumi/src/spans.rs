@@ -197,7 +197,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let attributes =
             ended.attributes.iter_mut().filter_map(|attribute| attribute.value.as_mut()?.text.as_mut());
         for text in attributes.chain(ended.status.as_mut().map(|status| &mut status.message)) {
-            *text = self.engine.redact(std::mem::take(text));
+            *text = self.engine.redact_all(text);
         }
         // After the last flush nobody listens.
         let _ = self.queue.send(Sent::Span(ended));
@@ -414,7 +414,7 @@ mod tests {
         let (engine, _record) = Engine::recorded();
         let secret: Properties =
             [("key".to_owned(), Value::Secret(Box::new(Value::String("hunter2".to_owned()))))].into();
-        let _hiding = engine.hide(Redactor::of([&secret]));
+        engine.hide(&Redactor::of([&secret]));
         let spans = spans_of(&engine, || {
             drop(tracing::info_span!(target: "pulumi::server", "resource", urn = "u"));
             let failure = "not hunter2";

@@ -74,6 +74,7 @@ impl TestContext {
     #[must_use]
     pub fn with_secrets_of(mut self, properties: &Properties) -> Self {
         self.context.redactor = Redactor::of([properties]);
+        self.context.engine.hide(&self.context.redactor);
         self
     }
 

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::engine::SPANS;
 use crate::failure::Failure;
 
-/// Looks are a fifteenth of the time waited apart, so that waiting costs no more than that beyond what it must.
-const PATIENCE: u32 = 15;
+/// Looks are a twelfth of the time waited apart, so that waiting costs no more than that beyond what it must.
+const PATIENCE: u32 = 12;
 /// If what is left is told and never comes to an end, looks become rarer all the same, but later.
 const LAST_PATIENCE: u32 = 60;
 /// The first look comes after this part of the first delay, if things are ready at once here.
@@ -424,13 +424,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hundred_that_take_half_a_minute_cost_thirty_five_calls() {
+    async fn a_hundred_that_take_half_a_minute_cost_thirty_five_calls_at_most() {
         let half_a_minute = Duration::from_secs(30);
-        for (tells, latency, calls) in
-            [(false, 0, 32), (false, 50, 32), (true, 0, 33), (true, 50, 33), (true, 300, 35)]
-        {
-            let outcome = wait_for(alike(100, millis(30), half_a_minute, tells), 100, millis(latency)).await;
-            assert_eq!(outcome.calls, calls, "{tells}, {latency}");
+        for (apart, tells, latency, calls) in [
+            (30, false, 0, 30),
+            (30, false, 50, 30),
+            (30, true, 0, 31),
+            (30, true, 50, 31),
+            (30, true, 300, 33),
+            (50, true, 50, 34),
+        ] {
+            let things = alike(100, millis(apart), half_a_minute, tells);
+            let outcome = wait_for(things, 100, millis(latency)).await;
+            assert_eq!(outcome.calls, calls, "{apart}, {tells}, {latency}");
             assert!(outcome.latest <= half_a_minute / PATIENCE, "{outcome:?}");
         }
     }
@@ -456,7 +462,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn in_a_mixture_few_calls_show_nothing_ready() {
-        for (slow, of, idle) in [(1, 100, 19), (1, 10, 177), (1, 2, 891), (9, 10, 1_542), (99, 100, 1_622)] {
+        for (slow, of, idle) in [(1, 100, 17), (1, 10, 163), (1, 2, 827), (9, 10, 1_428), (99, 100, 1_498)] {
             let mut things = alike(1_000, millis(0), millis(0), false);
             for (index, thing) in things.iter_mut().enumerate() {
                 // Spread evenly, but with no regard to how many go at a time.

@@ -428,10 +428,17 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                     failure::text(&error)
                 )))
             }
-            Err(error) => Err(match error.code().and_then(|code| self.making.advice(code)) {
-                Some(advice) => Failure::Refused(format!("{}\n{advice}", failure::text(&error))),
-                None => failure::cloud(error),
-            }),
+            Err(error) => {
+                let refusal = match error.code().and_then(|code| self.making.advice(code)) {
+                    Some(advice) => Failure::Refused(format!("{}\n{advice}", failure::text(&error))),
+                    None => failure::cloud(error),
+                };
+                // A refusal that may pass would have been waited for.
+                Err(match self.context.is_cancelled() {
+                    true => Failure::Cancelled(format!("interrupted. The last answer: {}", refusal.reason())),
+                    false => refusal,
+                })
+            }
         }
     }
 

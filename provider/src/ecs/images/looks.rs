@@ -43,6 +43,8 @@ struct Inner {
     one_by_one: AtomicBool,
     /// When a list of images known to be visible has first left one out.
     doubted: Mutex<Option<Instant>>,
+    /// When a glance was last turned into a look to learn of lists.
+    probed: Mutex<Option<Instant>>,
     /// The images that the lists of the last round have left out, so that they were asked for alone.
     left_out: Mutex<HashSet<String>>,
     /// How many of them the round before had left out as well.
@@ -113,6 +115,7 @@ impl Looks {
             takes_lists: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             doubted: Mutex::default(),
+            probed: Mutex::default(),
             left_out: Mutex::default(),
             left_out_again: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
@@ -344,7 +347,7 @@ impl Inner {
         let is_glance = |looks: &[Wanted]| looks.iter().all(|look| look.care == Care::Glance);
         let is_known =
             self.takes_lists.load(Ordering::Relaxed) || !wanted.values().all(|looks| is_glance(looks));
-        let probes = usize::from(!is_known);
+        let probes = usize::from(!is_known && self.may_probe());
         let unsure: Vec<String> = wanted
             .iter()
             .filter(|(_, looks)| is_glance(looks))
@@ -354,6 +357,16 @@ impl Inner {
         for id in unsure {
             reply(wanted.remove(&id).unwrap_or_default(), &Ok(None));
         }
+    }
+
+    /// More often than doubts count, a probe tells nothing: the first looks at new images all come within the first second.
+    fn may_probe(&self) -> bool {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = probed.is_none_or(|last| last.elapsed() >= DOUBTS_APART);
+        if is_due {
+            *probed = Some(Instant::now());
+        }
+        is_due
     }
 
     async fn answer_alone(&self, mut wanted: BTreeMap<String, Vec<Wanted>>) -> Vec<Alone> {
@@ -767,6 +780,18 @@ mod tests {
         });
         assert_eq!(lists_sent(&cloud, &["m-1", "m-2"], Care::Sure).await, 6);
         assert_eq!(lists_sent(&cloud, &["m-3", "m-4"], Care::Sure).await, 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn glances_at_new_images_ask_beside_their_list_once_a_second() {
+        let cloud = cloud(0, |_, _| None);
+        let mut sent = Vec::new();
+        for pause in [100, 200, 600, 150, 0] {
+            assert_eq!(look(&cloud, &["m-1", "m-2", "m-3"], Care::Glance).await, vec![Ok(false); 3]);
+            sent.push(asked(&cloud).len());
+            sleep(Duration::from_millis(pause)).await;
+        }
+        assert_eq!(sent, [2, 3, 4, 5, 7]);
     }
 
     #[tokio::test(start_paused = true)]

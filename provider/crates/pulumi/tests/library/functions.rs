@@ -1,9 +1,10 @@
 //! Invoke: a function is checked, called, and answered as engines expect.
 
+use pulumi::pulumirpc as rpc;
 use serde_json::json;
 use tonic::Code;
 
-use crate::world::{BOOK, FIND_BOOKS, Kind, UNKNOWN, World, read, secret, told};
+use crate::world::{BOOK, FIND_BOOKS, Kind, UNKNOWN, World, read, secret, told, urn, wire};
 
 async fn with_books() -> World {
     let mut world = World::new().await;
@@ -99,6 +100,21 @@ async fn a_function_that_fails_says_why_and_tells_no_secret() {
     assert_eq!((failed.code(), failed.message()), (Code::InvalidArgument, "Nobody has written nothing"));
     let failed = world.invoke(FIND_BOOKS, json!({ "author": secret(json!("Nobody")) })).await.unwrap_err();
     assert_eq!(failed.message(), "[secret] has written nothing");
+    // It is one from then on: what several have asked for together may tell the secrets of others.
+    let failed = world.invoke(FIND_BOOKS, json!({ "author": "Nobody" })).await.unwrap_err();
+    assert_eq!(failed.message(), "[secret] has written nothing");
+}
+
+#[tokio::test]
+async fn words_that_are_a_password_as_well_stay_in_what_is_told_of_resources() {
+    let mut world = World::unconfigured(&[("LIBRARY_CITY", "Ghent")]).await;
+    let settings = wire(&json!({ "password": secret(json!("written")) }));
+    let urn = urn("pulumi:providers:library", "own");
+    let check = rpc::CheckRequest { urn, news: settings, ..rpc::CheckRequest::default() };
+    world.plugin.check_config(check).await.unwrap();
+    world.configure(json!({ "password": "written" })).await.unwrap();
+    let failed = world.invoke(FIND_BOOKS, json!({ "author": "Nobody" })).await.unwrap_err();
+    assert_eq!(failed.message(), "Nobody has written nothing");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulumi::value::quote;
 use pulumi::{Failure, Pace};
 
 use crate::ecs::images::account::Account;
@@ -20,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) any_region: bool,
     /// Where the region comes from, for messages.
     pub(crate) region_origin: String,
+    /// The provider resource's name, if it is the program that makes it and gives it its settings.
+    pub(crate) explicit: Option<String>,
     /// How often to look while waiting.
     pub(crate) pace: Pace,
     /// How long to wait for what is not shown.
@@ -48,6 +51,7 @@ impl Client {
             region_named: true,
             any_region: false,
             region_origin: "the setting alicloud:region".to_owned(),
+            explicit: None,
             pace: cloud_pace(),
             patience: Patience::default(),
             provider_id: provider_id.map(str::to_owned),
@@ -63,11 +67,12 @@ impl Client {
         match recorded.filter(|recorded| !recorded.is_empty() && *recorded != here) {
             None => Ok(()),
             Some(recorded) => Err(Failure::Refused(format!(
-                "image {id} is in the region {recorded}, and the provider works in {here} (from {}). To go on with this image: \
-                 pulumi config set alicloud:region {recorded}, and run the command again (refresh and destroy with \
-                 --run-program, as they take the settings of the last `pulumi up` otherwise). To make it anew in {here}, run \
-                 `pulumi up` with that setting first, and then change it to {here}",
-                self.region_origin
+                "image {id} is in the region {recorded}, and the provider works in {here} (from {}). To go on with this image: {}, \
+                 and run the command again (refresh and destroy with --run-program, as they take the settings of the last \
+                 `pulumi up` otherwise). To make it anew in {here}, run `pulumi up` with that setting first, and then change it \
+                 to {here}",
+                self.region_origin,
+                self.to_name_region(recorded)
             ))),
         }
     }
@@ -90,10 +95,21 @@ impl Client {
         let here = self.api.region();
         Err(Failure::Refused(format!(
             "image {id} is not in the region {here} (from {}), and the state does not say in which region it is. If it was in \
-             {here} and is gone, name the region: pulumi config set alicloud:region {here}, and run the command again (refresh \
-             and destroy with --run-program). If it is in another region, name that one",
-            self.region_origin
+             {here} and is gone, name the region: {}, and run the command again (refresh and destroy with --run-program). If it \
+             is in another region, name that one",
+            self.region_origin,
+            self.to_name_region(here)
         )))
+    }
+
+    /// What is to be done for the setting `region` to have this value.
+    fn to_name_region(&self, region: &str) -> String {
+        match &self.explicit {
+            Some(provider) => {
+                format!("give the provider {} the argument region: {}", quote(provider), quote(region))
+            }
+            None => format!("pulumi config set alicloud:region {region}"),
+        }
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn configure(
         return Err(ConfigureError::Failed(Failure::Refused(lines.join("\n"))));
     }
     let profile = profile(config, &environment);
-    let region = region(config, &environment, profile.as_ref()).map_err(failed)?;
+    let region = region(config, asked, &environment, profile.as_ref()).map_err(failed)?;
     let credentials = credentials(config, &environment, profile);
     let mut missing = Vec::new();
     if region.is_none() {
@@ -226,6 +226,7 @@ pub(crate) fn configure(
         region_named: region.named,
         any_region: skips_region_validation(config),
         region_origin: region.origin,
+        explicit: asked.explicit().map(str::to_owned),
         account: Account::new(api.clone()),
         provider_id: None,
         api,
@@ -243,11 +244,16 @@ struct Region {
 /// The region that the setting, a variable or the profile names.
 fn region(
     config: &Config,
+    asked: &Asked,
     environment: &Environment,
     profile: Option<&Profile>,
 ) -> Result<Option<Region>, aliyun::Error> {
     if let Some(name) = text(&config.region) {
-        return Ok(Some(Region { name, named: true, origin: "the setting alicloud:region".to_owned() }));
+        let origin = match asked.explicit() {
+            Some(provider) => format!("the argument region of the provider {}", quote(provider)),
+            None => "the setting alicloud:region".to_owned(),
+        };
+        return Ok(Some(Region { name, named: true, origin }));
     }
     if let Some((variable, name)) = first_variable(config, environment, REGION) {
         return Ok(Some(Region { name, named: false, origin: format!("the variable {variable}") }));
@@ -359,6 +365,34 @@ mod tests {
             assert_eq!(client.region_named, named, "{origin}");
             assert!(client.region_origin.starts_with(origin), "{}", client.region_origin);
         }
+    }
+
+    #[test]
+    fn who_is_to_name_another_region_is_who_gives_the_provider_its_settings() {
+        let said = |provider: &str, settings: Json| {
+            let environment = environment(&KEY).with_variable("ALICLOUD_REGION", "cn-beijing");
+            let asked = Asked { provider: provider.to_owned(), version: None };
+            let client = configure(&config(settings, &environment), &asked, environment).unwrap();
+            let elsewhere = client.check_region("m-1", Some("cn-shanghai")).unwrap_err().to_string();
+            (elsewhere, client.prove_absence("m-1", None).map_err(|failure| failure.to_string()))
+        };
+        let (elsewhere, absent) = said("default_0_1_0", json!({ "region": "cn-hangzhou" }));
+        let goes_on = "To go on with this image: pulumi config set alicloud:region cn-shanghai, and";
+        assert!(elsewhere.contains("cn-hangzhou (from the setting alicloud:region)"), "{elsewhere}");
+        assert!(elsewhere.contains(goes_on), "{elsewhere}");
+        assert_eq!(absent, Ok(()));
+
+        let (elsewhere, _) = said("images", json!({ "region": "cn-hangzhou" }));
+        let from = "cn-hangzhou (from the argument region of the provider \"images\")";
+        let gives = "give the provider \"images\" the argument region:";
+        assert!(elsewhere.contains(from), "{elsewhere}");
+        assert!(elsewhere.contains(&format!("this image: {gives} \"cn-shanghai\", and")), "{elsewhere}");
+
+        let (elsewhere, absent) = said("images", json!({}));
+        assert!(elsewhere.contains("cn-beijing (from the variable ALICLOUD_REGION)"), "{elsewhere}");
+        let absent = absent.unwrap_err();
+        assert!(absent.contains(&format!("name the region: {gives} \"cn-beijing\", and")), "{absent}");
+        assert!(!absent.contains("alicloud:region"), "{absent}");
     }
 
     #[test]

@@ -170,7 +170,9 @@ impl Making for CopyImage {
                 )
             }
             "DestinationRegion.NotFound" => {
-                format!("The cloud knows no region {here}, which is the provider's: correct alicloud:region")
+                format!(
+                    "The cloud knows no region {here}, which is the provider's: correct its setting `region`"
+                )
             }
             "IncorrectDestinationRegion" | "RegionNotSupportCopy" => format!(
                 "sourceRegionId: the cloud does not copy from {source} to {here}. A copy is made in the provider's region: give the \

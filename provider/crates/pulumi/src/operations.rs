@@ -316,14 +316,14 @@ impl<P: Provider> Operations<P> {
     pub(crate) fn check_config(
         &self,
         request: rpc::CheckRequest,
-        redactor: &Redactor,
+        mut redactor: Redactor,
     ) -> Result<rpc::CheckResponse, Failure> {
         let object = self.config()?;
         let (settings, engines) = split_settings(request.news.unwrap_or_default());
         // From here on secret, whether the program says so or not, so that no message quotes them either.
         let written = with_secrets(object, settings);
         let (mut settings, origins) = self.with_variables(object, written.clone());
-        let redactor = redactor.and(Redactor::of([&settings]));
+        redactor.add(&Redactor::of([&settings]));
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);

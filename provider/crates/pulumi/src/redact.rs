@@ -31,17 +31,12 @@ impl Redactor {
         Redactor::of_texts(secrets)
     }
 
-    /// What strikes out the secrets of both.
-    pub(crate) fn and(&self, other: Redactor) -> Self {
-        Redactor::of_texts([self.secrets.clone(), other.secrets].concat())
-    }
-
     /// Strikes out the secrets of another as well.
     pub(crate) fn add(&mut self, other: &Redactor) {
-        let is_new = |secret: &&String| self.secrets.binary_search_by(|held| order(held, secret)).is_err();
-        let new: Vec<String> = other.secrets.iter().filter(is_new).cloned().collect();
-        if !new.is_empty() {
-            *self = Redactor::of_texts([std::mem::take(&mut self.secrets), new].concat());
+        for secret in &other.secrets {
+            if let Err(place) = self.secrets.binary_search_by(|held| order(held, secret)) {
+                self.secrets.insert(place, secret.clone());
+            }
         }
     }
 

@@ -191,7 +191,7 @@ impl<P: Provider> ResourceProvider for Server<P> {
         request: Request<rpc::CheckRequest>,
     ) -> Result<Response<rpc::CheckResponse>, Status> {
         self.run(request, |operations, request, redactor| async move {
-            operations.check_config(request, &redactor)
+            operations.check_config(request, redactor)
         })
         .await
     }

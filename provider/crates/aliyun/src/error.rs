@@ -374,7 +374,8 @@ impl Error {
         self.0.advice.clone()
     }
 
-    /// Whether it is an image that the call names and that is not there, rather than something else.
+    /// Whether the cloud says that the image which the call names is not there. A code about a snapshot or an instance says
+    /// nothing of the image.
     pub fn is_image_not_found(&self) -> bool {
         self.is_not_found()
             && matches!(self.code(), Some("InvalidImageId.NotFound" | "Forbidden.ImageNotFound"))

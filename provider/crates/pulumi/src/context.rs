@@ -127,6 +127,6 @@ impl Context {
     }
 
     fn log(&self, severity: LogSeverity, text: &str, ephemeral: bool) {
-        self.engine.log(severity, &self.urn, text, ephemeral);
+        self.engine.log(severity, &self.urn, self.engine.redact(&self.redactor, text), ephemeral);
     }
 }

@@ -38,31 +38,25 @@ pub struct Engine {
     /// How many log lines are on their way to the engine.
     under_way: Arc<AtomicUsize>,
     gone: CancellationToken,
-    /// The secrets of all resources so far. An answer of the cloud that several operations share may tell those of any, and
-    /// outlasts it as text.
-    secrets: Shared,
-    /// The secrets among the settings. What the provider says of itself does not quote them, and the key of an emulator may be
-    /// a word that any text has.
-    settings: Shared,
+    secrets: Arc<Mutex<Secrets>>,
 }
 
-type Shared = Arc<Mutex<Redactor>>;
+/// The secrets of the process so far. What crates below log knows nothing of secrets, and operations share answers of the
+/// cloud, so that a message about one resource may quote the secret of another, even after that operation has ended.
+#[derive(Debug, Default)]
+struct Secrets {
+    /// Those of resources, for texts about other ones.
+    of_resources: Redactor,
+    /// Those among the settings as well, for log lines alone: the key of an emulator may be an ordinary word, which would
+    /// vanish from every message.
+    all: Redactor,
+}
 
 #[derive(Debug)]
 enum Line {
     Log(LogRequest),
     Attach(String),
     Flushed(oneshot::Sender<()>),
-}
-
-fn lock(secrets: &Shared) -> MutexGuard<'_, Redactor> {
-    secrets.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn add(all: &Shared, secrets: &Redactor) {
-    if !secrets.is_empty() {
-        lock(all).add(secrets);
-    }
 }
 
 /// The lines of an engine that is none.
@@ -92,7 +86,7 @@ impl Engine {
         let under_way = Arc::new(AtomicUsize::new(0));
         let gone = CancellationToken::new();
         tokio::spawn(forward(queue, Arc::clone(&under_way), gone.clone(), Parent::now()));
-        Engine { lines, under_way, gone, secrets: Shared::default(), settings: Shared::default() }
+        Engine { lines, under_way, gone, secrets: Arc::default() }
     }
 
     /// A handle that no engine will be behind, and the record of its lines.
@@ -103,8 +97,7 @@ impl Engine {
             lines,
             under_way: Arc::default(),
             gone: CancellationToken::new(),
-            secrets: Shared::default(),
-            settings: Shared::default(),
+            secrets: Arc::default(),
         };
         (engine, Record(queue))
     }
@@ -119,32 +112,38 @@ impl Engine {
         self.gone.cancelled().await;
     }
 
-    /// Strikes the secrets of a resource out of every text from now on.
+    /// Strikes the secrets of a resource out of texts about others, and out of what crates below log, from now on.
     pub(crate) fn hide(&self, secrets: &Redactor) {
-        add(&self.secrets, secrets);
+        let mut hidden = self.secrets();
+        hidden.of_resources.add_anothers(secrets);
+        hidden.all.add(secrets);
     }
 
     /// Strikes the secrets among the settings out of what crates below log from now on.
     pub(crate) fn hide_settings(&self, secrets: &Redactor) {
-        add(&self.settings, secrets);
+        self.secrets().all.add(secrets);
     }
 
-    /// The text without the secrets of resources.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        lock(&self.secrets).redact(text)
+    /// A text about a resource with these secrets, without them and those of other resources.
+    pub(crate) fn redact(&self, own: &Redactor, text: &str) -> String {
+        own.redact_with(&self.secrets().of_resources, text)
     }
 
-    /// A text of crates below, which know nothing of secrets, without any.
+    /// A text of crates below without any secret.
     pub(crate) fn redact_all(&self, text: &str) -> String {
-        self.redact(&lock(&self.settings).redact(text))
+        self.secrets().all.redact(text)
     }
 
-    /// Sends one line to the engine's display. Ephemeral ones show as the resource's status and are not kept.
-    pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: &str, ephemeral: bool) {
+    fn secrets(&self) -> MutexGuard<'_, Secrets> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends one line, without secrets, to the engine's display. Ephemeral ones show as the resource's status and are not kept.
+    pub(crate) fn log(&self, severity: LogSeverity, urn: &str, message: String, ephemeral: bool) {
         self.under_way.fetch_add(1, Ordering::SeqCst);
         self.send(Line::Log(LogRequest {
             severity: i32::from(severity),
-            message: self.redact(message),
+            message,
             urn: urn.to_owned(),
             stream_id: 0,
             ephemeral,
@@ -382,7 +381,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EngineLayer {
             Level::ERROR | Level::WARN | Level::INFO => (LogSeverity::Info, true),
             Level::DEBUG | Level::TRACE => (LogSeverity::Debug, false),
         };
-        self.engine.log(severity, &urn, &self.engine.redact_all(&fields.text), ephemeral);
+        self.engine.log(severity, &urn, self.engine.redact_all(&fields.text), ephemeral);
     }
 }
 

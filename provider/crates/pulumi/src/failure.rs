@@ -227,9 +227,21 @@ mod tests {
             "imageName".to_owned(),
             crate::value::Value::Secret(Box::new(crate::value::Value::String("hunter2".to_owned()))),
         )]);
-        let redactor = Redactor::of([&secrets]);
-        let status =
-            Failure::Refused("image hunter2 exists".to_owned()).into_status(|text| redactor.redact(text));
-        assert_eq!(status.message(), "image [secret] exists");
+        let redactor = Redactor::of([&secrets], |_| true);
+        let text = || "image hunter2 exists".to_owned();
+        let partial = Failure::partial("m-1", &(), Vec::new(), text());
+        let kinds = [
+            Failure::cloud(text()),
+            partial,
+            Failure::Refused(text()),
+            Failure::Cancelled(text()),
+            Failure::Bug(text()),
+        ];
+        for failure in kinds {
+            let kind = format!("{failure:?}");
+            let status = failure.into_status(|text| redactor.redact(text));
+            assert!(status.message().starts_with("image [secret] exists"), "{kind}: {status:?}");
+            assert!(!String::from_utf8_lossy(status.details()).contains("hunter2"), "{kind}: {status:?}");
+        }
     }
 }

@@ -133,6 +133,16 @@ pub enum Kind {
     Object(Arc<ObjectType>),
 }
 
+impl Kind {
+    fn declares(&self, name: &str) -> bool {
+        match self {
+            Kind::List { item, .. } | Kind::Map { item, .. } => item.declares(name),
+            Kind::Object(object) => object.declares(name),
+            Kind::String { .. } | Kind::Integer { .. } | Kind::Boolean => false,
+        }
+    }
+}
+
 /// Inclusive limits, either of which may be missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Range {
@@ -158,6 +168,12 @@ pub struct ModelError {
 }
 
 impl ObjectType {
+    /// Whether a property has this name, here or in a nested type.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.properties.contains_key(name)
+            || self.properties.values().any(|property| property.kind.declares(name))
+    }
+
     /// Reads what `T` declares.
     ///
     /// # Errors

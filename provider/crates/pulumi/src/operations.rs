@@ -82,6 +82,18 @@ impl<P: Provider> Operations<P> {
         Failure::Refused(format!("unknown {what} {token:?}: this provider has {there_are}{elsewhere}"))
     }
 
+    /// Whether a name is one of a property, of any resource or function.
+    pub(crate) fn is_property(&self, name: &str) -> bool {
+        let declares = |object: &ObjectType| object.declares(name);
+        let of_resource = |types: &Types| declares(&types.args) || declares(&types.state);
+        self.provider.resources().iter().any(|resource| resource.types().is_ok_and(of_resource))
+            || self
+                .provider
+                .functions()
+                .iter()
+                .any(|function| function.types().is_ok_and(|types| declares(&types.args)))
+    }
+
     fn config(&self) -> Result<&Arc<ObjectType>, Failure> {
         self.config
             .get_or_init(|| ObjectType::of::<P::Config>().map_err(|error| error.to_string()))
@@ -263,7 +275,7 @@ impl<P: Provider> Operations<P> {
     /// A replacement checks twice, and says the same.
     fn say_once(&self, severity: LogSeverity, urn: &str, text: String) {
         if lock(&self.warned).insert((urn.to_owned(), text.clone())) {
-            self.engine.log(severity, urn, &text, false);
+            self.engine.log(severity, urn, text, false);
         }
     }
 
@@ -323,7 +335,7 @@ impl<P: Provider> Operations<P> {
         // From here on secret, whether the program says so or not, so that no message quotes them either.
         let written = with_secrets(object, settings);
         let (mut settings, origins) = self.with_variables(object, written.clone());
-        redactor.add(&Redactor::of([&settings]));
+        redactor.add(&Redactor::of([&settings], |_| true));
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
@@ -399,7 +411,7 @@ impl<P: Provider> Operations<P> {
         let asked = Asked { provider, version };
         lock(&self.asked).clone_from(&asked);
         let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
-        let redactor = Redactor::of([&settings]);
+        let redactor = Redactor::of([&settings], |_| true);
         self.engine.hide_settings(&redactor);
         let fail = |failure: Failure| failure.into_status(|text| redactor.redact(text));
         read_json_texts(object, &mut settings);

@@ -1,12 +1,13 @@
-//! [`Redactor`]: strikes the secrets of a request out of any text that leaves the provider.
+//! [`Redactor`]: strikes secrets out of any text that leaves the provider.
 
-use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::value::{Properties, Value};
 
-/// The secret texts of one request.
+/// The secret texts of a request, or of several.
 #[derive(Clone, Default)]
 pub struct Redactor {
+    /// In order, each once.
     secrets: Vec<String>,
 }
 
@@ -18,33 +19,43 @@ impl std::fmt::Debug for Redactor {
 
 /// Shorter texts are not struck out: they hide nothing worth hiding, and would riddle any sentence with holes.
 const SHORTEST: usize = 3;
+/// Shorter secrets of one resource stay in what is told of another: a stack's name may be the secret tag of an image.
+const SHORTEST_OF_ANOTHER: usize = 8;
+/// Where a text was cut.
+const CUT: char = '…';
 
 impl Redactor {
-    /// Collects every secret text in these properties.
-    pub fn of<'a>(all: impl IntoIterator<Item = &'a Properties>) -> Self {
-        let mut secrets = Vec::new();
-        for properties in all {
-            for value in properties.values() {
-                collect(value, false, &mut secrets);
-            }
+    /// Collects every secret text in these properties, and every key in a secret map: one that is no property's name.
+    pub(crate) fn of<'a>(
+        all: impl IntoIterator<Item = &'a Properties>,
+        is_property: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut collected = Collected { is_property, texts: Vec::new() };
+        for value in all.into_iter().flat_map(Properties::values) {
+            collected.collect(value, false);
         }
-        Redactor::of_texts(secrets)
+        let mut secrets = collected.texts;
+        secrets.sort();
+        secrets.dedup();
+        Redactor { secrets }
     }
 
     /// Strikes out the secrets of another as well.
     pub(crate) fn add(&mut self, other: &Redactor) {
-        for secret in &other.secrets {
-            if let Err(place) = self.secrets.binary_search_by(|held| order(held, secret)) {
+        self.add_all(other.secrets.iter());
+    }
+
+    /// Strikes out the secrets of another resource as well.
+    pub(crate) fn add_anothers(&mut self, other: &Redactor) {
+        self.add_all(other.secrets.iter().filter(|secret| secret.len() >= SHORTEST_OF_ANOTHER));
+    }
+
+    fn add_all<'a>(&mut self, secrets: impl Iterator<Item = &'a String>) {
+        for secret in secrets {
+            if let Err(place) = self.secrets.binary_search(secret) {
                 self.secrets.insert(place, secret.clone());
             }
         }
-    }
-
-    /// The longest first, so that a secret that contains another goes as a whole.
-    fn of_texts(mut secrets: Vec<String>) -> Self {
-        secrets.sort_by(|one, other| order(one, other));
-        secrets.dedup();
-        Redactor { secrets }
     }
 
     /// Whether there is nothing to strike out.
@@ -58,33 +69,81 @@ impl Redactor {
     }
 
     /// The text with `[secret]` in place of each secret.
-    pub fn redact(&self, text: &str) -> String {
-        let found = self.secrets.iter().filter(|secret| text.contains(secret.as_str()));
-        found.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    pub(crate) fn redact(&self, text: &str) -> String {
+        strike_out(text, self.secrets.iter())
+    }
+
+    /// The same for the secrets of both. One after the other would not do: what is left of a secret that holds another is no
+    /// longer found.
+    pub(crate) fn redact_with(&self, other: &Redactor, text: &str) -> String {
+        strike_out(text, self.secrets.iter().chain(&other.secrets))
     }
 }
 
-fn order(one: &str, other: &str) -> Ordering {
-    other.len().cmp(&one.len()).then_with(|| one.cmp(other))
+fn strike_out<'a>(text: &str, secrets: impl Iterator<Item = &'a String>) -> String {
+    let cuts: Vec<usize> = text.match_indices(CUT).map(|(at, _)| at).collect();
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for secret in secrets {
+        found.extend(text.match_indices(secret.as_str()).map(|(at, secret)| at..at + secret.len()));
+        found.extend(cuts.iter().filter_map(|cut| beginning_before(&text[..*cut], secret)));
+    }
+    found.sort_by_key(|range| range.start);
+    let (mut told, mut end) = (String::new(), 0);
+    for range in found {
+        if range.start >= end {
+            told.push_str(&text[end..range.start]);
+            told.push_str("[secret]");
+        }
+        end = end.max(range.end);
+    }
+    told.push_str(&text[end..]);
+    told
 }
 
-fn collect(value: &Value, secret: bool, secrets: &mut Vec<String>) {
-    match value {
-        Value::Secret(inner) => collect(inner, true, secrets),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, secret, secrets)),
-        Value::Object(map) => map.values().for_each(|item| collect(item, secret, secrets)),
-        Value::String(text) if secret && text.len() >= SHORTEST => {
-            // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
-            let json = serde_json::Value::from(text.as_str()).to_string();
-            let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
-            secrets.extend([text.clone(), text.escape_debug().to_string(), json.to_owned(), in_ascii(json)]);
+/// Where the longest beginning of a secret is that a text ends with.
+fn beginning_before(text: &str, secret: &str) -> Option<Range<usize>> {
+    let ends = secret.char_indices().map(|(end, _)| end).rev().take_while(|end| *end >= SHORTEST);
+    let mut beginnings = ends.map(|end| &secret[..end]);
+    let found = beginnings.find(|beginning| text.ends_with(beginning))?;
+    Some(text.len() - found.len()..text.len())
+}
+
+struct Collected<F> {
+    is_property: F,
+    texts: Vec<String>,
+}
+
+impl<F: Fn(&str) -> bool> Collected<F> {
+    fn collect(&mut self, value: &Value, secret: bool) {
+        match value {
+            Value::Secret(inner) => self.collect(inner, true),
+            Value::Array(items) => items.iter().for_each(|item| self.collect(item, secret)),
+            Value::Object(map) => {
+                for (key, item) in map {
+                    if secret && !(self.is_property)(key) {
+                        self.text(key);
+                    }
+                    self.collect(item, secret);
+                }
+            }
+            Value::String(text) if secret => self.text(text),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => {}
         }
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Unknown
-        | Value::Foreign(..) => {}
+    }
+
+    fn text(&mut self, text: &str) {
+        if text.len() >= SHORTEST {
+            // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
+            let json = serde_json::Value::from(text).to_string();
+            let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
+            let escaped = text.escape_debug().to_string();
+            self.texts.extend([text.to_owned(), escaped, json.to_owned(), in_ascii(json)]);
+        }
     }
 }
 
@@ -101,26 +160,49 @@ fn in_ascii(json: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Redactor {
-        let value = Value::Secret(Box::new(Value::String(text.to_owned())));
-        Redactor::of([&Properties::from([("key".to_owned(), value)])])
+    fn of(texts: &[&str]) -> Redactor {
+        let secret = |text: &str| Value::Secret(Box::new(Value::String(text.to_owned())));
+        let all = texts.iter().map(|text| ((*text).to_owned(), secret(text))).collect::<Properties>();
+        Redactor::of([&all], |_| false)
     }
 
     #[test]
-    fn of_secrets_that_were_added_the_longest_goes_first() {
-        let mut all = Redactor::default();
-        for secret in ["hunter", "hunter2", "prey", "hunter"] {
-            all.add(&of(secret));
+    fn of_secrets_that_lie_in_one_another_nothing_is_left() {
+        let (own, mut others) = (of(&["acme", "sec", "ret"]), Redactor::default());
+        for secret in ["acme-internal", "internal-7", "[secret", "acme-internal"] {
+            others.add(&of(&[secret]));
         }
-        assert_eq!(all.secrets, ["hunter2", "hunter", "prey"]);
-        assert_eq!(all.redact("hunter2, hunter and prey"), "[secret], [secret] and [secret]");
+        assert_eq!(others.secrets, ["[secret", "acme-internal", "internal-7"]);
+        let text = "acme-internal-7 of acme is no secret";
+        assert_eq!(own.redact_with(&others, text), "[secret] of [secret] is no [secret][secret]");
+        assert_eq!(others.redact_with(&own, text), own.redact_with(&others, text));
+    }
+
+    #[test]
+    fn of_a_secret_that_was_cut_the_beginning_is_struck_out() {
+        let secrets = of(&["correct horse battery", "né-1234"]);
+        for (text, told) in [
+            ("tag correct ho… is wrong", "tag [secret]… is wrong"),
+            ("correct horse battery… né-1234…", "[secret]… [secret]…"),
+            ("tag né… and co…", "tag [secret]… and co…"),
+            ("incorrect ho", "incorrect ho"),
+        ] {
+            assert_eq!(secrets.redact(text), told);
+        }
+    }
+
+    #[test]
+    fn only_long_secrets_are_struck_out_of_what_is_told_of_another() {
+        let mut all = Redactor::default();
+        all.add_anothers(&of(&["prod", "1234567", "12345678"]));
+        assert_eq!(all.redact("prod, 1234567 and 12345678"), "prod, 1234567 and [secret]");
     }
 
     #[test]
     fn a_secret_is_struck_out_however_it_is_escaped() {
         let secret = "日本 \"秘\"\n\u{1f600}";
         let value = Value::Secret(Box::new(Value::String(secret.to_owned())));
-        let redactor = Redactor::of([&Properties::from([("ossObject".to_owned(), value)])]);
+        let redactor = Redactor::of([&Properties::from([("ossObject".to_owned(), value)])], |_| false);
         for written in [
             secret.to_owned(),
             format!("{secret:?}").trim_matches('"').to_owned(),
@@ -129,5 +211,18 @@ mod tests {
         ] {
             assert_eq!(redactor.redact(&format!("got <{written}>")), "got <[secret]>", "{written}");
         }
+    }
+    #[test]
+    fn the_keys_of_a_secret_map_are_secret_and_the_names_of_properties_are_not() {
+        let map = |key: &str| {
+            Value::Object(Properties::from([(key.to_owned(), Value::String("value-1".to_owned()))]))
+        };
+        let all = Properties::from([
+            ("tags".to_owned(), Value::Secret(Box::new(map("project-x")))),
+            ("disks".to_owned(), Value::Secret(Box::new(Value::Array(vec![map("device")])))),
+            ("labels".to_owned(), map("project-y")),
+        ]);
+        let secrets = Redactor::of([&all], |key| key == "device");
+        assert_eq!(secrets.secrets, ["project-x", "value-1"]);
     }
 }

@@ -62,7 +62,7 @@ impl<P: Provider> Server<P> {
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let (metadata, _, request) = request.into_parts();
-        let redactor = request.redactor();
+        let redactor = request.redactor(|name| self.operations.is_property(name));
         let span = tracing::info_span!("resource", urn = request.urn());
         let traced = tracing::debug_span!(
             target: SPANS,
@@ -91,8 +91,9 @@ impl<P: Provider> Server<P> {
             Err(error) => Err(Failure::Bug(format!("the operation ended unexpectedly ({error})"))),
         };
         engine.flush().await;
-        let redact = |text: &str| engine.redact(&redactor.redact(text));
-        result.map(Response::new).map_err(|failure| failure.into_status(redact))
+        result
+            .map(Response::new)
+            .map_err(|failure| failure.into_status(|text| engine.redact(&redactor, text)))
     }
 }
 
@@ -101,7 +102,7 @@ trait AboutResource {
     const NAME: &'static str;
 
     fn urn(&self) -> &str;
-    fn redactor(&self) -> Redactor;
+    fn redactor(&self, is_property: impl Fn(&str) -> bool) -> Redactor;
 }
 
 macro_rules! about_resource {
@@ -114,7 +115,7 @@ macro_rules! about_resource {
                 $urn
             }
 
-            fn redactor(&self) -> Redactor {
+            fn redactor(&self, is_property: impl Fn(&str) -> bool) -> Redactor {
                 let all = [$(&self.$properties),+];
                 let all: Vec<Properties> = all
                     .into_iter()
@@ -122,7 +123,7 @@ macro_rules! about_resource {
                     .filter(|wire| may_hold_secrets(wire))
                     .map(|wire| from_struct(wire.clone()))
                     .collect();
-                Redactor::of(&all)
+                Redactor::of(&all, is_property)
             }
         }
     )+};

@@ -414,7 +414,7 @@ mod tests {
         let (engine, _record) = Engine::recorded();
         let secret: Properties =
             [("key".to_owned(), Value::Secret(Box::new(Value::String("hunter2".to_owned()))))].into();
-        engine.hide(&Redactor::of([&secret]));
+        engine.hide(&Redactor::of([&secret], |_| true));
         let spans = spans_of(&engine, || {
             drop(tracing::info_span!(target: "pulumi::server", "resource", urn = "u"));
             let failure = "not hunter2";

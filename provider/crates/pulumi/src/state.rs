@@ -92,7 +92,7 @@ impl Secrets {
     fn add(&mut self, properties: &Properties, place: impl Fn(&Path) -> Option<Path>) {
         if properties.values().any(Value::has_secrets) {
             self.paths.extend(secret_paths(properties).iter().filter_map(place));
-            self.texts.add(&Redactor::of([properties]));
+            self.texts.add(&Redactor::of([properties], |_| true));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::engine::SPANS;
 use crate::failure::Failure;
 
-/// Looks are a twelfth of the time waited apart, so that waiting costs no more than that beyond what it must.
+/// Later looks are about a twelfth of the time waited apart, so that waiting costs little more than that beyond what it must.
 const PATIENCE: u32 = 12;
 /// If what is left is told and never comes to an end, looks become rarer all the same, but later.
 const LAST_PATIENCE: u32 = 60;

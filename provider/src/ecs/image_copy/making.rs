@@ -33,9 +33,10 @@ pub(crate) struct CopyImage {
     looks: Looks,
 }
 
-/// What becomes of a source by itself, as its status has it.
+/// What becomes of a source by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Outlook {
+    /// It is there, or its status says nothing of what will become of it.
     Available,
     OnItsWay,
     /// It will never be available.
@@ -157,7 +158,7 @@ impl Making for CopyImage {
         Some(match code {
             NOT_AVAILABLE => format!(
                 "sourceImageId: only an image that is Available can be copied, and image {image} in {source} is not. Run \
-                 `pulumi up` again once it is (customTimeouts.create allows to wait for longer); of one that is Deprecated, set \
+                 `pulumi up` again once it is (customTimeouts.create lets it wait longer); of one that is Deprecated, set \
                  the status to Available"
             ),
             "InvalidImageId.NotFound" => format!(

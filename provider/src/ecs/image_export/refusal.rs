@@ -58,7 +58,7 @@ pub(crate) fn advice(code: &str, target: &Target, role: Option<&str>, region: &s
         ),
         "IncorrectImageStatus" => format!(
             "imageId: only an image that is Available can be exported, and image {image} is not. Run `pulumi up` again once it \
-             is (customTimeouts.create allows to wait for longer); of one that is Deprecated, set the status to Available"
+             is (customTimeouts.create lets it wait longer); of one that is Deprecated, set the status to Available"
         ),
         "ImageNotSupported" => format!(
             "imageId: image {image} cannot be exported, as it is from the marketplace or encrypted. Export an image of the \
@@ -89,11 +89,11 @@ pub(crate) fn advice(code: &str, target: &Target, role: Option<&str>, region: &s
         ),
         "ConcurrentQuotaExceed.ExportImage" => format!(
             "As many exports are under way in the region {region} as the cloud allows at a time. Run `pulumi up` again once some \
-             have ended (customTimeouts.create allows to wait for longer), or ask for a higher quota in the Quota Center"
+             have ended (customTimeouts.create lets it wait longer), or ask for a higher quota in the Quota Center"
         ),
         "ImageIsExporting" => format!(
             "imageId: another export of image {image} is under way. Run `pulumi up` again once it has ended \
-             (customTimeouts.create allows to wait for longer)"
+             (customTimeouts.create lets it wait longer)"
         ),
         "InvalidRegion.NotSupport" => format!(
             "The region {region} exports no images. Copy the image to another one with alicloud:ecs/imageCopy:ImageCopy, and \

@@ -38,7 +38,7 @@ impl Account {
     /// # Errors
     /// What the cloud answers instead. Nothing is made by somebody who cannot look.
     pub(crate) async fn images(&self, context: &Context) -> Result<&[Owned], Failure> {
-        // Each create has this future in its own, and one of them uses it, which may have more time than the others.
+        // Boxed, as each create has this future in its own and one of them uses it. That one may have more time than the others.
         let images = Box::pin(self.listed.get_or_try_init(|| self.read(context, None)));
         match context.unless_cancelled(gather::in_time(images, context.deadline())).await? {
             Some(images) => Ok(images?),

@@ -428,7 +428,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    use aliyun::testing::{Reply, Sent, broken, hang, ok, refuse};
+    use aliyun::testing::{Reply, Sent, broken, hang, refuse};
     use pulumi::testing::TestContext;
     use pulumi::{Input, Old, Update};
 
@@ -439,7 +439,7 @@ mod tests {
     use crate::ecs::images::entry::Kept;
     use crate::ecs::images::inputs::Inputs as _;
     use crate::ecs::images::partial::late_properties;
-    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, making, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, done, golden, making, no_images, partial, within};
 
     fn tags(tags: &[(&str, &str)]) -> Option<Input<BTreeMap<String, Input<String>>>> {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), Input::Known((*value).to_owned())));
@@ -555,9 +555,7 @@ mod tests {
     async fn one_answer_without_the_image_after_a_change_is_looked_at_again() {
         let hides = Arc::new(AtomicBool::new(false));
         let cloud = cloud(move |sent, _| match sent.action() {
-            "DescribeImages" if hides.swap(false, Ordering::Relaxed) => {
-                Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
-            }
+            "DescribeImages" if hides.swap(false, Ordering::Relaxed) => Some(no_images()),
             "DescribeImages" => None,
             _ => {
                 hides.store(true, Ordering::Relaxed);
@@ -582,7 +580,7 @@ mod tests {
                 "DescribeImages"
                     if began.elapsed() >= READ_BACK && hides.fetch_add(1, Ordering::Relaxed) < 2 =>
                 {
-                    Some(ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+                    Some(no_images())
                 }
                 _ => None,
             }

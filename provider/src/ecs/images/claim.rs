@@ -298,8 +298,9 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
         })
     }
 
-    /// An image under the unfinished name, if a look confirms that it bears it. One that could not be made is of no use to
-    /// anybody and stands in the way, so it is deleted. The user is told of it unless this very create has made it.
+    /// An image under the unfinished name, if a look confirms that it bears it. One of an earlier create that could not be made
+    /// is of no use to anybody and stands in the way, so it is deleted. Of an image that this create's own calls have led to
+    /// (`is_own`) the user is told nothing, and that it could not be made is this create's own failure.
     async fn take_up(
         &self,
         listed: Option<&Owned>,
@@ -319,7 +320,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                 owned.id, owned.name
             )));
         }
-        if seen.status.as_deref() == Some(CREATE_FAILED) {
+        if seen.status.as_deref() == Some(CREATE_FAILED) && !is_own {
             self.discard(&owned.id, &seen).await?;
             return Ok(None);
         }
@@ -433,7 +434,7 @@ impl<A: Inputs, M: Making> Attempt<'_, A, M> {
                     Some(advice) => Failure::Refused(format!("{}\n{advice}", failure::text(&error))),
                     None => failure::cloud(error),
                 };
-                // A refusal that may pass would have been waited for.
+                // It may be one that would have been waited for.
                 Err(match self.context.is_cancelled() {
                     true => Failure::Cancelled(format!("interrupted. The last answer: {}", refusal.reason())),
                     false => refusal,
@@ -481,7 +482,7 @@ mod tests {
 
     use super::*;
     use crate::ecs::image::args::ImageArgs;
-    use crate::ecs::images::test_cloud::{Cloud, PROVIDER, URN, golden, making, partial, within};
+    use crate::ecs::images::test_cloud::{Cloud, PROVIDER, URN, golden, making, no_images, partial, within};
 
     /// What a create of the golden image makes: its id, or why there is none.
     async fn create(cloud: &Cloud, context: &TestContext) -> Result<String, Failure> {
@@ -526,7 +527,7 @@ mod tests {
         let began = Instant::now();
         let cloud = Cloud::otherwise(move |sent, _| {
             let hides = !sent.param("ImageId").is_empty() && began.elapsed().as_secs() < 15;
-            hides.then(|| ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#))
+            hides.then(no_images)
         });
         cloud.state().shown_after = Duration::from_secs(10);
         let makes = (0..40).map(async |index| {
@@ -624,6 +625,26 @@ mod tests {
         cloud.state().images[0].shown_from += Duration::from_secs(20);
         assert_eq!(create(&cloud, &within(600)).await.unwrap(), "m-left");
         assert_eq!(cloud.names(), [pair("m-left", "golden")]);
+    }
+
+    /// The search by name is ahead of the looks at the image itself.
+    #[tokio::test(start_paused = true)]
+    async fn an_image_of_this_create_that_could_not_be_made_is_no_earlier_ones() {
+        let cloud = Cloud::otherwise(|sent, state| {
+            for image in &mut state.images {
+                image.last_status = "CreateFailed";
+            }
+            state.was_asked |= !sent.param("ImageName").is_empty() && sent.action() == "DescribeImages";
+            let hides = !sent.param("ImageId").is_empty() && !state.was_asked;
+            hides.then(no_images)
+        });
+        let context = within(600);
+        let failed = create(&cloud, &context).await.unwrap_err();
+        assert!(!matches!(failed, Failure::Partial { .. }), "{failed:?}");
+        let text = failed.to_string();
+        assert!(text.contains("the cloud could not make image m-1: its status is CreateFailed"), "{text}");
+        assert_eq!((context.infos(), cloud.count("DeleteImage")), (vec![], 1));
+        assert!(cloud.names().is_empty());
     }
 
     #[tokio::test(start_paused = true)]

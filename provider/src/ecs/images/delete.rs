@@ -286,7 +286,8 @@ pub(crate) async fn was_taken_up(
     own_name: Option<&str>,
 ) -> Result<bool, Failure> {
     let Some(unfinished) = unfinished else { return Ok(false) };
-    let Some(seen) = client.looks.describe(context, id).await? else { return Ok(false) };
+    // Otherwise the image of another entry is deleted.
+    let Some(seen) = look_twice(client, context, id).await? else { return Ok(false) };
     let name = seen.image_name.unwrap_or_default();
     Ok(name != unfinished && own_name != Some(&name))
 }
@@ -411,7 +412,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::ecs::images::test_cloud::{Cloud, State, done, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, done, no_images, within};
 
     fn deletion(snapshots: &[&str]) -> Deletion<'static> {
         let recorded = snapshots.iter().map(|snapshot| (*snapshot).to_owned()).collect();
@@ -478,7 +479,10 @@ mod tests {
     }
 
     /// A copy that takes so many seconds more, in a cloud that answers a cancellation so.
-    fn copying(seconds: u64, cancel: fn(&Sent, &mut State) -> Option<Reply>) -> (Cloud, Deletion<'static>) {
+    fn copying(
+        seconds: u64,
+        cancel: impl Fn(&Sent, &mut State) -> Option<Reply> + Send + Sync + 'static,
+    ) -> (Cloud, Deletion<'static>) {
         let began = Instant::now();
         let cloud = Cloud::otherwise(move |sent, state| match sent.action() {
             "CancelCopyImage" => cancel(sent, state),
@@ -588,26 +592,47 @@ mod tests {
         assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (0, 1));
     }
 
-    fn nothing() -> aliyun::testing::Reply {
-        ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)
+    #[tokio::test(start_paused = true)]
+    async fn empty_answers_of_one_moment_are_no_proof_that_a_copy_has_ended_or_is_gone() {
+        for answer in [done, || refuse(400, "CancelNotSupported")] {
+            let (cloud, deletion) = hiding(Duration::from_millis(900), move |sent| {
+                (sent.action() == "CancelCopyImage").then(answer)
+            });
+            cloud.state().images[0].ready_from += Duration::from_secs(3);
+            let deletion = Deletion { made_by: MadeBy::Copy, phase: Phase::UnderWay, ..deletion };
+            let began = Instant::now();
+            deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
+            assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (1, 0));
+            assert!((3..=6).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_empty_answer_after_a_cancellation_is_no_proof_that_the_copy_is_gone() {
-        let (cloud, deletion) = copying(0, |sent, state| match sent.action() {
-            "CancelCopyImage" => Some(ok(r#"{"RequestId":"R"}"#)),
-            "DescribeImages" if !std::mem::replace(&mut state.was_asked, true) => Some(nothing()),
-            _ => None,
+    async fn one_empty_answer_does_not_hide_that_an_image_was_taken_up() {
+        let (cloud, _) = hiding(Duration::from_millis(900), |_| None);
+        let unfinished = Some("golden-unfinished-1-2");
+        assert!(was_taken_up(&cloud.client, &within(600), "m-1", unfinished, None).await.unwrap());
+    }
+
+    /// A cloud that does not show its image at first.
+    fn hiding(
+        time: Duration,
+        otherwise: impl Fn(&Sent) -> Option<Reply> + Send + Sync + 'static,
+    ) -> (Cloud, Deletion<'static>) {
+        let began = Instant::now();
+        let cloud = Cloud::otherwise(move |sent, _| {
+            let hides = sent.action() == "DescribeImages" && began.elapsed() < time;
+            otherwise(sent).or(hides.then(no_images))
         });
-        deletion.carry_out(&cloud.client, &within(600)).await.unwrap();
-        assert_eq!((cloud.count("DeleteImage"), cloud.names().len()), (1, 0));
+        cloud.holds("m-1", "golden");
+        (cloud, Deletion { snapshots: None, ..deletion(&[]) })
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_empty_answer_does_not_hide_the_snapshots_of_an_image() {
         let cloud = Cloud::otherwise(|sent, state| {
             let hides = sent.action() == "DescribeImages" && !std::mem::replace(&mut state.was_asked, true);
-            hides.then(nothing)
+            hides.then(no_images)
         });
         cloud.holds("m-1", "golden");
         cloud.state().images[0].snapshots = vec!["s-1".to_owned()];

@@ -2,7 +2,7 @@
 //!
 //! That `ImageId` takes several ids is documented by an older help page only. So nothing is concluded from an image's
 //! absence from such an answer: that image is asked for alone. A cloud that refuses lists, or answers about one of their images
-//! at the most, is sent none from then on. One that answers about several of them is, and what it leaves out is asked for alone
+//! at the most, is sent none from then on. One that answers about several of them is still sent lists, and what it leaves out is asked for alone
 //! each time, or in a list of its own if the answer says that it is a part.
 
 use std::collections::{BTreeMap, HashSet};
@@ -162,7 +162,7 @@ impl Looks {
     /// # Errors
     /// What the cloud answers instead, an answer about other images, none within the operation's time, or an interruption.
     pub(crate) async fn describe(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
-        self.look(context, id, Care::Sure, context.deadline()).await
+        self.look(context, id, Care::Sure, None).await
     }
 
     /// As [`describe`](Self::describe), with less time than the operation has.
@@ -175,7 +175,7 @@ impl Looks {
         id: &str,
         limit: Duration,
     ) -> Result<Option<Described>, Failure> {
-        self.look(context, id, Care::Sure, context.deadline().min(Instant::now() + limit)).await
+        self.look(context, id, Care::Sure, Some(limit)).await
     }
 
     /// As [`describe`](Self::describe), for those who conclude nothing from `None`: it may also be that a list left the image
@@ -184,7 +184,7 @@ impl Looks {
     /// # Errors
     /// As of [`describe`](Self::describe).
     pub(crate) async fn glance(&self, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
-        self.look(context, id, Care::Glance, context.deadline()).await
+        self.look(context, id, Care::Glance, None).await
     }
 
     async fn look(
@@ -192,18 +192,25 @@ impl Looks {
         context: &Context,
         id: &str,
         care: Care,
-        deadline: Instant,
+        limit: Option<Duration>,
     ) -> Result<Option<Described>, Failure> {
+        let ends = context.deadline();
+        let deadline = limit.map_or(ends, |limit| ends.min(Instant::now() + limit));
         match context.unless_cancelled(self.answer(id, deadline, care)).await? {
             Ok(seen) => Ok(seen),
             Err(Unseen::Error(error)) => Err(failure::cloud(error)),
             Err(Unseen::Others) => Err(Failure::Refused(format!(
                 "DescribeImages was asked for image {id} and answered with others"
             ))),
-            Err(Unseen::Late) => Err(Failure::Refused(format!(
-                "DescribeImages did not answer about image {id} within the {} s of this operation",
-                context.time_limit().as_secs()
-            ))),
+            Err(Unseen::Late) => Err(Failure::Refused(match limit {
+                Some(limit) => {
+                    format!("DescribeImages did not answer about image {id} within {} s", limit.as_secs())
+                }
+                None => format!(
+                    "DescribeImages did not answer about image {id} within the {} s of this operation",
+                    context.time_limit().as_secs()
+                ),
+            })),
         }
     }
 
@@ -263,7 +270,8 @@ impl Inner {
         }
     }
 
-    /// What is left out once was deleted, or has become visible since. What is left out again and again costs a call each time.
+    /// Counts the images that two rounds in a row have left out: each costs a call of its own every time. What is left out once
+    /// was most likely deleted, or has become visible since.
     fn note_left_out(&self, now: HashSet<String>) {
         let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
         self.left_out_again.store(now.intersection(&left_out).count(), Ordering::Relaxed);
@@ -359,7 +367,8 @@ impl Inner {
         }
     }
 
-    /// More often than doubts count, a probe tells nothing: the first looks at new images all come within the first second.
+    /// At most one probe a second, as doubts closer together count as one: the first looks at new images all come within the
+    /// first second.
     fn may_probe(&self) -> bool {
         let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = probed.is_none_or(|last| last.elapsed() >= DOUBTS_APART);
@@ -421,7 +430,9 @@ impl Inner {
     }
 
     fn look_one_by_one(&self) {
-        if !self.one_by_one.swap(true, Ordering::Relaxed) {
+        // A list may have shown two images since the doubt.
+        let is_proven = self.takes_lists.load(Ordering::Relaxed);
+        if !is_proven && !self.one_by_one.swap(true, Ordering::Relaxed) {
             tracing::debug!(
                 "DescribeImages takes one ImageId at a time here: images are looked at one by one"
             );
@@ -520,7 +531,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::ecs::images::test_cloud::{Cloud, State, within};
+    use crate::ecs::images::test_cloud::{Cloud, State, no_images, within};
 
     fn ids_of(sent: &Sent) -> Vec<String> {
         sent.param("ImageId").split(',').map(str::to_owned).collect()
@@ -540,7 +551,7 @@ mod tests {
     /// What looks at all of these at once show: which of the images are there.
     async fn look(cloud: &Cloud, ids: &[&str], care: Care) -> Vec<Result<bool, String>> {
         let context = within(60);
-        let looks = ids.iter().map(|id| cloud.client.looks.look(&context, id, care, context.deadline()));
+        let looks = ids.iter().map(|id| cloud.client.looks.look(&context, id, care, None));
         let seen = join_all(looks).await.into_iter();
         seen.map(|look| look.map(|seen| seen.is_some()).map_err(|failure| failure.to_string())).collect()
     }
@@ -685,10 +696,6 @@ mod tests {
         assert_eq!(asked(&cloud), ["m-1,m-2", "m-1", "m-2", "m-1", "m-2"]);
     }
 
-    fn none() -> Reply {
-        ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)
-    }
-
     /// Looks at these again and again; how many lists are sent until none is, or all of them.
     async fn lists_sent(cloud: &Cloud, ids: &[&str], care: Care) -> usize {
         for _ in 0..6 {
@@ -714,19 +721,19 @@ mod tests {
         };
         let one_of_them = |sent: &Sent, state: &mut State| cut(sent, state, |images| images.truncate(1));
         let none_if_one_is_unknown =
-            |sent: &Sent, _: &mut State| ids_of(sent).contains(&"m-9".to_owned()).then(none);
+            |sent: &Sent, _: &mut State| ids_of(sent).contains(&"m-9".to_owned()).then(no_images);
         let refused_later = |sent: &Sent, _: &mut State| {
-            Some(if ids_of(sent).len() > 3 { none() } else { refuse(400, "InvalidImageId.Malformed") })
+            Some(if ids_of(sent).len() > 3 { no_images() } else { refuse(400, "InvalidImageId.Malformed") })
         };
         let page_later = |sent: &Sent, _: &mut State| {
-            Some(if ids_of(sent).len() > 3 { none() } else { ok("<html>A moment, please</html>") })
+            Some(if ids_of(sent).len() > 3 { no_images() } else { ok("<html>A moment, please</html>") })
         };
         let ids = ["m-1", "m-2", "m-3", "m-9"];
         for care in [Care::Sure, Care::Glance] {
             // Two doubts, each of a list and of another one.
             assert_eq!(lists_sent(&cloud(3, first_alone), &ids, care).await, 4, "{care:?}");
             assert_eq!(lists_sent(&cloud(3, one_of_them), &ids, care).await, 4, "{care:?}");
-            assert_eq!(lists_sent(&cloud(3, |_, _| Some(none())), &ids, care).await, 4, "{care:?}");
+            assert_eq!(lists_sent(&cloud(3, |_, _| Some(no_images())), &ids, care).await, 4, "{care:?}");
             assert_eq!(lists_sent(&cloud(3, none_if_one_is_unknown), &ids, care).await, 4, "{care:?}");
             assert_eq!(lists_sent(&cloud(3, refused_later), &ids, care).await, 2, "{care:?}");
             let one_a_page = cloud(3, |sent, state| clipped(1, true)(sent, state));
@@ -803,7 +810,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn doubts_of_one_moment_are_one() {
-        let cloud = cloud(6, |_, _| Some(none()));
+        let cloud = cloud(6, |_, _| Some(no_images()));
         for ids in [["m-1", "m-2"], ["m-3", "m-4"], ["m-5", "m-6"]] {
             look(&cloud, &ids, Care::Sure).await;
         }
@@ -822,14 +829,14 @@ mod tests {
         // Once a second list has shown two of them, no other follows a list. It takes two that are known to be visible.
         for (care, lists) in [(Care::Sure, 7), (Care::Glance, 12)] {
             // As of the moment before.
-            let cloud = cloud(4, |sent, _| (ids_of(sent).len() > 3).then(none));
+            let cloud = cloud(4, |sent, _| (ids_of(sent).len() > 3).then(no_images));
             assert_eq!(lists_sent(&cloud, &["m-1", "m-2", "m-3", "m-4"], care).await, lists, "{care:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_cloud_that_has_shown_two_images_of_a_list_is_doubted_no_more() {
-        let cloud = cloud(4, |sent, _| ids_of(sent).contains(&"m-4".to_owned()).then(none));
+        let cloud = cloud(4, |sent, _| ids_of(sent).contains(&"m-4".to_owned()).then(no_images));
         assert_eq!(lists_sent(&cloud, &["m-1", "m-2"], Care::Sure).await, 6);
         assert_eq!(lists_sent(&cloud, &["m-3", "m-4"], Care::Sure).await, 12);
     }
@@ -837,7 +844,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_list_that_meets_an_error_of_another_kind_decides_nothing() {
         let cloud = cloud(3, |sent, _| {
-            Some(if ids_of(sent).len() > 3 { none() } else { refuse(403, "InvalidAccessKeyId.Inactive") })
+            Some(if ids_of(sent).len() > 3 {
+                no_images()
+            } else {
+                refuse(403, "InvalidAccessKeyId.Inactive")
+            })
         });
         assert!(lists_sent(&cloud, &["m-1", "m-2", "m-3", "m-9"], Care::Sure).await >= 6);
     }

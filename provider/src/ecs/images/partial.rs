@@ -14,8 +14,12 @@ pub(crate) fn in_state(
     failure: Failure,
 ) -> Failure {
     let reason = match failure {
-        Failure::Cancelled(_) => {
-            format!("interrupted. Image {id} is in the state, and the next `pulumi up` goes on from there")
+        Failure::Cancelled(text) => {
+            // A last answer says more than that there was an interruption.
+            let more = text.strip_prefix("interrupted. ").map(|more| format!("\n{more}")).unwrap_or_default();
+            format!(
+                "interrupted. Image {id} is in the state, and the next `pulumi up` goes on from there{more}"
+            )
         }
         other => other.reason(),
     };

@@ -176,7 +176,7 @@ impl Inner {
         if missing == 0 {
             return reply(wanted, &Ok(Seen::NotShared));
         }
-        let text = format!("of the accounts that image {image} is shared with the pages leave out {missing}");
+        let text = format!("the pages leave out {missing} of the accounts that image {image} is shared with");
         reply(wanted, &Err(aliyun::Error::contradiction("DescribeImageSharePermission", text)));
     }
 
@@ -212,8 +212,8 @@ impl Inner {
 struct Told(HashSet<String>);
 
 impl Told {
-    /// Whether the next page, which these are on, is the last. It may be shorter than was asked for, so one that is not full is
-    /// no end.
+    /// Takes in a page. Whether it is the last: it tells no new account, or all that are counted have been told. It may be
+    /// shorter than was asked for, so one that is not full is no end.
     fn ends_with(&mut self, shares: &[Share], total: Option<usize>) -> bool {
         let before = self.0.len();
         self.0.extend(shares.iter().map(|share| share.account.clone()));
@@ -296,7 +296,7 @@ mod tests {
             (
                 5,
                 "",
-                Err("DescribeImageSharePermission: of the accounts that image m-1 is shared with the pages leave out 3"
+                Err("DescribeImageSharePermission: the pages leave out 3 of the accounts that image m-1 is shared with"
                     .to_owned()),
             ),
         ] {

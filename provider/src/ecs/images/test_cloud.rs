@@ -629,6 +629,11 @@ fn made(id: &str) -> Reply {
     ok(&json!({ "RequestId": "R", "ImageId": id }).to_string())
 }
 
+/// DescribeImages' answer that there are none.
+pub(crate) fn no_images() -> Reply {
+    ok(r#"{"RequestId":"R","TotalCount":0,"Images":{"Image":[]}}"#)
+}
+
 pub(crate) fn done() -> Reply {
     ok(r#"{"RequestId":"R"}"#)
 }

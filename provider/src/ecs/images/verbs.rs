@@ -294,7 +294,7 @@ impl Verbs<'_> {
         }
     }
 
-    /// The entry of an image that has been changed. The look at that may show that it is not usable any more.
+    /// The entry of an image that has been changed. If reading the change back has shown it unusable, it is waited for again.
     async fn settled_again<A: Inputs>(
         &self,
         id: &str,

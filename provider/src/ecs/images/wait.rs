@@ -24,7 +24,7 @@ impl<'a> Wait<'a> {
         Wait::through(&client.looks, client, context)
     }
 
-    /// A wait for an image that these looks are at.
+    /// A wait whose looks go through `looks`.
     pub(crate) fn through(looks: &'a Looks, client: &'a Client, context: &'a Context) -> Self {
         Wait { wait: pulumi::Wait::begin(context, &client.pace), looks, _counted: looks.wait(0) }
     }
@@ -80,7 +80,7 @@ pub(crate) async fn wait_until_usable(
         None => Wait::begin(client, context),
     };
     let mut seen = seen.map(Box::new);
-    // Of the wait, when a look last showed the image.
+    // How far into the wait a look last showed the image.
     let mut shown_at = Duration::ZERO;
     // And since when its import has failed, or shows a status that is not documented.
     let mut stalled_at = None;
@@ -242,14 +242,9 @@ pub(crate) async fn look_twice(
     context: &Context,
     id: &str,
 ) -> Result<Option<Described>, Failure> {
-    match client.looks.describe(context, id).await? {
-        Some(seen) => Ok(Some(seen)),
-        None => look_again(client, context, id).await,
+    if let Some(seen) = client.looks.describe(context, id).await? {
+        return Ok(Some(seen));
     }
-}
-
-/// The second of two looks of which the first has shown nothing.
-async fn look_again(client: &Client, context: &Context, id: &str) -> Result<Option<Described>, Failure> {
     context.unless_cancelled(tokio::time::sleep(client.patience.again)).await?;
     client.looks.describe(context, id).await
 }
@@ -292,7 +287,7 @@ pub(crate) async fn wait_until_made(
     let mut wait = Wait::begin(client, context);
     let mut last = String::new();
     loop {
-        let look = client.looks.describe(context, id).await.map(|seen| match seen {
+        let look = look_twice(client, context, id).await.map(|seen| match seen {
             Some(seen) if status::is_being_made(seen.status.as_deref()) => {
                 last = progress(&seen);
                 let left = time_left(seen.progress.as_deref(), wait.elapsed());
@@ -353,38 +348,33 @@ pub(crate) async fn wait_until_cancelled(
     let is_on_its_way =
         |seen: &Described| seen.status.is_none() || status::is_being_made(seen.status.as_deref());
     // That it was cancelled does not say that it is gone, so one empty answer does not either.
+    let look = || look_twice(client, context, id);
     let words = ["cancelled", "the cancellation of its copy"];
-    wait_for_the_end(client, context, id, words, 2, is_on_its_way).await
+    wait_for_the_end(client, context, id, words, look, is_on_its_way).await
 }
 
 /// Waits until an image that is being deleted is gone.
 pub(crate) async fn wait_until_gone(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
-    wait_for_the_end(client, context, id, ["deleted", "its deletion"], 1, |_| true).await.map(drop)
+    let look = || client.looks.describe(context, id);
+    wait_for_the_end(client, context, id, ["deleted", "its deletion"], look, |_| true).await.map(drop)
 }
 
-/// Waits until an image is gone, as so many looks show, or is not on its way any more. Whether it is gone. What is being done with
-/// it is said in words.
-async fn wait_for_the_end(
+/// Waits until looks show that an image is gone, or not on its way any more. Whether it is gone. `being` and `accepted` say in
+/// messages what is done with it, and what the cloud has accepted.
+async fn wait_for_the_end<F: Future<Output = Result<Option<Described>, Failure>>>(
     client: &Client,
     context: &Context,
     id: &str,
     [being, accepted]: [&str; 2],
-    absences: u32,
+    look: impl Fn() -> F,
     is_on_its_way: impl Fn(&Described) -> bool,
 ) -> Result<bool, Failure> {
-    let (mut wait, mut absent) = (Wait::begin(client, context), 0);
+    let mut wait = Wait::begin(client, context);
     loop {
-        let look = client.looks.describe(context, id).await.map(|seen| match seen {
-            None if absent + 1 < absences => {
-                absent += 1;
-                Look::Nothing
-            }
+        let look = look().await.map(|seen| match seen {
             None => Look::Done(true),
             Some(seen) if !is_on_its_way(&seen) => Look::Done(false),
-            Some(_) => {
-                absent = 0;
-                Look::Going { status: format!("image {id}: being {being}"), left: None }
-            }
+            Some(_) => Look::Going { status: format!("image {id}: being {being}"), left: None },
         });
         match wait.after(look).await {
             Ok(Some(is_gone)) => return Ok(is_gone),

@@ -457,6 +457,54 @@ async fn a_change_that_ends_half_way_goes_on_where_it_ended() {
     }
 }
 
+/// The engine keeps the inputs from before an update that went half way, so that they tell nothing of what was carried out.
+#[tokio::test]
+async fn what_an_update_carried_out_before_it_failed_goes_back_with_the_program() {
+    let everything = json!({
+        "description": "two", "imageFamily": "prod", "status": "Deprecated", "tags": { "team": "web" },
+    });
+    for after in [everything, json!({ "tags": { "team": "web" } })] {
+        for (refreshes, resource_type) in [(false, IMAGE), (true, IMAGE), (false, IMAGE_COPY)] {
+            let mut after = after.clone();
+            if resource_type == IMAGE_COPY {
+                after.as_object_mut().unwrap().remove("imageFamily");
+            }
+            let case = format!("{after} {refreshes} {resource_type}");
+            let (mut world, program) = scene(resource_type).await;
+            let before =
+                with(&available(&program), json!({ "description": "one", "tags": { "owner": "ops" } }));
+            let mut stack = Stack::new("web");
+            stack.up(&mut world.plugin, &before).await.unwrap();
+            let told =
+                |image: &Json| ["description", "family", "status", "tags"].map(|key| image[key].clone());
+            let made = told(&there(&world).await);
+            let denied =
+                json!([{ "do": "error", "code": "Forbidden.RAM", "status": 403, "action": "TagResources" }]);
+            world.faults(denied).await;
+            let failed = stack.up(&mut world.plugin, &with(&before, after)).await.unwrap_err();
+            assert!(
+                failed.partial.is_some() && failed.message.contains("ecs:TagResources"),
+                "{case}: {failed:?}"
+            );
+            assert_ne!(told(&there(&world).await), made, "{case}");
+
+            world.restart_plugin().await;
+            if refreshes {
+                assert!(stack.refresh(&mut world.plugin).await.unwrap(), "{case}");
+            }
+            let plan = stack.up(&mut world.plugin, &before).await.unwrap();
+            assert!(matches!(plan, Plan::Update(_)), "{case}: {plan:?}");
+            assert_eq!(told(&there(&world).await), made, "{case}");
+            let state = &stack.kept.as_ref().unwrap().state;
+            assert!(
+                state.get("__carriedOut").is_none() && state.get("__givenTags").is_none(),
+                "{case}: {state}"
+            );
+            assert_eq!(stack.preview(&mut world.plugin, &before).await.0, Plan::Same, "{case}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_create_that_is_killed_around_the_status_is_taken_up() {
     for resource_type in ALL {

@@ -72,16 +72,15 @@ impl Stack {
             (Plan::Same, Some(kept)) => self.kept = Some(Kept { inputs, ..kept }),
             (Plan::Update(_), Some(kept)) => {
                 let updated = plugin.update(&self.name, &kept.state, &kept.inputs, &inputs).await;
-                let (state, failed) = match updated {
-                    Ok(state) => (state, None),
-                    Err(Failed { message, partial: Some((id, state)), inputs }) => {
-                        (state.clone(), Some(Failed { message, partial: Some((id, state)), inputs }))
+                match updated {
+                    Ok(state) => self.kept = Some(Kept { inputs, state, incomplete: false }),
+                    Err(failed) => {
+                        // An engine keeps the new outputs then, and the inputs from before.
+                        if let Some((_, state)) = failed.partial.clone() {
+                            self.kept = Some(Kept { inputs: kept.inputs, state, incomplete: true });
+                        }
+                        return Err(failed);
                     }
-                    Err(failed) => return Err(failed),
-                };
-                self.kept = Some(Kept { inputs, state, incomplete: failed.is_some() });
-                if let Some(failed) = failed {
-                    return Err(failed);
                 }
             }
             (Plan::Replace(diff), Some(old)) => {

@@ -50,6 +50,11 @@ impl<'a, T: DeserializeOwned> Lazy<'a, T> {
         Lazy { properties, read: OnceCell::new() }
     }
 
+    /// Whether the properties have this one, without reading the type.
+    pub fn has(&self, property: &str) -> bool {
+        self.properties.contains_key(property)
+    }
+
     /// The type; what does not fit its field is absent.
     ///
     /// # Errors

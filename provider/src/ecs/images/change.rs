@@ -66,6 +66,8 @@ pub(crate) struct Halt {
     pub(crate) pending: Vec<String>,
     /// Whether nothing was carried out.
     pub(crate) untouched: bool,
+    /// What the image is like as far as the change was carried out.
+    pub(crate) now: Box<Attributes>,
     /// What a look after the change has shown.
     pub(crate) seen: Option<Box<Described>>,
 }
@@ -119,14 +121,16 @@ impl Change<'_> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
+        let mut now = Box::new(self.now.clone());
         for group in if self.wanted.is_withdrawn() { WITHDRAWN } else { OFFERED } {
             match self.send(group).await {
                 Ok(did) => sent |= did,
                 Err(stop) => {
                     let untouched = !sent && !stop.ambiguous;
-                    return Err(Halt { failure: stop.failure, pending, untouched, seen: None });
+                    return Err(Halt { failure: stop.failure, pending, untouched, now, seen: None });
                 }
             }
+            self.note(group, &mut now);
             pending.retain(|property| !group.has(property));
         }
         match self.foretold() {
@@ -239,8 +243,9 @@ impl Change<'_> {
             .filter(|(key, value)| self.doubtful || now.get(*key) != Some(value))
             .map(|(key, value)| Tag::new(key, value))
             .collect();
-        let sends = !removed.is_empty() || !added.is_empty();
-        if !removed.is_empty() {
+        let untags = !removed.is_empty();
+        let sends = untags || !added.is_empty();
+        if untags {
             let request = UntagResourcesRequest {
                 resource_type: RESOURCE_TYPE.to_owned(),
                 resource_ids: vec![self.id.to_owned()],
@@ -255,9 +260,32 @@ impl Change<'_> {
                 resource_ids: vec![self.id.to_owned()],
                 tags: added,
             };
-            self.call(self.client.api.tag_resources(&request, self.context.deadline())).await?;
+            let tagged = self.call(self.client.api.tag_resources(&request, self.context.deadline())).await;
+            // Others may be taken away already.
+            tagged.map_err(|stop| Stop { ambiguous: stop.ambiguous || untags, ..stop })?;
         }
         Ok(sends)
+    }
+
+    /// Notes what a group has asked for. What the cloud makes of it a look shows.
+    fn note(&self, group: Group, now: &mut Attributes) {
+        let changed = |property: &str| group.has(property) && self.changed.contains(property);
+        for attribute in ATTRIBUTES.iter().filter(|attribute| changed(attribute.top())) {
+            match (attribute.of)(&self.wanted) {
+                Some(wanted) => *(attribute.of_mut)(now) = Some(wanted.clone()),
+                None if attribute.clears => *(attribute.of_mut)(now) = Some(String::new()),
+                None => {}
+            }
+        }
+        if changed(TAGS) {
+            self.note_tags(now.tags.get_or_insert_default());
+        }
+    }
+
+    fn note_tags(&self, tags: &mut BTreeMap<String, String>) {
+        let wanted = self.wanted.tags.clone().unwrap_or_default();
+        tags.retain(|key, _| wanted.contains_key(key) || !self.given.contains(key));
+        tags.extend(wanted);
     }
 
     /// Awaits a call that changes the image. One that does not find it says that somebody else has deleted it.
@@ -288,10 +316,7 @@ impl Change<'_> {
             attribute.foretell(&self.wanted, &mut now)?;
         }
         if self.changed.contains(TAGS) {
-            let wanted = self.wanted.tags.clone().unwrap_or_default();
-            let tags = now.tags.as_mut()?;
-            tags.retain(|key, _| wanted.contains_key(key) || !self.given.contains(key));
-            tags.extend(wanted);
+            self.note_tags(now.tags.as_mut()?);
         }
         Some(now)
     }
@@ -301,7 +326,13 @@ impl Change<'_> {
         let mut wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
         let all = || self.changed.iter().cloned().collect();
-        let halt = |failure, pending, seen| Halt { failure, pending, untouched: false, seen };
+        let halt = |failure, pending, seen| {
+            let mut now = Box::new(self.now.clone());
+            for group in OFFERED {
+                self.note(group, &mut now);
+            }
+            Halt { failure, pending, untouched: false, now, seen }
+        };
         loop {
             let is_last = Instant::now() >= until;
             let look = match is_last {

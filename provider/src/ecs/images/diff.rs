@@ -1,13 +1,15 @@
 //! What the declaration cannot tell of a difference between an image's old and new inputs. Nothing here does I/O.
 
 use pulumi::diff::{Change, ChangeKind};
+use pulumi::path::Path;
 use pulumi::{Failure, Lazy};
 
-use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, NAME};
-use crate::ecs::images::entry::Entry;
+use crate::ecs::images::attributes::{ATTRIBUTES, Attribute, Effect, NAME};
+use crate::ecs::images::entry::{CARRIED_OUT, Entry};
 use crate::ecs::images::inputs::Inputs;
 
-/// Takes out what is no difference, and returns what the user is told of that.
+/// Takes out what is no difference, and returns what the user is told of that. Adds what an update that went half way has made
+/// different.
 ///
 /// # Errors
 /// If the inputs cannot be read.
@@ -30,7 +32,26 @@ pub(crate) fn reconsider<A: Inputs>(
             changes.push(change);
         }
     }
+    if state.has(CARRIED_OUT) {
+        compare_with_carried_out(state.get()?, olds.get()?, news.get()?, changes);
+    }
     Ok(lines)
+}
+
+/// Compares the program with what an update that went half way has carried out: the old inputs are from before that.
+fn compare_with_carried_out<A: Inputs>(state: &Entry<A>, olds: &A, news: &A, changes: &mut Vec<Change>) {
+    let (wanted, now) = (news.attributes(), state.args.attributes());
+    let given = state.kept.tags_given_with(olds);
+    for property in state.kept.carried_out.iter().flatten() {
+        let is_change_of = |change: &Change| change.path.first_key() == Some(property);
+        let differs = wanted.effect(property, &now, &given) != Effect::Shown;
+        if !differs {
+            changes.retain(|change| !is_change_of(change));
+        } else if !changes.iter().any(is_change_of) {
+            let path = Path::property(property);
+            changes.push(Change { path, kind: ChangeKind::Update, replace: false });
+        }
+    }
 }
 
 /// Names are unique, so a name that the program keeps must be free before the replacement can have it. An automatic one is

@@ -1,5 +1,7 @@
 //! What a state holds of an image beside a resource's inputs: what the cloud alone decides, and what no user reads.
 
+use std::collections::BTreeSet;
+
 use aliyun::ecs::Image as Described;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,9 +111,23 @@ pub(crate) struct Kept {
     /// The keys of tags that a program gave before an update that went half way.
     #[serde(rename = "__givenTags", skip_serializing_if = "Option::is_none")]
     pub(crate) given_tags: Option<Vec<String>>,
+
+    /// The properties that an update which went half way has carried out. The engine keeps the inputs from before such an
+    /// update, so that of these the outputs are what a program is to be compared with.
+    #[serde(rename = "__carriedOut", skip_serializing_if = "Option::is_none")]
+    pub(crate) carried_out: Option<Vec<String>>,
 }
 
+/// The field of [`Kept::carried_out`] in a state.
+pub(crate) const CARRIED_OUT: &str = "__carriedOut";
+
 impl Kept {
+    /// The keys of the tags that the program has given the image so far, with these inputs the last that an engine keeps.
+    pub(crate) fn tags_given_with<A: Inputs>(&self, olds: &A) -> BTreeSet<String> {
+        let before = olds.attributes().tags.unwrap_or_default().into_keys();
+        before.chain(self.given_tags.iter().flatten().cloned()).collect()
+    }
+
     /// An image that bears another name than the unfinished one has been finished, by whomever.
     #[must_use]
     pub(crate) fn once_seen(mut self, name: Option<&str>) -> Kept {

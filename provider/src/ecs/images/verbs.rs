@@ -275,22 +275,38 @@ impl Verbs<'_> {
         entry.report.region_id = Some(self.client.api.region().to_owned());
         entry.args.record(&args);
         // Tags that somebody else has added are not this program's to remove, until a refresh has shown them.
-        let mut given: BTreeSet<String> =
-            old.args.attributes().tags.unwrap_or_default().into_keys().collect();
-        given.extend(entry.kept.given_tags.take().unwrap_or_default());
+        let given = entry.kept.tags_given_with(&old.args);
+        entry.kept.given_tags = None;
         if entry.kept.unfinished.is_some() {
             // The name comes last.
             changed.remove(NAME);
         }
+        // Until this update is complete, the engine keeps the inputs from before it.
+        let note = |kept: &mut Kept, pending: &[String]| {
+            let before = kept.carried_out.take().unwrap_or_default().into_iter();
+            let carried_out = changed.iter().filter(|property| !pending.contains(property)).cloned();
+            let all: BTreeSet<String> = before.chain(carried_out).collect();
+            kept.carried_out = Some(all.into_iter().collect()).filter(|all: &Vec<String>| !all.is_empty());
+            if changed.contains(TAGS) {
+                let wanted = args.attributes().tags.unwrap_or_default().into_keys();
+                kept.given_tags = Some(given.iter().cloned().chain(wanted).collect());
+            }
+        };
         let changing = self.change(&id, &args, entry, &given, &changed, !unapplied.is_empty());
         match changing.await {
-            Ok(entry) => {
+            Ok(mut entry) => {
+                note(&mut entry.kept, &[]);
                 let entry = self.settled_again(&id, entry, &args).await?;
-                self.finish(&id, &args, entry).await
+                let mut entry = self.finish(&id, &args, entry).await?;
+                (entry.kept.carried_out, entry.kept.given_tags) = (None, None);
+                Ok(entry)
             }
             // Before anything was carried out the old state is the true one.
             Err(Halted { untouched: true, failure, .. }) => Err(failure),
-            Err(halted) => Err(halted.partial(&id)),
+            Err(mut halted) => {
+                note(&mut halted.entry.kept, &halted.pending);
+                Err(halted.partial(&id))
+            }
         }
     }
 
@@ -383,13 +399,10 @@ impl Verbs<'_> {
                 Ok(entry)
             }
             Ok(Changed::Seen(seen)) => Ok(self.seen(&seen, args, entry.kept)),
-            Err(Halt { failure, mut pending, untouched, seen }) => {
-                if let Some(seen) = seen {
-                    entry = self.seen(&seen, args, entry.kept);
-                }
-                if pending.iter().any(|property| property == TAGS) {
-                    let wanted = change.wanted.tags.unwrap_or_default().into_keys();
-                    entry.kept.given_tags = Some(given.iter().cloned().chain(wanted).collect());
+            Err(Halt { failure, mut pending, untouched, now, seen }) => {
+                match seen {
+                    Some(seen) => entry = self.seen(&seen, args, entry.kept),
+                    None => entry.args.set_attributes(*now),
                 }
                 if entry.kept.unfinished.is_some() {
                     pending.push(NAME.to_owned());

@@ -461,22 +461,30 @@ async fn a_change_that_ends_half_way_goes_on_where_it_ended() {
 #[tokio::test]
 async fn what_an_update_carried_out_before_it_failed_goes_back_with_the_program() {
     let everything = json!({
-        "description": "two", "imageFamily": "prod", "status": "Deprecated", "tags": { "team": "web" },
+        "description": "two", "imageFamily": "prod", "licenseType": "BYOL", "status": "Deprecated",
+        "tags": { "team": "web" },
     });
     for after in [everything, json!({ "tags": { "team": "web" } })] {
         for (refreshes, resource_type) in [(false, IMAGE), (true, IMAGE), (false, IMAGE_COPY)] {
             let mut after = after.clone();
             if resource_type == IMAGE_COPY {
-                after.as_object_mut().unwrap().remove("imageFamily");
+                after
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|key, _| !["imageFamily", "licenseType"].contains(&key.as_str()));
             }
             let case = format!("{after} {refreshes} {resource_type}");
             let (mut world, program) = scene(resource_type).await;
-            let before =
+            let mut before =
                 with(&available(&program), json!({ "description": "one", "tags": { "owner": "ops" } }));
+            if resource_type == IMAGE {
+                before["licenseType"] = "Auto".into();
+            }
             let mut stack = Stack::new("web");
             stack.up(&mut world.plugin, &before).await.unwrap();
-            let told =
-                |image: &Json| ["description", "family", "status", "tags"].map(|key| image[key].clone());
+            let told = |image: &Json| {
+                ["description", "family", "license_type", "status", "tags"].map(|key| image[key].clone())
+            };
             let made = told(&there(&world).await);
             let denied =
                 json!([{ "do": "error", "code": "Forbidden.RAM", "status": 403, "action": "TagResources" }]);

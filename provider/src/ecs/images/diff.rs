@@ -44,7 +44,10 @@ fn compare_with_carried_out<A: Inputs>(state: &Entry<A>, olds: &A, news: &A, cha
     let given = state.kept.tags_given_with(olds);
     for property in state.kept.carried_out.iter().flatten() {
         let is_change_of = |change: &Change| change.path.first_key() == Some(property);
-        let differs = wanted.effect(property, &now, &given) != Effect::Shown;
+        // A value that leaves the property to the cloud is not satisfied by what that update has asked for.
+        let is_another = |attribute: &Attribute| (attribute.of)(&wanted) != (attribute.of)(&now);
+        let differs = wanted.effect(property, &now, &given) != Effect::Shown
+            || left_to_the_cloud(property).is_some_and(is_another);
         if !differs {
             changes.retain(|change| !is_change_of(change));
         } else if !changes.iter().any(is_change_of) {

@@ -501,3 +501,24 @@ def test_an_interrupted_create_whose_name_is_changed_is_named_and_not_touched(sc
     scene.stack.run("refresh", "--yes", "--clear-pending-creates")
     scene.stack.run("destroy", "--yes")
     assert scene.cloud.images() == {left: before}
+
+
+@pytest.mark.usefixtures("region")
+def test_a_program_that_goes_back_takes_back_what_a_failed_update_has_done(stack, cloud):
+    """The engine keeps the inputs from before such an update."""
+    before = GIVEN | {"tags": {"owner": "ops"}}
+    say(stack, before)
+    stack.up()
+    (made,) = cloud.images().values()
+    cloud.fault({"action": "TagResources", "do": "error", "code": "Forbidden.RAM", "status": 403})
+    say(stack, before | {"description": "tier 2", "imageFamily": "prod", "tags": {"team": "web"}})
+    assert "ecs:TagResources" in one_line(stack.up(fails=True))
+    (half,) = cloud.images().values()
+    assert (half["description"], half["family"], half["tags"]) == ("tier 2", "prod", {})
+
+    say(stack, before)
+    stack.up()
+    (again,) = cloud.images().values()
+    kept = ("id", "description", "family", "tags")
+    assert [again[key] for key in kept] == [made[key] for key in kept]
+    check_settled(stack, cloud, made["id"])

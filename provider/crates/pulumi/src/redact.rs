@@ -1,6 +1,9 @@
 //! [`Redactor`]: strikes secrets out of any text that leaves the provider.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::value::{Properties, Value};
 
@@ -137,14 +140,44 @@ impl<F: Fn(&str) -> bool> Collected<F> {
     }
 
     fn text(&mut self, text: &str) {
-        if text.len() >= SHORTEST {
-            // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
-            let json = serde_json::Value::from(text).to_string();
-            let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
-            let escaped = text.escape_debug().to_string();
-            self.texts.extend([text.to_owned(), escaped, json.to_owned(), in_ascii(json)]);
+        if encoded(text) == text {
+            self.texts.extend((text.len() >= SHORTEST).then(|| text.to_owned()));
+            return;
+        }
+        for text in [text, &on_one_line(text)] {
+            if text.len() >= SHORTEST {
+                self.texts.extend(written(text).into_iter().filter(|form| form.len() >= SHORTEST));
+            }
         }
     }
+}
+
+/// How a text may stand in a message.
+fn written(text: &str) -> Vec<String> {
+    // Messages quote texts with Rust's escapes, and answers of the cloud with those of JSON.
+    let json = serde_json::Value::from(text).to_string();
+    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
+    let mut forms = vec![text.to_owned(), text.escape_debug().to_string(), json.to_owned(), in_ascii(json)];
+    forms.extend(forms.clone().iter().map(|form| on_one_line(form)));
+    // Messages about a signature quote the request, and what was signed, where it is encoded once more.
+    let once = encoded(text).into_owned();
+    let of_form = once.replace("%20", "+");
+    forms.extend([&once, &of_form].map(|once| encoded(once).into_owned()));
+    forms.extend([once, of_form]);
+    forms
+}
+
+/// What a percent-encoding escapes: all but `A-Z a-z 0-9 - _ . ~`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn encoded(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, RESERVED).into()
+}
+
+/// A text as the client of a cloud shows it: on one line, with one space in place of others and of control characters.
+fn on_one_line(text: &str) -> String {
+    let is_gap = |character: char| character.is_whitespace() || character.is_control();
+    text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// JSON as it is written by those who escape all that is not ASCII.
@@ -172,7 +205,7 @@ mod tests {
         for secret in ["acme-internal", "internal-7", "[secret", "acme-internal"] {
             others.add(&of(&[secret]));
         }
-        assert_eq!(others.secrets, ["[secret", "acme-internal", "internal-7"]);
+        assert_eq!(others.secrets, ["%255Bsecret", "%5Bsecret", "[secret", "acme-internal", "internal-7"]);
         let text = "acme-internal-7 of acme is no secret";
         assert_eq!(own.redact_with(&others, text), "[secret] of [secret] is no [secret][secret]");
         assert_eq!(others.redact_with(&own, text), own.redact_with(&others, text));
@@ -212,6 +245,46 @@ mod tests {
             assert_eq!(redactor.redact(&format!("got <{written}>")), "got <[secret]>", "{written}");
         }
     }
+
+    #[test]
+    fn a_secret_is_struck_out_of_a_text_whose_white_space_was_collapsed() {
+        for (secret, text, told) in [
+            ("hunter2-from-a-file\n", "hunter2-from-a-file is wrong", "[secret] is wrong"),
+            ("  two  spaces ", "<two spaces>", "<[secret]>"),
+            ("first line\r\n\tsecond\u{0}line\n", "got first line second line", "got [secret]"),
+            ("first line\n\"second\"  line\n", r#"got first line\n\"second\" line\n."#, "got [secret]."),
+            ("first line\nsecond", "got first line sec…", "got [secret]…"),
+            (" ab\n", "ab <ab>", "ab <ab>"),
+        ] {
+            assert_eq!(of(&[secret]).redact(text), told, "{secret:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_struck_out_however_often_it_is_percent_encoded() {
+        let secrets = of(&["Root password: 日*~", "line 1\n", "50%"]);
+        for (text, told) in [
+            ("Description=Root%20password%3A%20%E6%97%A5%2A~&X", "Description=[secret]&X"),
+            (
+                "Description%3DRoot%2520password%253A%2520%25E6%2597%25A5%252A~%26X",
+                "Description%3D[secret]%26X",
+            ),
+            ("Description=Root+password%3A+%E6%97%A5%2A~&X", "Description=[secret]&X"),
+            ("Description%3DRoot%2Bpassword%253A%2B%25E6%2597%25A5%252A~%26X", "Description%3D[secret]%26X"),
+            ("Description=line%201%0A&X", "Description=[secret]&X"),
+            ("Description%3DRoot%2520passw…", "Description%3D[secret]…"),
+            ("Description=Root%20password%3A%2…", "Description=[secret]…"),
+            ("Size=50%25&X%3D50%2525", "Size=[secret]&X%3D[secret]"),
+        ] {
+            assert_eq!(secrets.redact(text), told);
+        }
+    }
+
+    #[test]
+    fn a_plain_word_is_collected_once() {
+        assert_eq!(of(&["Plain-word_1.~"]).secrets, ["Plain-word_1.~"]);
+    }
+
     #[test]
     fn the_keys_of_a_secret_map_are_secret_and_the_names_of_properties_are_not() {
         let map = |key: &str| {

@@ -144,6 +144,8 @@ async fn an_answer_of_another_shape_is_no_proof_that_an_image_is_gone() {
         json!({ "RequestId": "R", "TotalCount": 0, "Images": { "Image": [[{ "ImageId": id }]] } }),
         json!({ "RequestId": "R", "TotalCount": 0, "Images": [[]] }),
         json!({ "RequestId": "R", "TotalCount": 0, "Images": "" }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": { "Image": [] }, "RegionId": "cn-elsewhere" }),
+        json!({ "RequestId": "R", "TotalCount": 0, "Images": { "Image": [] }, "PageNumber": 2 }),
     ] {
         let fault = json!([{ "action": "DescribeImages", "do": "json", "body": body, "times": 99 }]);
         world.faults(fault).await;

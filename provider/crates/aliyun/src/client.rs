@@ -472,7 +472,8 @@ impl Client {
             deadline,
         };
         let mut expected = Expected::new(|response: &A::Response, request_id: Option<&str>, text: &str| {
-            request.lacks(response, request_id, text)
+            let lack = request.lacks(response, request_id, text);
+            lack.or_else(|| request.lacks_of_region(response, &region.name))
         });
         // Boxed, so that what waits between its calls does not hold the room that one takes.
         match Box::pin(shared.caller.call(&service, &shared.keys, &call, &mut expected)).await {

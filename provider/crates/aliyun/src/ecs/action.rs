@@ -39,6 +39,11 @@ pub(crate) trait Action {
         request_id.is_none().then_some(REQUEST_ID)
     }
 
+    /// What a success lacks to be about this region, in the same words. Asked only if it lacks nothing else.
+    fn lacks_of_region(&self, _response: &Self::Response, _region: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Whether carrying it out twice is as good as once.
     fn is_idempotent(&self) -> bool {
         true

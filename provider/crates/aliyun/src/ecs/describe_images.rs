@@ -104,12 +104,17 @@ record! {
         pub images: Vec<Image> = "Images",
         /// How many there are on all pages.
         pub total_count: Option<i64> = "TotalCount",
+        /// The region that they are in.
+        pub region_id: Option<String> = "RegionId",
+        /// Which page this is.
+        pub page_number: Option<i64> = "PageNumber",
     }
 }
 
 impl DescribeImagesResponse {
     /// What an answer of this HTTP status with this body comes to, if it was the first page that was asked for. Without
-    /// images it must have a `RequestId`, a `TotalCount` of 0, and under `Images` nothing or an empty list.
+    /// images it must have a `RequestId`, a `TotalCount` of 0, no other `PageNumber` than 1, and under `Images` nothing or
+    /// an empty list. Its `RegionId` may be any.
     ///
     /// # Errors
     /// If the cloud refuses, or something else than the cloud has answered.
@@ -275,8 +280,8 @@ impl Action for DescribeImagesRequest {
         params.0
     }
 
-    /// Images speak for themselves; that there are none is believed only from an answer that counts them, and that has the
-    /// shape of this action's answers.
+    /// Images speak for themselves; that there are none is believed only from an answer that counts them, that has the
+    /// shape of this action's answers, and that is about no other page.
     fn lacks(
         &self,
         response: &DescribeImagesResponse,
@@ -286,8 +291,17 @@ impl Action for DescribeImagesRequest {
         if !response.images.is_empty() {
             return None;
         }
-        let first_page = self.page_number.is_none_or(|page| page <= 1);
-        LIST.lacks(request_id, response.total_count, text, |_| first_page)
+        let asked = self.page_number.unwrap_or(1).max(1);
+        if response.page_number.is_some_and(|page| page != i64::from(asked)) {
+            return Some("the page that was asked for");
+        }
+        LIST.lacks(request_id, response.total_count, text, |_| asked == 1)
+    }
+
+    fn lacks_of_region(&self, response: &DescribeImagesResponse, region: &str) -> Option<&'static str> {
+        let told = response.region_id.as_deref().unwrap_or_default().trim();
+        let is_elsewhere = !told.is_empty() && !told.eq_ignore_ascii_case(region.trim());
+        (response.images.is_empty() && is_elsewhere).then_some("the images of the region that was asked")
     }
 }
 
@@ -295,6 +309,7 @@ impl Action for DescribeImagesRequest {
 mod tests {
     use super::*;
     use crate::ecs::action::check_params;
+    use crate::testing::{Stub, client, in_seconds, ok};
 
     #[test]
     fn nothing_is_sent_that_is_not_set() {
@@ -434,6 +449,35 @@ mod tests {
                 Err(error) => assert!(error.to_string().contains("without a list of images"), "{error}"),
                 Ok(answer) => assert!(!answer.images.is_empty(), "{json}"),
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_answer_of_another_region_or_page_proves_nothing() {
+        let describe = async |page_number, told: &str, images: &str| {
+            let json = format!(r#"{{"RequestId":"R",{told}"TotalCount":0,"Images":{{"Image":[{images}]}}}}"#);
+            let request = DescribeImagesRequest { page_number, ..DescribeImagesRequest::default() };
+            client(&Stub::script(vec![ok(&json)])).describe_images(&request, in_seconds(600)).await
+        };
+        let (region, page) = ("the images of the region that was asked", "the page that was asked for");
+        for (page_number, told, lack) in [
+            (None, r#""RegionId":"cn-beijing","#, region),
+            (None, r#""RegionId":"cn-test","PageNumber":2,"#, page),
+            (Some(3), r#""RegionId":"cn-test","PageNumber":"2","#, page),
+        ] {
+            let error = describe(page_number, told, "").await.expect_err(told);
+            assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
+            assert!(error.to_string().contains(&format!("an answer without {lack}: {{")), "{error}");
+            let answer = describe(page_number, told, r#"{"ImageId":"m-1"}"#).await.expect(told);
+            assert_eq!(answer.images.len(), 1, "{told}");
+        }
+        for (page_number, told) in [
+            (None, ""),
+            (None, r#""RegionId":"","PageNumber":1,"#),
+            (None, r#""RegionId":null,"PageNumber":null,"#),
+            (Some(3), r#""RegionId":" CN-Test ","PageNumber":"3","#),
+        ] {
+            describe(page_number, told, "").await.expect(told);
         }
     }
 }

@@ -460,6 +460,32 @@ async fn an_image_that_the_stack_has_imported_is_not_taken_up_under_another_name
     assert_eq!(ids(&world).await, [id]);
 }
 
+/// The resource option `import` of an image whose older entry the program has no more.
+#[tokio::test]
+async fn an_image_that_another_entry_has_imported_stays_when_the_older_one_is_deleted() {
+    for is_import in [false, true] {
+        let (mut world, nothing) = (World::new().await, json!({}));
+        let (mut inputs, mut state) = world.plugin.up("web", Naming::Given.program()).await;
+        let id = text(&state["id"]);
+        if is_import {
+            (inputs, state) = world.plugin.read("web", &id, &nothing, &nothing).await.unwrap().unwrap();
+        }
+        world.restart_plugin().await;
+        assert!(world.plugin.read("web", &id, &inputs, &state).await.unwrap().is_some());
+        let (newer, newer_state) =
+            world.plugin.read("newer", &id, &nothing, &nothing).await.unwrap().unwrap();
+        let checked = world.plugin.check_against("newer", Some(newer.clone()), newer.clone()).await.unwrap();
+        world.plugin.diff("newer", &newer_state, &newer, &checked).await;
+        world.plugin.delete("web", &state, &inputs).await.expect("the entry goes");
+        assert_eq!(ids(&world).await, [id.as_str()], "{is_import}");
+        let warnings = world.plugin.engine.warnings();
+        let stays = format!("image {id} stays: another entry of the state holds it");
+        assert!(warnings.iter().any(|line| line.starts_with(&stays)), "{warnings:?}");
+        world.plugin.delete("newer", &newer_state, &newer).await.expect("it is deleted");
+        assert_eq!(ids(&world).await, [""; 0], "{is_import}");
+    }
+}
+
 #[tokio::test]
 async fn a_broken_image_takes_its_own_snapshots_with_it_and_not_its_source() {
     let snapshots = async |world: &World| -> Vec<String> {

@@ -98,7 +98,7 @@ impl Resource<Client> for ImageExport {
             Ok(entry) => Ok((target.image, entry)),
             Err(Incomplete { failure, entry, may_be_dropped }) => {
                 if may_be_dropped {
-                    self.memory.let_go(&target.key(), &mark);
+                    self.memory.let_go(context.urn(), &target.key(), &mark);
                     return Err(failure);
                 }
                 Err(in_state(&target, &entry, failure))
@@ -127,7 +127,7 @@ impl Resource<Client> for ImageExport {
         match work.objects_are_there(&mut entry).await? {
             true => Ok(Some(Read { id: id.to_owned(), args, state: entry })),
             false => {
-                self.memory.let_go(&target.key(), &entry.mark);
+                self.memory.let_go(context.urn(), &target.key(), &entry.mark);
                 Ok(None)
             }
         }
@@ -185,7 +185,7 @@ impl Resource<Client> for ImageExport {
     ) -> Result<(), Failure> {
         let Old { args, state: entry } = old;
         let target = Target::of(&entry.args)?;
-        if self.memory.let_go(&target.key(), &entry.mark) {
+        if self.memory.let_go(context.urn(), &target.key(), &entry.mark) {
             context.warn(&format!(
                 "the export of image {} to {} stays: another entry of the state holds the same one",
                 target.image,

@@ -112,7 +112,7 @@ impl Resource<Client> for ImageSharePermission {
                     if seen == Seen::NoImage {
                         client.prove_absence(pair.image, entry.region_id.as_deref())?;
                     }
-                    self.memory.let_go(id, &entry.mark);
+                    self.memory.let_go(context.urn(), id, &entry.mark);
                 }
                 Ok(None)
             }
@@ -147,7 +147,7 @@ impl Resource<Client> for ImageSharePermission {
         old: Old<ShareArgs, ShareEntry>,
     ) -> Result<(), Failure> {
         let pair = Pair::of_id(id)?;
-        if self.memory.let_go(id, &old.state.mark) {
+        if self.memory.let_go(context.urn(), id, &old.state.mark) {
             context.warn(&format!(
                 "image {} stays shared with account {}: another entry of the state holds the same share",
                 pair.image, pair.account

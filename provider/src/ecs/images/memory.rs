@@ -11,7 +11,7 @@ pub(crate) struct Memory(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     /// The entries that states hold, by the resource's id: the mark of each, and its URN. An import and an older version's entry
-    /// have no mark.
+    /// have no mark. Of these, only the one seen last is known, as one that is renamed is seen under both of its URNs.
     marks: HashMap<String, HashMap<Option<String>, String>>,
     /// Which resource has a name, or is about to.
     names: HashMap<String, String>,
@@ -51,12 +51,15 @@ impl Memory {
     }
 
     /// Notes that an entry is gone from the state. Whether another one is known to hold the same image.
-    pub(crate) fn let_go(&self, id: &str, mark: &Option<String>) -> bool {
+    pub(crate) fn let_go(&self, urn: &str, id: &str, mark: &Option<String>) -> bool {
         let mut known = self.known();
         let Some(marks) = known.marks.get_mut(id) else { return false };
-        marks.remove(mark);
-        // What a create has made or taken up has a mark; without one, an import may hold what another entry holds as well.
-        let others = marks.keys().any(Option::is_some);
+        // What a create has made or taken up has a mark. An entry without one is another only if its URN is.
+        marks.retain(|held, holder| match held {
+            Some(_) => held != mark,
+            None => holder != urn,
+        });
+        let others = !marks.is_empty();
         if !others {
             known.marks.remove(id);
         }
@@ -78,8 +81,30 @@ mod tests {
             let memory = Memory::default();
             memory.hold("urn", "m-1", mark("older"));
             memory.hold("urn", "m-1", other.clone());
-            assert_eq!(memory.let_go("m-1", &mark("older")), expected, "{other:?}");
+            assert_eq!(memory.let_go("urn", "m-1", &mark("older")), expected, "{other:?}");
             assert_eq!(memory.is_held("m-1"), expected);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_another_resource_keeps_the_image_with_or_without_a_mark_and_the_last_one_does_not() {
+        for (older, newer) in [(mark("older"), mark("newer")), (mark("older"), None), (None, None)] {
+            let memory = Memory::default();
+            memory.hold("one", "m-1", older.clone());
+            memory.hold("two", "m-1", newer.clone());
+            assert!(memory.let_go("one", "m-1", &older), "{older:?} {newer:?}");
+            assert!(!memory.let_go("two", "m-1", &newer), "{older:?} {newer:?}");
+            assert!(!memory.is_held("m-1"));
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_renamed_is_one() {
+        for mark in [mark("mark"), None] {
+            let memory = Memory::default();
+            memory.hold("before", "m-1", mark.clone());
+            memory.hold("after", "m-1", mark.clone());
+            assert!(!memory.let_go("after", "m-1", &mark), "{mark:?}");
         }
     }
 

@@ -441,7 +441,7 @@ impl Verbs<'_> {
     pub(crate) async fn delete<A: Inputs>(&self, id: &str, old: &Old<A, Entry<A>>) -> Result<(), Failure> {
         let Verbs { context, memory, .. } = *self;
         let mark = &old.state.kept.mark;
-        let is_held = memory.let_go(id, mark);
+        let is_held = memory.let_go(context.urn(), id, mark);
         let deleted = self.delete_unless(is_held, id, old).await;
         match &deleted {
             Ok(true) => memory.release_names(context.urn()),
@@ -795,7 +795,7 @@ mod tests {
         assert!(cloud.memory.is_held("m-1"));
         assert_eq!(cloud.memory.claim_name("golden", "urn of another").as_deref(), Some(URN));
         // Its own entry does not keep it the next time.
-        assert!(!cloud.memory.let_go("m-1", &kept.mark));
+        assert!(!cloud.memory.let_go("urn", "m-1", &kept.mark));
     }
 
     #[tokio::test(start_paused = true)]

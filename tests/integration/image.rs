@@ -638,6 +638,81 @@ async fn secrets_stay_secret_in_the_state_and_in_errors() {
 }
 
 #[tokio::test]
+async fn a_mistake_names_no_property_whose_value_is_or_holds_a_secret() {
+    let mut world = World::new().await;
+    let hush = || secret("hush-hush".into());
+    let tags: Json = (0..21).map(|tag| (format!("k{tag}"), hush())).collect::<serde_json::Map<_, _>>().into();
+    let disks: Json =
+        (0..18).map(|_| json!({ "snapshotId": "s-data" })).chain([json!({ "snapshotId": hush() })]).collect();
+    for (given, paths) in [
+        (json!({ "descripton": hush() }), vec!["descripton"]),
+        (json!({ "osName": hush() }), vec!["osName"]),
+        (json!({ "description": { "a": hush() } }), vec!["description"]),
+        (json!({ "features": [hush()] }), vec!["features"]),
+        (json!({ "tags": tags }), vec!["tags"]),
+        (json!({ "snapshotId": null, "diskDeviceMappings": disks }), vec!["diskDeviceMappings"]),
+        (
+            json!({ "snapshotId": null, "diskDeviceMappings": { "snapshotId": hush() } }),
+            vec!["diskDeviceMappings"],
+        ),
+        (json!({ "snapshotId": hush(), "instanceId": hush() }), vec!["instanceId", "snapshotId"]),
+        (
+            json!({ "snapshotId": hush(), "diskDeviceMappings": [{ "snapshotId": hush() }] }),
+            vec!["snapshotId", "diskDeviceMappings"],
+        ),
+        (json!({ "imageName": hush(), "name": secret("hush".into()) }), vec!["imageName", "name"]),
+    ] {
+        let mut program = json!({ "imageName": "web", "snapshotId": "s-system" });
+        for (name, value) in given.as_object().unwrap() {
+            program[name] = value.clone();
+        }
+        let request = rpc::CheckRequest {
+            urn: urn("web"),
+            news: Some(to_struct(&program)),
+            ..rpc::CheckRequest::default()
+        };
+        let failures = world.plugin.rpc.check(request).await.unwrap().into_inner().failures;
+        let named = failures.iter().map(|failure| failure.property.as_str());
+        assert!(named.clone().all(str::is_empty), "{failures:#?}");
+        let told = failures.iter().filter_map(|failure| failure.reason.split(": ").next());
+        assert_eq!(told.collect::<Vec<_>>(), paths, "{failures:#?}");
+        assert!(failures.iter().all(|failure| !failure.reason.contains("hush")), "{failures:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_secret_tags_are_told_nowhere() {
+    let mut world = World::new().await;
+    let program = |tags: Json| json!({ "imageName": "web", "snapshotId": "s-system", "tags": secret(tags) });
+    assert_eq!(
+        world.plugin.check("web", program(json!({ "HiddenKey": "1", "hiddenkey": "2" }))).await.unwrap_err(),
+        [
+            "tags: differs from the key \"[secret]\" in case only, and the cloud takes both for one (the value is secret)"
+        ]
+    );
+    let (inputs, state) = world.plugin.up("web", program(json!({ "firstkey": "1", "size": "1" }))).await;
+    let mut news = program(json!({ "secondkey": "1", "size": "2" }));
+    news["description"] = "second".into();
+    let diff = world.plugin.diff("web", &state, &inputs, &news).await;
+    assert_eq!(diff.detailed, ["ADD description", "UPDATE tags"]);
+    for action in ["UntagResources", "TagResources"] {
+        world
+            .faults(json!([{ "action": action, "do": "error", "code": "Forbidden.RAM", "status": 403 }]))
+            .await;
+        let failed = world.plugin.update("web", &state, &inputs, &news).await.unwrap_err();
+        let (_, state) = failed.partial.expect("part of it was done");
+        let given = state["__givenTags"].as_array().expect("a list of keys");
+        assert!(!given.is_empty() && given.iter().all(Json::is_object), "{given:?}");
+        let (_, read) = world.plugin.read("web", &text(&state["id"]), &news, &state).await.unwrap().unwrap();
+        assert!(
+            !read["__givenTags"].as_array().is_some_and(|keys| keys.iter().any(Json::is_string)),
+            "{read}"
+        );
+        world.control("DELETE", "/_emulator/faults", Json::Null).await;
+    }
+}
+
+#[tokio::test]
 async fn a_stack_of_the_official_provider_is_taken_over_without_a_change() {
     let mut world = World::new().await;
     let official: Json = serde_json::from_str(include_str!("../data/official-state.json")).unwrap();

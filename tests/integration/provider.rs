@@ -99,6 +99,30 @@ async fn wrong_settings_are_reported_with_their_paths() {
 }
 
 #[tokio::test]
+async fn a_setting_whose_name_is_misspelled_is_told_without_its_value() {
+    let mut plugin = Plugin::start().await;
+    for (settings, reason) in [
+        (json!({ "secretKy": "hush-hush" }), "secretKy: unknown property; did you mean \"secretKey\"?"),
+        (
+            json!({ "assumeRole": "{\"roleArn\":\"acs:ram::1:role/r\",\"externalID\":\"hush-hush\"}" }),
+            "assumeRole.externalID: unknown property; did you mean \"externalId\"?",
+        ),
+        (
+            json!({ "endpoints": secret("[{\"ecs\":\"http://hush-hush/path\"}]".into()) }),
+            "endpoints[0].ecs: ",
+        ),
+    ] {
+        let request = rpc::CheckRequest { news: Some(to_struct(&settings)), ..rpc::CheckRequest::default() };
+        let failures = plugin.rpc.check_config(request).await.unwrap().into_inner().failures;
+        let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
+        assert!(failure.property.is_empty() && failure.reason.starts_with(reason), "{failure:?}");
+        assert!(!failure.reason.contains("hush"), "{failure:?}");
+        let failed = plugin.configure(settings).await.unwrap_err();
+        assert!(!failed.message().contains("hush"), "{}", failed.message());
+    }
+}
+
+#[tokio::test]
 async fn settings_of_other_products_are_accepted_with_one_warning_each() {
     let mut plugin = Plugin::start().await;
     let news = json!({ "fc": "x", "accountId": "1", "endpoints": "[{\"vpc\":\"host\"}]", "signVersion": "{\"oss\":\"v4\"}",

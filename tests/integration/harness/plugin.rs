@@ -301,9 +301,12 @@ pub(crate) struct Diff {
     pub(crate) delete_before_replace: bool,
 }
 
-/// A failure of a check as users read it. One about a secret has its path in the reason.
+/// A failure of a check as users read it. One about a property that holds a secret has its path in the reason alone.
 pub(crate) fn told(failure: &rpc::CheckFailure) -> String {
-    match failure.property.is_empty() && failure.reason.ends_with("(the value is secret)") {
+    // What is about no property at all begins with words.
+    let is_path = |beginning: &str| !beginning.contains(' ') || beginning.contains("[\"");
+    let begins = failure.reason.split_once(": ").is_some_and(|(beginning, _)| is_path(beginning));
+    match failure.property.is_empty() && begins {
         true => failure.reason.clone(),
         false => format!("{}: {}", failure.property, failure.reason),
     }

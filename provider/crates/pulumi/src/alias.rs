@@ -44,6 +44,12 @@ pub(crate) fn canonical(object: &ObjectType, mut inputs: Properties) -> Properti
     inputs
 }
 
+/// The same path under the present name.
+pub(crate) fn canonical_path(object: &ObjectType, path: &Path) -> Path {
+    let target = pairs(object).find(|(alias, _)| path.first_key() == Some(alias));
+    target.map_or_else(|| path.clone(), |(_, target)| path.with_first_key(target))
+}
+
 /// The value of a property under whichever name it is there.
 pub(crate) fn value<'a>(object: &ObjectType, properties: &'a Properties, target: &str) -> Option<&'a Value> {
     let under_old_name =

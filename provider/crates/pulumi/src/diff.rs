@@ -10,6 +10,7 @@ use crate::alias;
 use crate::check::{DEFAULTS, is_internal, is_list_of_defaults};
 use crate::model::{Kind, ObjectType};
 use crate::path::{Path, Step, Trail};
+use crate::secrets;
 use crate::value::{Properties, Value, from_json, reveal};
 
 /// How a property path changes.
@@ -84,6 +85,26 @@ pub fn changes(object: &ObjectType, state: &Properties, olds: &Properties, news:
         }
     }
     changes
+}
+
+/// The same without the keys of maps that are secret as a whole, before the change or after it.
+pub(crate) fn without_secret_keys(
+    object: &ObjectType,
+    secrets: &[Path],
+    changes: Vec<Change>,
+) -> Vec<Change> {
+    let mut told: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let path = secrets::told(object, secrets, &change.path);
+        if path == change.path {
+            told.push(change);
+        } else if let Some(same) = told.iter_mut().find(|other| other.path == path) {
+            same.replace |= change.replace;
+        } else {
+            told.push(Change { path, kind: ChangeKind::Update, replace: change.replace });
+        }
+    }
+    told
 }
 
 /// The same with those texts in lower case whose case says nothing.

@@ -7,11 +7,11 @@ use crate::failure::Failure;
 use crate::function::AnyFunction;
 use crate::generated::pulumirpc as rpc;
 use crate::model::ObjectType;
-use crate::operations::{Operations, check_failures};
+use crate::operations::{Operations, check_failures, shorten_paths};
 use crate::provider::Provider;
 use crate::redact::Redactor;
 use crate::resource::{ListPage, ListQuery};
-use crate::secrets::with_secrets;
+use crate::secrets::{meets_secret, shows_secret, with_secrets};
 use crate::value::{Properties, Value, from_struct, reveal, secret_paths, to_struct};
 
 /// Arguments that have been checked.
@@ -43,12 +43,14 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::InvokeResponse, Failure> {
         let function = self.function(&request.tok)?;
         let types = function.types()?;
-        let given = from_struct(request.args.unwrap_or_default());
+        let wire = request.args.unwrap_or_default();
+        let given = from_struct(wire.clone());
         let secret = given.values().any(Value::has_secrets);
         let rules = |args: &Properties, findings: &mut Findings| function.check(args, findings);
         let Checked { written, args, findings } = checked(&types.args, given, rules)?;
         if !findings.failures.is_empty() {
-            let failures = check_failures(findings, &redactor);
+            let given = from_struct(wire);
+            let failures = check_failures(findings, |path| shows_secret(&given, path), &redactor);
             return Ok(rpc::InvokeResponse { r#return: None, failures });
         }
         self.warn_of(&findings, &types.args, &written, "", &redactor);
@@ -139,10 +141,11 @@ fn checked(
     rules(&reveal(args.clone()), &mut found)?;
     let told = |found: CheckFailure| {
         let path = writing.path(&found.path);
-        let secret = secrets.iter().any(|secret| path.steps().starts_with(secret.steps()));
+        let secret = meets_secret(&secrets, &path);
         CheckFailure { path, secret, ..found }
     };
     findings.failures.extend(found.failures.into_iter().map(told));
     findings.warnings.extend(found.warnings.into_iter().map(told));
+    shorten_paths(&mut findings, declared, &secrets);
     Ok(Checked { written, args, findings })
 }

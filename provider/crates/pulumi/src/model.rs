@@ -141,6 +141,15 @@ impl Kind {
             Kind::String { .. } | Kind::Integer { .. } | Kind::Boolean => false,
         }
     }
+
+    /// How many of the steps into such a value the declaration knows: neither the key of a map nor an unknown property.
+    pub(crate) fn declared_steps(&self, steps: &[Step]) -> usize {
+        match (self, steps) {
+            (Kind::Object(object), steps) => object.declared_steps(steps),
+            (Kind::List { item, .. }, [Step::Index(_), rest @ ..]) => 1 + item.declared_steps(rest),
+            _ => 0,
+        }
+    }
 }
 
 /// Inclusive limits, either of which may be missing.
@@ -172,6 +181,12 @@ impl ObjectType {
     pub(crate) fn declares(&self, name: &str) -> bool {
         self.properties.contains_key(name)
             || self.properties.values().any(|property| property.kind.declares(name))
+    }
+
+    /// How many of the steps from the properties on the declaration knows.
+    pub(crate) fn declared_steps(&self, steps: &[Step]) -> usize {
+        let [Step::Key(key), rest @ ..] = steps else { return 0 };
+        self.properties.get(key).map_or(0, |property| 1 + property.kind.declared_steps(rest))
     }
 
     /// Reads what `T` declares.

@@ -12,23 +12,24 @@ use crate::alias::Writing;
 use crate::check::{CheckFailure, DEFAULTS, Findings, is_internal, read_json_texts};
 use crate::codec::decode;
 use crate::context::{Context, Verb};
-use crate::diff::{Change, ChangeKind, changes, compare, without_defaults};
+use crate::diff::{Change, ChangeKind, changes, compare, without_defaults, without_secret_keys};
 use crate::engine::Engine;
 use crate::failure::{Failure, missing_keys};
 use crate::generated::pulumirpc::{self as rpc, LogSeverity};
-use crate::model::{Kind, ObjectType};
+use crate::model::ObjectType;
 use crate::path::Path;
 use crate::provider::{AnyResource, AnyUpdate, Asked, ConfigureError, OldInputs, Provider, Types};
 use crate::redact::Redactor;
 use crate::resource::{Autonaming, CheckContext, Read};
-use crate::secrets::with_secrets;
+use crate::secrets::{self, meets_secret, shows_secret, with_secrets};
 use crate::settings::{self, Origins};
 use crate::state::{
     Secrets, finish, finish_partial, keep_unapplied, keep_writing, old_inputs, preview_create,
     preview_update, unapplied,
 };
 use crate::value::{
-    Properties, Value, conceal, from_struct, is_unknown, quote, reveal, secret_paths, to_struct,
+    Properties, Value, conceal, from_struct, is_unknown, may_hold_secrets, quote, reveal, secret_paths,
+    to_struct,
 };
 use crate::{alias, check};
 
@@ -82,7 +83,7 @@ impl<P: Provider> Operations<P> {
         Failure::Refused(format!("unknown {what} {token:?}: this provider has {there_are}{elsewhere}"))
     }
 
-    /// Whether a name is one of a property, of any resource or function.
+    /// Whether a name is one of a property, of any resource or function, or of a setting.
     pub(crate) fn is_property(&self, name: &str) -> bool {
         let declares = |object: &ObjectType| object.declares(name);
         let of_resource = |types: &Types| declares(&types.args) || declares(&types.state);
@@ -92,6 +93,7 @@ impl<P: Provider> Operations<P> {
                 .functions()
                 .iter()
                 .any(|function| function.types().is_ok_and(|types| declares(&types.args)))
+            || self.config().is_ok_and(|settings| declares(settings))
     }
 
     fn config(&self) -> Result<&Arc<ObjectType>, Failure> {
@@ -205,31 +207,28 @@ impl<P: Provider> Operations<P> {
         let filled = resource.check(client.as_deref(), &canonical, olds, &context, &mut rules)?;
         // The rules know the present names only; the user is told the name that the program uses.
         let shown = |found: CheckFailure| {
-            let mut path = writing.path(&found.path);
+            let path = writing.path(&found.path);
             let was_secret = found.path.first_key().is_some_and(|name| old_secrets.contains(name));
-            let in_secret = |secret: &Path| path.steps().starts_with(secret.steps());
-            let secret = was_secret || secrets.iter().any(in_secret);
-            let property = found.path.first_key().and_then(|name| types.args.properties.get(name));
-            if let Some(map) = path.first_key().map(Path::property)
-                && secrets.contains(&map)
-                && property.is_some_and(|property| matches!(property.kind, Kind::Map { .. }))
-            {
-                // The keys of a secret map are secret too.
-                path = map;
-            }
-            CheckFailure { path, secret, ..found }
+            let secret = was_secret || meets_secret(&secrets, &path);
+            let reason = match path.first_key().and_then(|name| checked.get(name)) {
+                Some(Value::Secret(map)) => without_keys(found.reason, map),
+                _ => found.reason,
+            };
+            CheckFailure { path, reason, secret, ..found }
         };
         let failures = rules.failures.into_iter().map(shown);
         findings.failures.extend(
             failures.filter(|found| !found.path.first_key().is_some_and(|name| accepted.contains(name))),
         );
         findings.warnings.extend(rules.warnings.into_iter().map(shown));
+        shorten_paths(&mut findings, &types.args, &secrets);
 
         if !findings.failures.is_empty() {
+            let given = from_struct(news.clone());
             // Engines decode the inputs before they look at the failures, and take no unknowns then.
             return Ok(rpc::CheckResponse {
                 inputs: Some(news),
-                failures: check_failures(findings, redactor),
+                failures: check_failures(findings, |path| shows_secret(&given, path), redactor),
             });
         }
         self.warn_of(&findings, &types.args, &checked, &request.urn, redactor);
@@ -286,6 +285,7 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::DiffResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
+        let secrets = secrets_of(object, [&request.olds, &request.old_inputs, &request.news]);
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
         resource.observe(&request.urn, &request.id, &old_state);
         // In a preview whose settings are not known yet there is no client.
@@ -312,6 +312,7 @@ impl<P: Provider> Operations<P> {
                 changes.push(Change { path, kind: ChangeKind::Update, replace: false });
             }
         }
+        let mut changes = without_secret_keys(object, &secrets, changes);
         for change in &mut changes {
             change.path = writing.path(&change.path);
         }
@@ -332,6 +333,8 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::CheckResponse, Failure> {
         let object = self.config()?;
         let (settings, engines) = split_settings(request.news.unwrap_or_default());
+        redactor.add(&texts_of(object, &settings));
+        let given_as_secret = secret_paths(&settings);
         // From here on secret, whether the program says so or not, so that no message quotes them either.
         let written = with_secrets(object, settings);
         let (mut settings, origins) = self.with_variables(object, written.clone());
@@ -339,18 +342,34 @@ impl<P: Provider> Operations<P> {
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
-        self.provider.check_config(&decode(&reveal(checked.clone()))?, &mut findings);
+        let mut rules = Findings::default();
+        self.provider.check_config(&decode(&reveal(checked.clone()))?, &mut rules);
+        let shown = |found: CheckFailure| {
+            let secret = meets_secret(&given_as_secret, &found.path);
+            CheckFailure { secret, ..found }
+        };
+        findings.failures.extend(rules.failures.into_iter().map(shown));
+        findings.warnings.extend(rules.warnings.into_iter().map(shown));
+        shorten_paths(&mut findings, object, &given_as_secret);
         origins.name_in(&mut findings);
         if findings.failures.is_empty() {
             self.warn_of(&findings, object, &checked, &request.urn, &redactor);
         }
+        // What is not known here may be a key whose name is misspelled.
+        let unknown: HashSet<String> = findings
+            .failures
+            .iter()
+            .filter(|found| object.declared_steps(found.path.steps()) < found.path.steps().len())
+            .filter_map(|found| found.path.first_key().map(str::to_owned))
+            .collect();
+        let hidden = |path: &Path| {
+            path.first_key().is_some_and(|name| unknown.contains(name)) || shows_secret(&written, path)
+        };
+        let failures = check_failures(findings, hidden, &redactor);
         // The settings go back in the form they came in: SDKs and states hold JSON texts.
         let mut inputs = written;
         inputs.extend(engines);
-        Ok(rpc::CheckResponse {
-            inputs: Some(to_struct(inputs)),
-            failures: check_failures(findings, &redactor),
-        })
+        Ok(rpc::CheckResponse { inputs: Some(to_struct(inputs)), failures })
     }
 
     pub(crate) fn diff_config(
@@ -359,6 +378,7 @@ impl<P: Provider> Operations<P> {
         redactor: &Redactor,
     ) -> Result<rpc::DiffResponse, Failure> {
         let object = self.config()?;
+        let secrets = secrets_of(object, [&request.olds, &request.old_inputs, &request.news]);
         let read = |wire: prost_types::Struct| {
             let (settings, _) = split_settings(wire);
             let mut settings = reveal(settings);
@@ -390,7 +410,7 @@ impl<P: Provider> Operations<P> {
                 self.warn_once(&request.urn, redactor.redact(&text));
             }
         }
-        Ok(diff_response(&changes, false))
+        Ok(diff_response(&without_secret_keys(object, &secrets, changes), false))
     }
 
     pub(crate) fn configure(&self, request: rpc::ConfigureRequest) -> Result<(), Status> {
@@ -410,13 +430,16 @@ impl<P: Provider> Operations<P> {
         let version = engines.get("version").and_then(Value::as_str).map(ToOwned::to_owned);
         let asked = Asked { provider, version };
         lock(&self.asked).clone_from(&asked);
+        let mut redactor = texts_of(object, &settings);
+        let given_as_secret = secret_paths(&settings);
         let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
-        let redactor = Redactor::of([&settings], |_| true);
+        redactor.add(&Redactor::of([&settings], |_| true));
         self.engine.hide_settings(&redactor);
         let fail = |failure: Failure| failure.into_status(|text| redactor.redact(text));
         read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
+        shorten_paths(&mut findings, object, &given_as_secret);
         origins.name_in(&mut findings);
         if !findings.failures.is_empty() {
             let texts: Vec<String> = findings
@@ -452,7 +475,7 @@ impl<P: Provider> Operations<P> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let types = resource.types()?;
         let (args, secrets) = arguments(types, request.properties);
-        let secrets = Secrets::of_inputs(&secrets);
+        let secrets = Secrets::of_inputs(&secrets, |name| self.is_property(name));
         if request.preview {
             let state = preview_create(types, args);
             return Ok(rpc::CreateResponse {
@@ -518,7 +541,9 @@ impl<P: Provider> Operations<P> {
         keep_unapplied(&mut read, &state);
         let inputs = keep_writing(&types.args, args, &written);
         let canonical = alias::canonical(&types.args, inputs.clone());
-        let secrets = Secrets::of_inputs(&canonical).and_of_state(types, &state, &canonical);
+        let is_property = |name: &str| self.is_property(name);
+        let secrets =
+            Secrets::of_inputs(&canonical, is_property).and_of_state(types, &state, &canonical, is_property);
         if let Some((unapplied, reasons)) = unwell {
             let inputs = Some(Box::new(inputs));
             let failure = Failure::Partial { id, state: read, inputs, unapplied, reasons };
@@ -541,7 +566,9 @@ impl<P: Provider> Operations<P> {
         let types = resource.types()?;
         let (args, secrets) = arguments(types, request.news);
         let old_state = from_struct(request.olds.unwrap_or_default());
-        let secrets = Secrets::of_inputs(&secrets).and_of_state(types, &old_state, &args);
+        let is_property = |name: &str| self.is_property(name);
+        let secrets =
+            Secrets::of_inputs(&secrets, is_property).and_of_state(types, &old_state, &args, is_property);
         let plain_state = reveal(old_state.clone());
         let old_args =
             alias::canonical(&types.args, old_inputs(request.old_inputs, &plain_state, &args, &types.args));
@@ -659,19 +686,51 @@ fn diff_response(changes: &[Change], delete_before_replace: bool) -> rpc::DiffRe
     }
 }
 
-pub(crate) fn check_failures(findings: Findings, redactor: &Redactor) -> Vec<rpc::CheckFailure> {
+/// What the engine is told of mistakes. It prints the value of a property that one names, secret or not, so a path whose
+/// value is `hidden` stands in the reason alone.
+pub(crate) fn check_failures(
+    findings: Findings,
+    hidden: impl Fn(&Path) -> bool,
+    redactor: &Redactor,
+) -> Vec<rpc::CheckFailure> {
     findings
         .failures
         .into_iter()
         .map(|failure| {
             let (path, reason) = (failure.path.to_string(), redactor.redact(&failure.text()));
-            match failure.secret {
-                // Engines print the value of a property that is named beside the reason, secret or not.
+            match !path.is_empty() && (failure.secret || hidden(&failure.path)) {
                 true => rpc::CheckFailure { property: String::new(), reason: format!("{path}: {reason}") },
                 false => rpc::CheckFailure { property: path, reason },
             }
         })
         .collect()
+}
+
+/// Ends each path where it would tell something of a secret.
+pub(crate) fn shorten_paths(findings: &mut Findings, object: &ObjectType, secrets: &[Path]) {
+    for found in findings.failures.iter_mut().chain(&mut findings.warnings) {
+        found.path = secrets::told(object, secrets, &found.path);
+    }
+}
+
+/// Where secrets are in any of these properties, under their present names.
+fn secrets_of<const N: usize>(object: &ObjectType, all: [&Option<prost_types::Struct>; N]) -> Vec<Path> {
+    let found = all.into_iter().flatten().filter(|wire| may_hold_secrets(wire));
+    let paths = found.flat_map(|wire| secret_paths(&from_struct(wire.clone())));
+    paths.map(|path| alias::canonical_path(object, &path)).collect()
+}
+
+/// The secret texts of settings, also of those that come as JSON.
+fn texts_of(object: &ObjectType, settings: &Properties) -> Redactor {
+    let mut read = settings.clone();
+    read_json_texts(object, &mut read);
+    Redactor::of([settings, &read], |name| object.declares(name))
+}
+
+/// A reason that quotes none of the keys of a secret map, however short.
+fn without_keys(reason: String, map: &Value) -> String {
+    let Value::Object(map) = map.plain() else { return reason };
+    map.keys().fold(reason, |reason, key| reason.replace(&quote(key), "\"[secret]\""))
 }
 
 /// The provider's settings, and what the engine keeps beside them.

@@ -51,6 +51,17 @@ impl Path {
         }
     }
 
+    /// Whether it leads to the value that the other leads to, or into it.
+    pub(crate) fn leads_into(&self, other: &Path) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
+    /// The path as far as its first steps lead.
+    #[must_use]
+    pub(crate) fn first_steps(&self, number: usize) -> Path {
+        Path(self.0.iter().take(number).cloned().collect())
+    }
+
     /// The same path with another top-level property.
     #[must_use]
     pub fn with_first_key(&self, name: &str) -> Self {

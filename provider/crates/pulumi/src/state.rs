@@ -60,13 +60,16 @@ pub(crate) struct Secrets {
     paths: Vec<Path>,
     /// The secret texts: the cloud may report one under another property than the one that gave it, or within another text.
     texts: Redactor,
+    /// What no internal output may repeat: the keys of secret maps, however short, and what such outputs have as secret.
+    internal: HashSet<String>,
 }
 
 impl Secrets {
     /// The secrets of inputs, under their present names.
-    pub(crate) fn of_inputs(inputs: &Properties) -> Self {
+    pub(crate) fn of_inputs(inputs: &Properties, is_property: impl Fn(&str) -> bool) -> Self {
         let mut secrets = Secrets::default();
-        secrets.add(inputs, |path| {
+        secrets.add_internal(inputs);
+        secrets.add(inputs, is_property, |path| {
             let steps = path.steps().iter().take_while(|step| matches!(step, Step::Key(_)));
             Some(steps.fold(Path::root(), |path, step| match step {
                 Step::Key(key) => path.key(key),
@@ -78,21 +81,63 @@ impl Secrets {
 
     /// Adds what a state holds as secret of properties that the inputs do not name (any more): a program that names one in
     /// plain has decided that it is none.
-    pub(crate) fn and_of_state(mut self, types: &Types, state: &Properties, inputs: &Properties) -> Self {
+    pub(crate) fn and_of_state(
+        mut self,
+        types: &Types,
+        state: &Properties,
+        inputs: &Properties,
+        is_property: impl Fn(&str) -> bool,
+    ) -> Self {
         if state.values().any(Value::has_secrets) {
+            // An internal output may repeat what the maps held before, whatever they hold now.
+            self.add_internal(state);
             let mut state = alias::canonical(&types.state, state.clone());
             state.retain(|name, _| !inputs.contains_key(name));
-            self.add(&state, |path| {
+            self.add(&state, is_property, |path| {
                 path.steps().iter().all(|step| matches!(step, Step::Key(_))).then(|| path.clone())
             });
         }
         self
     }
 
-    fn add(&mut self, properties: &Properties, place: impl Fn(&Path) -> Option<Path>) {
+    fn add(
+        &mut self,
+        properties: &Properties,
+        is_property: impl Fn(&str) -> bool,
+        place: impl Fn(&Path) -> Option<Path>,
+    ) {
         if properties.values().any(Value::has_secrets) {
             self.paths.extend(secret_paths(properties).iter().filter_map(place));
-            self.texts.add(&Redactor::of([properties], |_| true));
+            self.texts.add(&Redactor::of([properties], is_property));
+        }
+    }
+
+    fn add_internal(&mut self, properties: &Properties) {
+        fn collect(value: &Value, secret: bool, texts: bool, found: &mut HashSet<String>) {
+            match value {
+                Value::Secret(inner) => collect(inner, true, texts, found),
+                Value::Array(items) => items.iter().for_each(|item| collect(item, secret, texts, found)),
+                Value::Object(map) => {
+                    for (key, item) in map {
+                        if secret {
+                            found.insert(key.clone());
+                        }
+                        collect(item, secret, texts, found);
+                    }
+                }
+                Value::String(text) if secret && texts => {
+                    found.insert(text.clone());
+                }
+                Value::String(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Unknown
+                | Value::Foreign(..) => {}
+            }
+        }
+        for (name, value) in properties {
+            collect(value, false, is_internal(name), &mut self.internal);
         }
     }
 
@@ -100,26 +145,30 @@ impl Secrets {
         for path in &self.paths {
             conceal(state, path);
         }
-        if !self.texts.is_empty() {
-            state.values_mut().for_each(|value| self.conceal_texts(value));
+        if self.texts.is_empty() && self.internal.is_empty() {
+            return;
+        }
+        for (name, value) in state {
+            let internal = is_internal(name);
+            conceal_texts(value, &|text| self.texts.finds(text) || internal && self.internal.contains(text));
         }
     }
+}
 
-    fn conceal_texts(&self, value: &mut Value) {
-        match value {
-            Value::String(text) if self.texts.finds(text) => {
-                *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null)));
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.conceal_texts(item)),
-            Value::Object(map) => map.values_mut().for_each(|item| self.conceal_texts(item)),
-            Value::String(_)
-            | Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Secret(_)
-            | Value::Unknown
-            | Value::Foreign(..) => {}
+fn conceal_texts(value: &mut Value, is_secret: &impl Fn(&str) -> bool) {
+    match value {
+        Value::String(text) if is_secret(text) => {
+            *value = Value::Secret(Box::new(std::mem::replace(value, Value::Null)));
         }
+        Value::Array(items) => items.iter_mut().for_each(|item| conceal_texts(item, is_secret)),
+        Value::Object(map) => map.values_mut().for_each(|item| conceal_texts(item, is_secret)),
+        Value::String(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Secret(_)
+        | Value::Unknown
+        | Value::Foreign(..) => {}
     }
 }
 

@@ -136,6 +136,20 @@ impl Value {
         }
     }
 
+    /// Whether a secret is shown by whoever prints the value, whatever the value is.
+    pub(crate) fn shows_secrets(&self) -> bool {
+        match self {
+            Value::Secret(_) => true,
+            Value::Array(items) => items.iter().any(Value::shows_secrets),
+            Value::Object(map) => map.values().any(Value::shows_secrets),
+            // Of what nests too deeply nothing has been read.
+            Value::Foreign(_, held) => held.is_empty() || held.values().any(Value::shows_secrets),
+            // JSON, in which settings come.
+            Value::String(text) => text.contains(SECRET),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Unknown => false,
+        }
+    }
+
     /// The same value with every secret wrapping taken off.
     pub fn reveal(self) -> Value {
         match self {

@@ -32,6 +32,17 @@ pub(crate) struct Config {
     /// The reader's password.
     #[schemars(extend("x-secret" = true, "x-variables" = ["LIBRARY_PASSWORD"]), length(min = 4))]
     pub(crate) password: Option<Input<String>>,
+    /// A second library with the same books.
+    pub(crate) mirror: Option<Input<Mirror>>,
+}
+
+/// Where a second library is.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(extend("x-token" = "library:index/Mirror:Mirror"))]
+pub(crate) struct Mirror {
+    /// Its host.
+    pub(crate) host: Option<Input<String>>,
 }
 
 /// A book in the cloud.
@@ -137,6 +148,11 @@ impl Provider for Library {
     fn check_config(&self, config: &Config, findings: &mut Findings) {
         if known(&config.city).is_some_and(|city| city == "Atlantis") {
             findings.fail_got(Path::property("city"), "is under water", "\"Atlantis\"");
+        }
+        if let Some(host) = known(&config.mirror).and_then(|mirror| known(&mirror.host))
+            && host.ends_with('!')
+        {
+            findings.fail(Path::property("mirror").key("host"), format!("is no host: {host}"));
         }
     }
 

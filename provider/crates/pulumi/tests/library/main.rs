@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod book;
+mod concealment;
 mod find_books;
 mod functions;
 mod library;

@@ -98,7 +98,6 @@ impl World {
     }
 
     /// The inputs of a book as checked, or each mistake with its path.
-    /// Checks a book.
     pub(crate) async fn check(&mut self, olds: Json, news: Json) -> Result<Json, Vec<String>> {
         self.check_of(BOOK, olds, news).await
     }
@@ -118,6 +117,15 @@ impl World {
         let answer = self.plugin.check(request).await.unwrap().into_inner();
         let failures: Vec<String> = answer.failures.iter().map(told).collect();
         if failures.is_empty() { Ok(read(answer.inputs)) } else { Err(failures) }
+    }
+
+    /// The mistakes in a resource's inputs, each with the property that it names.
+    pub(crate) async fn failures_of(&mut self, type_: &str, news: Json) -> Vec<(String, String)> {
+        let request =
+            rpc::CheckRequest { urn: urn(type_, "moby"), news: wire(&news), ..rpc::CheckRequest::default() };
+        let answer = self.plugin.check(request).await.unwrap().into_inner();
+        let failures = answer.failures.into_iter();
+        failures.map(|failure| (failure.property, failure.reason)).collect()
     }
 
     pub(crate) async fn create(
@@ -248,9 +256,9 @@ impl EngineService for Listening {
     }
 }
 
-/// A mistake as users read it. One about a secret has its path in the reason alone.
+/// A mistake as users read it. One about a property that holds a secret has its path in the reason alone.
 pub(crate) fn told(found: &rpc::CheckFailure) -> String {
-    match found.property.is_empty() && found.reason.ends_with("(the value is secret)") {
+    match found.property.is_empty() {
         true => found.reason.clone(),
         false => format!("{}: {}", found.property, found.reason),
     }

@@ -95,8 +95,8 @@ impl Resource<Client> for ImageCopy {
         diff::deletes_before_replacing(olds, news)
     }
 
-    fn observe(&self, urn: &str, id: &str, identity: &Identity) {
-        self.memory.hold(urn, id, identity.mark.clone());
+    fn observe(&self, urn: &str, id: &str, identity: &Identity, managed: bool) {
+        self.memory.observe(urn, id, identity.mark.clone(), managed);
     }
 
     /// A copy is in one region, and not to be found in another.

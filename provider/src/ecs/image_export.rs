@@ -72,9 +72,9 @@ impl Resource<Client> for ImageExport {
         true
     }
 
-    fn observe(&self, urn: &str, _id: &str, identity: &ExportIdentity) {
+    fn observe(&self, urn: &str, _id: &str, identity: &ExportIdentity, managed: bool) {
         if let Some(target) = identity.target() {
-            self.memory.hold(urn, &target.key(), identity.mark.clone());
+            self.memory.observe(urn, &target.key(), identity.mark.clone(), managed);
         }
     }
 

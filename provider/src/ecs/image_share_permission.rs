@@ -60,8 +60,8 @@ impl Resource<Client> for ImageSharePermission {
         true
     }
 
-    fn observe(&self, urn: &str, id: &str, identity: &Identity) {
-        self.memory.hold(urn, id, identity.mark.clone());
+    fn observe(&self, urn: &str, id: &str, identity: &Identity, managed: bool) {
+        self.memory.observe(urn, id, identity.mark.clone(), managed);
     }
 
     fn admit(&self, client: &Client, id: &str, identity: &Identity) -> Result<(), Failure> {

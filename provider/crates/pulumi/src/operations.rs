@@ -287,7 +287,7 @@ impl<P: Provider> Operations<P> {
         let object = &resource.types()?.args;
         let secrets = secrets_of(object, [&request.olds, &request.old_inputs, &request.news]);
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
-        resource.observe(&request.urn, &request.id, &old_state);
+        resource.observe(&request.urn, &request.id, &old_state, true);
         // In a preview whose settings are not known yet there is no client.
         if let Some(client) = lock(&self.client).clone() {
             resource.admit(&client, &request.id, &old_state)?;
@@ -522,7 +522,7 @@ impl<P: Provider> Operations<P> {
         let written = from_struct(request.inputs.unwrap_or_default());
         let state = from_struct(request.properties.unwrap_or_default());
         if !written.is_empty() {
-            resource.observe(&request.urn, &request.id, &reveal(state.clone()));
+            resource.observe(&request.urn, &request.id, &reveal(state.clone()), false);
         }
         let old = (!written.is_empty())
             .then(|| (alias::canonical(&types.args, reveal(written.clone())), reveal(state.clone())));
@@ -602,7 +602,7 @@ impl<P: Provider> Operations<P> {
             resource.timeouts().update,
             &redactor,
         );
-        resource.observe(&request.urn, &request.id, &plain_state);
+        resource.observe(&request.urn, &request.id, &plain_state, true);
         let update =
             AnyUpdate { id: request.id.clone(), old_args, old_state: plain_state, args, changed, unapplied };
         match resource.update(&client, &context, update).await {

@@ -188,7 +188,7 @@ pub trait AnyResource<C>: Send + Sync {
         changes: &mut Vec<Change>,
     ) -> Result<Reconsidered, Failure>;
     /// See [`Resource::observe`].
-    fn observe(&self, urn: &str, id: &str, state: &Properties);
+    fn observe(&self, urn: &str, id: &str, state: &Properties, managed: bool);
     /// See [`Resource::admit`].
     fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure>;
     /// See [`Resource::create`].
@@ -350,8 +350,8 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Typed<R> {
         Ok(Reconsidered { lines, delete_before_replace })
     }
 
-    fn observe(&self, urn: &str, id: &str, state: &Properties) {
-        self.resource.observe(urn, id, &decode_old(state).unwrap_or_default());
+    fn observe(&self, urn: &str, id: &str, state: &Properties, managed: bool) {
+        self.resource.observe(urn, id, &decode_old(state).unwrap_or_default(), managed);
     }
 
     fn admit(&self, client: &C, id: &str, state: &Properties) -> Result<(), Failure> {

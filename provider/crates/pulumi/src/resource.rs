@@ -76,8 +76,9 @@ pub trait Resource<C>: Send + Sync + 'static {
         false
     }
 
-    /// Hears of an entry that the state holds, before a diff, a read and an update.
-    fn observe(&self, _urn: &str, _id: &str, _identity: &Self::Identity) {}
+    /// Hears of an entry that the state holds, before a diff, a read and an update. A read may be of what a program only looks
+    /// up; of the others the entry is `managed`.
+    fn observe(&self, _urn: &str, _id: &str, _identity: &Self::Identity, _managed: bool) {}
 
     /// Refuses every verb on a resource that the state holds and this client cannot reach. No I/O.
     ///

@@ -567,7 +567,7 @@ async fn an_entry_that_a_read_found_gone_holds_nothing_any_more() {
         let cloud = ShareCloud::new();
         let resource = resource();
         let client = &cloud.cloud.client;
-        resource.observe(URN, ID, &Identity { mark: Some("mark".to_owned()), region_id: None });
+        resource.observe(URN, ID, &Identity { mark: Some("mark".to_owned()), region_id: None }, true);
         if image_is_gone {
             cloud.cloud.state().images.clear();
         }

@@ -12,9 +12,17 @@ pub(crate) struct Memory(Arc<Mutex<Known>>);
 struct Known {
     /// The entries that states hold, by the resource's id: the mark of each, and its URN. An import and an older version's entry
     /// have no mark. Of these, only the one seen last is known, as one that is renamed is seen under both of its URNs.
-    marks: HashMap<String, HashMap<Option<String>, String>>,
+    marks: HashMap<String, HashMap<Option<String>, Holder>>,
     /// Which resource has a name, or is about to.
     names: HashMap<String, String>,
+}
+
+/// The resource of an entry.
+#[derive(Debug)]
+struct Holder {
+    urn: String,
+    /// Whether it is more than what a program looks up, which a read does not tell.
+    managed: bool,
 }
 
 impl Memory {
@@ -42,12 +50,21 @@ impl Memory {
     /// Another resource that is known to hold the image: one that has imported it, or that the entry was renamed to.
     pub(crate) fn other_holder(&self, id: &str, urn: &str) -> Option<String> {
         let known = self.known();
-        known.marks.get(id)?.values().find(|holder| *holder != urn).cloned()
+        known.marks.get(id)?.values().map(|holder| &holder.urn).find(|holder| *holder != urn).cloned()
     }
 
     /// Notes that an entry of a state holds the image.
     pub(crate) fn hold(&self, urn: &str, id: &str, mark: Option<String>) {
-        self.known().marks.entry(id.to_owned()).or_default().insert(mark, urn.to_owned());
+        self.observe(urn, id, mark, true);
+    }
+
+    /// Notes that an entry of a state holds the image, or may only look it up if it is not `managed`.
+    pub(crate) fn observe(&self, urn: &str, id: &str, mark: Option<String>, managed: bool) {
+        let mut known = self.known();
+        let marks = known.marks.entry(id.to_owned()).or_default();
+        // A read takes nothing back that a diff has told.
+        let known_before = marks.get(&mark).is_some_and(|holder| holder.managed && holder.urn == urn);
+        marks.insert(mark, Holder { urn: urn.to_owned(), managed: managed || known_before });
     }
 
     /// Notes that an entry is gone from the state. Whether another one is known to hold the same image.
@@ -57,9 +74,9 @@ impl Memory {
         // What a create has made or taken up has a mark. An entry without one is another only if its URN is.
         marks.retain(|held, holder| match held {
             Some(_) => held != mark,
-            None => holder != urn,
+            None => holder.urn != urn,
         });
-        let others = !marks.is_empty();
+        let others = marks.iter().any(|(mark, holder)| mark.is_some() || holder.managed);
         if !others {
             known.marks.remove(id);
         }
@@ -95,6 +112,22 @@ mod tests {
             assert!(memory.let_go("one", "m-1", &older), "{older:?} {newer:?}");
             assert!(!memory.let_go("two", "m-1", &newer), "{older:?} {newer:?}");
             assert!(!memory.is_held("m-1"));
+        }
+    }
+
+    #[test]
+    fn what_a_program_looks_up_keeps_no_image() {
+        let memory = Memory::default();
+        memory.hold("one", "m-1", mark("mark"));
+        memory.observe("two", "m-1", None, false);
+        assert!(!memory.let_go("one", "m-1", &mark("mark")));
+        // What is told of an entry by a diff is not taken back by a read.
+        for (diffed, managed) in [(true, false), (false, true)] {
+            memory.hold("one", "m-1", mark("mark"));
+            memory.observe("two", "m-1", None, diffed);
+            memory.observe("two", "m-1", None, managed);
+            assert!(memory.let_go("one", "m-1", &mark("mark")));
+            assert!(!memory.let_go("two", "m-1", &None));
         }
     }
 

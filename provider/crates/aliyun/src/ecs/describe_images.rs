@@ -292,7 +292,7 @@ impl Action for DescribeImagesRequest {
             return None;
         }
         let asked = self.page_number.unwrap_or(1).max(1);
-        if response.page_number.is_some_and(|page| page != i64::from(asked)) {
+        if response.page_number.is_some_and(|page| page > 0 && page != i64::from(asked)) {
             return Some("the page that was asked for");
         }
         LIST.lacks(request_id, response.total_count, text, |_| asked == 1)

@@ -190,7 +190,7 @@ impl Resource<Client> for BookResource {
         known(&olds.title) == known(&news.title)
     }
 
-    fn observe(&self, urn: &str, id: &str, identity: &BookIdentity) {
+    fn observe(&self, urn: &str, id: &str, identity: &BookIdentity, _managed: bool) {
         let name = urn.rsplit("::").next().unwrap_or_default();
         let status = identity.status.as_deref().unwrap_or("unseen");
         let city = identity.city.as_deref().unwrap_or("no city");

@@ -103,8 +103,9 @@ fn strike_out<'a>(text: &str, secrets: impl Iterator<Item = &'a String>) -> Stri
     told
 }
 
-/// Where the longest beginning of a secret is that a text ends with.
+/// Where the longest beginning of a secret is that a text ends with, within quotes or without.
 fn beginning_before(text: &str, secret: &str) -> Option<Range<usize>> {
+    let text = text.strip_suffix('"').unwrap_or(text);
     let ends = secret.char_indices().map(|(end, _)| end).rev().take_while(|end| *end >= SHORTEST);
     let mut beginnings = ends.map(|end| &secret[..end]);
     let found = beginnings.find(|beginning| text.ends_with(beginning))?;
@@ -218,6 +219,7 @@ mod tests {
             ("tag correct ho… is wrong", "tag [secret]… is wrong"),
             ("correct horse battery… né-1234…", "[secret]… [secret]…"),
             ("tag né… and co…", "tag [secret]… and co…"),
+            ("got \"correct horse ba\"… (90 characters)", "got \"[secret]\"… (90 characters)"),
             ("incorrect ho", "incorrect ho"),
         ] {
             assert_eq!(secrets.redact(text), told);

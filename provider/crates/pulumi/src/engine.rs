@@ -114,6 +114,9 @@ impl Engine {
 
     /// Strikes the secrets of a resource out of texts about others, and out of what crates below log, from now on.
     pub(crate) fn hide(&self, secrets: &Redactor) {
+        if secrets.is_empty() {
+            return;
+        }
         let mut hidden = self.secrets();
         hidden.of_resources.add_anothers(secrets);
         hidden.all.add(secrets);

@@ -285,7 +285,10 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::DiffResponse, Failure> {
         let resource = self.resource(&request.r#type, &request.urn)?;
         let object = &resource.types()?.args;
-        let secrets = secrets_of(object, [&request.olds, &request.old_inputs, &request.news]);
+        let secrets = match redactor.has_met_secrets() {
+            true => secrets_of(object, [&request.olds, &request.old_inputs, &request.news]),
+            false => Vec::new(),
+        };
         let old_state = reveal(from_struct(request.olds.unwrap_or_default()));
         resource.observe(&request.urn, &request.id, &old_state, true);
         // In a preview whose settings are not known yet there is no client.

@@ -12,6 +12,8 @@ use crate::value::{Properties, Value};
 pub struct Redactor {
     /// In order, each once.
     secrets: Vec<String>,
+    /// Whether a secret was met, also one that is no text or too short to be struck out.
+    has_met: bool,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -33,14 +35,14 @@ impl Redactor {
         all: impl IntoIterator<Item = &'a Properties>,
         is_property: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut collected = Collected { is_property, texts: Vec::new() };
+        let mut collected = Collected { is_property, texts: Vec::new(), has_met: false };
         for value in all.into_iter().flat_map(Properties::values) {
             collected.collect(value, false);
         }
-        let mut secrets = collected.texts;
+        let Collected { texts: mut secrets, has_met, .. } = collected;
         secrets.sort();
         secrets.dedup();
-        Redactor { secrets }
+        Redactor { secrets, has_met }
     }
 
     /// Strikes out the secrets of another as well.
@@ -59,6 +61,11 @@ impl Redactor {
                 self.secrets.insert(place, secret.clone());
             }
         }
+    }
+
+    /// Whether there was a secret at all, of whatever kind and length.
+    pub(crate) fn has_met_secrets(&self) -> bool {
+        self.has_met
     }
 
     /// Whether there is nothing to strike out.
@@ -115,12 +122,16 @@ fn beginning_before(text: &str, secret: &str) -> Option<Range<usize>> {
 struct Collected<F> {
     is_property: F,
     texts: Vec<String>,
+    has_met: bool,
 }
 
 impl<F: Fn(&str) -> bool> Collected<F> {
     fn collect(&mut self, value: &Value, secret: bool) {
         match value {
-            Value::Secret(inner) => self.collect(inner, true),
+            Value::Secret(inner) => {
+                self.has_met = true;
+                self.collect(inner, true);
+            }
             Value::Array(items) => items.iter().for_each(|item| self.collect(item, secret)),
             Value::Object(map) => {
                 for (key, item) in map {

@@ -514,6 +514,34 @@ async fn what_an_update_carried_out_before_it_failed_goes_back_with_the_program(
 }
 
 #[tokio::test]
+async fn what_several_updates_carried_out_before_they_failed_goes_back_with_the_program() {
+    let (mut world, program) = scene(IMAGE).await;
+    let before = with(&deprecated(&program), json!({ "description": "one", "tags": { "owner": "ops" } }));
+    let mut stack = Stack::new("web");
+    stack.up(&mut world.plugin, &before).await.unwrap();
+    let denied = json!([{
+        "do": "error", "code": "Forbidden.RAM", "status": 403, "action": "ModifyImageAttribute",
+        "match": { "Status": "Available" }, "times": ALWAYS,
+    }]);
+    world.faults(denied).await;
+    // The status comes last, so that each of these carries out what is before it.
+    let tagged = with(&available(&before), json!({ "tags": { "team": "web" } }));
+    for after in [tagged.clone(), with(&tagged, json!({ "description": "two" }))] {
+        let failed = stack.up(&mut world.plugin, &after).await.unwrap_err();
+        assert!(failed.partial.is_some(), "{failed:?}");
+        world.restart_plugin().await;
+    }
+    let image = there(&world).await;
+    assert_eq!((&image["description"], &image["tags"]), (&json!("two"), &json!({ "team": "web" })));
+
+    world.control("DELETE", "/_emulator/faults", Json::Null).await;
+    stack.up(&mut world.plugin, &before).await.unwrap();
+    let image = there(&world).await;
+    assert_eq!((&image["description"], &image["tags"]), (&json!("one"), &json!({ "owner": "ops" })));
+    check_settled(&mut world, &mut stack, &before, "Deprecated").await;
+}
+
+#[tokio::test]
 async fn a_create_that_is_killed_around_the_status_is_taken_up() {
     for resource_type in ALL {
         for (hangs, left) in [("Status", 2), ("ImageName", 1)] {

@@ -286,11 +286,11 @@ impl Verbs<'_> {
             let before = kept.carried_out.take().unwrap_or_default().into_iter();
             let carried_out = changed.iter().filter(|property| !pending.contains(property)).cloned();
             let all: BTreeSet<String> = before.chain(carried_out).collect();
-            kept.carried_out = Some(all.into_iter().collect()).filter(|all: &Vec<String>| !all.is_empty());
-            if changed.contains(TAGS) {
+            if changed.contains(TAGS) || all.contains(TAGS) {
                 let wanted = args.attributes().tags.unwrap_or_default().into_keys();
                 kept.given_tags = Some(given.iter().cloned().chain(wanted).collect());
             }
+            kept.carried_out = Some(all.into_iter().collect()).filter(|all: &Vec<String>| !all.is_empty());
         };
         let changing = self.change(&id, &args, entry, &given, &changed, !unapplied.is_empty());
         match changing.await {

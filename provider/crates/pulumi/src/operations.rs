@@ -50,6 +50,17 @@ pub(crate) struct Operations<P: Provider> {
     warned: Mutex<HashSet<(String, String)>>,
 }
 
+/// Settings that an engine gives.
+struct Given {
+    /// In the form that they came in, as secrets where the declaration says so.
+    written: Properties,
+    /// With what variables give, and read out of JSON.
+    settings: Properties,
+    origins: Origins,
+    /// What the engine gives as secret.
+    secret: Vec<Path>,
+}
+
 impl<P: Provider> Operations<P> {
     pub(crate) fn new(provider: P, engine: Engine) -> Self {
         Operations {
@@ -329,6 +340,18 @@ impl<P: Provider> Operations<P> {
         })
     }
 
+    /// Settings as they come, with what variables give. `redactor` learns what of them is secret.
+    fn given(&self, object: &ObjectType, settings: Properties, redactor: &mut Redactor) -> Given {
+        redactor.add(&texts_of(object, &settings));
+        let secret = secret_paths(&settings);
+        // From here on secret, whether the program says so or not, so that no message quotes them either.
+        let written = with_secrets(object, settings);
+        let (mut settings, origins) = self.with_variables(object, written.clone());
+        redactor.add(&Redactor::of([&settings], |_| true));
+        read_json_texts(object, &mut settings);
+        Given { written, settings, origins, secret }
+    }
+
     pub(crate) fn check_config(
         &self,
         request: rpc::CheckRequest,
@@ -336,13 +359,8 @@ impl<P: Provider> Operations<P> {
     ) -> Result<rpc::CheckResponse, Failure> {
         let object = self.config()?;
         let (settings, engines) = split_settings(request.news.unwrap_or_default());
-        redactor.add(&texts_of(object, &settings));
-        let given_as_secret = secret_paths(&settings);
-        // From here on secret, whether the program says so or not, so that no message quotes them either.
-        let written = with_secrets(object, settings);
-        let (mut settings, origins) = self.with_variables(object, written.clone());
-        redactor.add(&Redactor::of([&settings], |_| true));
-        read_json_texts(object, &mut settings);
+        let Given { written, settings, origins, secret: given_as_secret } =
+            self.given(object, settings, &mut redactor);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
         let mut rules = Findings::default();
@@ -433,13 +451,11 @@ impl<P: Provider> Operations<P> {
         let version = engines.get("version").and_then(Value::as_str).map(ToOwned::to_owned);
         let asked = Asked { provider, version };
         lock(&self.asked).clone_from(&asked);
-        let mut redactor = texts_of(object, &settings);
-        let given_as_secret = secret_paths(&settings);
-        let (mut settings, origins) = self.with_variables(object, with_secrets(object, settings));
-        redactor.add(&Redactor::of([&settings], |_| true));
+        let mut redactor = Redactor::default();
+        let Given { written: _, settings, origins, secret: given_as_secret } =
+            self.given(object, settings, &mut redactor);
         self.engine.hide_settings(&redactor);
         let fail = |failure: Failure| failure.into_status(|text| redactor.redact(text));
-        read_json_texts(object, &mut settings);
         let mut findings = Findings::default();
         let checked = check::check(object, settings, &mut findings);
         shorten_paths(&mut findings, object, &given_as_secret);

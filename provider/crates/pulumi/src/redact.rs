@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::value::{Properties, Value};
+use crate::value::{Held, Properties};
 
 /// The secret texts of a request, or of several.
 #[derive(Clone, Default)]
@@ -35,11 +35,14 @@ impl Redactor {
         all: impl IntoIterator<Item = &'a Properties>,
         is_property: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut collected = Collected { is_property, texts: Vec::new(), has_met: false };
+        let (mut secrets, mut has_met) = (Vec::new(), false);
         for value in all.into_iter().flat_map(Properties::values) {
-            collected.collect(value, false);
+            value.visit_secrets(false, &mut |held| match held {
+                Held::Secret => has_met = true,
+                Held::Key(key) if is_property(key) => {}
+                Held::Key(text) | Held::Text(text) => collect(text, &mut secrets),
+            });
         }
-        let Collected { texts: mut secrets, has_met, .. } = collected;
         secrets.sort();
         secrets.dedup();
         Redactor { secrets, has_met }
@@ -119,47 +122,14 @@ fn beginning_before(text: &str, secret: &str) -> Option<Range<usize>> {
     Some(text.len() - found.len()..text.len())
 }
 
-struct Collected<F> {
-    is_property: F,
-    texts: Vec<String>,
-    has_met: bool,
-}
-
-impl<F: Fn(&str) -> bool> Collected<F> {
-    fn collect(&mut self, value: &Value, secret: bool) {
-        match value {
-            Value::Secret(inner) => {
-                self.has_met = true;
-                self.collect(inner, true);
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item, secret)),
-            Value::Object(map) => {
-                for (key, item) in map {
-                    if secret && !(self.is_property)(key) {
-                        self.text(key);
-                    }
-                    self.collect(item, secret);
-                }
-            }
-            Value::String(text) if secret => self.text(text),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Unknown
-            | Value::Foreign(..) => {}
-        }
+fn collect(text: &str, texts: &mut Vec<String>) {
+    if encoded(text) == text {
+        texts.extend((text.len() >= SHORTEST).then(|| text.to_owned()));
+        return;
     }
-
-    fn text(&mut self, text: &str) {
-        if encoded(text) == text {
-            self.texts.extend((text.len() >= SHORTEST).then(|| text.to_owned()));
-            return;
-        }
-        for text in [text, &on_one_line(text)] {
-            if text.len() >= SHORTEST {
-                self.texts.extend(written(text).into_iter().filter(|form| form.len() >= SHORTEST));
-            }
+    for text in [text, &on_one_line(text)] {
+        if text.len() >= SHORTEST {
+            texts.extend(written(text).into_iter().filter(|form| form.len() >= SHORTEST));
         }
     }
 }
@@ -204,6 +174,7 @@ fn in_ascii(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     fn of(texts: &[&str]) -> Redactor {
         let secret = |text: &str| Value::Secret(Box::new(Value::String(text.to_owned())));

@@ -11,7 +11,7 @@ use crate::model::{Kind, ObjectType, Property};
 use crate::path::{Path, Step};
 use crate::provider::Types;
 use crate::redact::Redactor;
-use crate::value::{Properties, Value, conceal, from_struct, reveal, secret_paths};
+use crate::value::{Held, Properties, Value, conceal, from_struct, reveal, secret_paths};
 
 /// Where a state lists the inputs that are not in effect yet, after an operation that went half way.
 const UNAPPLIED: &str = "__unapplied";
@@ -113,31 +113,12 @@ impl Secrets {
     }
 
     fn add_internal(&mut self, properties: &Properties) {
-        fn collect(value: &Value, secret: bool, texts: bool, found: &mut HashSet<String>) {
-            match value {
-                Value::Secret(inner) => collect(inner, true, texts, found),
-                Value::Array(items) => items.iter().for_each(|item| collect(item, secret, texts, found)),
-                Value::Object(map) => {
-                    for (key, item) in map {
-                        if secret {
-                            found.insert(key.clone());
-                        }
-                        collect(item, secret, texts, found);
-                    }
-                }
-                Value::String(text) if secret && texts => {
-                    found.insert(text.clone());
-                }
-                Value::String(_)
-                | Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Unknown
-                | Value::Foreign(..) => {}
-            }
-        }
         for (name, value) in properties {
-            collect(value, false, is_internal(name), &mut self.internal);
+            value.visit_secrets(false, &mut |held| match held {
+                Held::Text(text) if is_internal(name) => _ = self.internal.insert(text.to_owned()),
+                Held::Key(key) => _ = self.internal.insert(key.to_owned()),
+                Held::Secret | Held::Text(_) => {}
+            });
         }
     }
 

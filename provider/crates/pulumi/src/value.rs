@@ -81,6 +81,13 @@ impl fmt::Debug for Value {
     }
 }
 
+/// What [`Value::visit_secrets`] meets.
+pub(crate) enum Held<'a> {
+    Secret,
+    Key(&'a str),
+    Text(&'a str),
+}
+
 impl Value {
     /// The value itself, out of any number of secret wrappings.
     pub fn plain(&self) -> &Value {
@@ -133,6 +140,32 @@ impl Value {
             | Value::String(_)
             | Value::Unknown
             | Value::Foreign(..) => false,
+        }
+    }
+
+    /// Visits each secret, and each key and each text within one. `secret` says that the value is within one.
+    pub(crate) fn visit_secrets<'a>(&'a self, secret: bool, visit: &mut impl FnMut(Held<'a>)) {
+        match self {
+            Value::Secret(inner) => {
+                visit(Held::Secret);
+                inner.visit_secrets(true, visit);
+            }
+            Value::Array(items) => items.iter().for_each(|item| item.visit_secrets(secret, visit)),
+            Value::Object(map) => {
+                for (key, item) in map {
+                    if secret {
+                        visit(Held::Key(key));
+                    }
+                    item.visit_secrets(secret, visit);
+                }
+            }
+            Value::String(text) if secret => visit(Held::Text(text)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Unknown
+            | Value::Foreign(..) => {}
         }
     }
 

@@ -121,16 +121,16 @@ impl Change<'_> {
         let mut pending: Vec<String> = self.changed.iter().cloned().collect();
         pending.sort_unstable();
         let mut sent = false;
-        let mut now = Box::new(self.now.clone());
-        for group in if self.wanted.is_withdrawn() { WITHDRAWN } else { OFFERED } {
+        let order = if self.wanted.is_withdrawn() { WITHDRAWN } else { OFFERED };
+        for (done, group) in order.into_iter().enumerate() {
             match self.send(group).await {
                 Ok(did) => sent |= did,
                 Err(stop) => {
                     let untouched = !sent && !stop.ambiguous;
+                    let now = self.after(&order[..done]);
                     return Err(Halt { failure: stop.failure, pending, untouched, now, seen: None });
                 }
             }
-            self.note(group, &mut now);
             pending.retain(|property| !group.has(property));
         }
         match self.foretold() {
@@ -267,19 +267,23 @@ impl Change<'_> {
         Ok(sends)
     }
 
-    /// Notes what a group has asked for. What the cloud makes of it a look shows.
-    fn note(&self, group: Group, now: &mut Attributes) {
-        let changed = |property: &str| group.has(property) && self.changed.contains(property);
+    /// What these groups have asked for. What the cloud makes of it a look shows.
+    fn after(&self, groups: &[Group]) -> Box<Attributes> {
+        let mut now = Box::new(self.now.clone());
+        let changed = |property: &str| {
+            self.changed.contains(property) && groups.iter().any(|group| group.has(property))
+        };
         for attribute in ATTRIBUTES.iter().filter(|attribute| changed(attribute.top())) {
             match (attribute.of)(&self.wanted) {
-                Some(wanted) => *(attribute.of_mut)(now) = Some(wanted.clone()),
-                None if attribute.clears => *(attribute.of_mut)(now) = Some(String::new()),
+                Some(wanted) => *(attribute.of_mut)(&mut now) = Some(wanted.clone()),
+                None if attribute.clears => *(attribute.of_mut)(&mut now) = Some(String::new()),
                 None => {}
             }
         }
         if changed(TAGS) {
             self.note_tags(now.tags.get_or_insert_default());
         }
+        now
     }
 
     fn note_tags(&self, tags: &mut BTreeMap<String, String>) {
@@ -326,12 +330,12 @@ impl Change<'_> {
         let mut wait = Wait::begin(self.client, self.context);
         let until = (Instant::now() + READ_BACK).min(self.context.deadline());
         let all = || self.changed.iter().cloned().collect();
-        let halt = |failure, pending, seen| {
-            let mut now = Box::new(self.now.clone());
-            for group in OFFERED {
-                self.note(group, &mut now);
-            }
-            Halt { failure, pending, untouched: false, now, seen }
+        let halt = |failure, pending, seen| Halt {
+            failure,
+            pending,
+            untouched: false,
+            now: self.after(&OFFERED),
+            seen,
         };
         loop {
             let is_last = Instant::now() >= until;

@@ -3,7 +3,7 @@
 use pulumi::pulumirpc as rpc;
 use serde_json::{Value as Json, json};
 
-use crate::world::{BOOK, FIND_BOOKS, SHELF, World, partial, read, secret, urn, wire};
+use crate::world::{BOOK, FIND_BOOKS, SHELF, World, partial, read, secret, wire};
 
 fn hush() -> Json {
     secret("hunter2".into())
@@ -176,15 +176,7 @@ async fn an_output_that_repeats_the_keys_of_a_secret_map_is_secret() {
         [(json!({ "width": "3" }), json!("width")), (secret(json!({ "width": "3" })), secret("width".into()))]
     {
         let news = json!({ "label": "firm", "stickers": news });
-        let request = rpc::UpdateRequest {
-            id: "s-1".to_owned(),
-            urn: urn(SHELF, "moby"),
-            olds: wire(&state),
-            old_inputs: wire(&inputs),
-            news: wire(&news),
-            ..rpc::UpdateRequest::default()
-        };
-        let state = read(world.plugin.update(request).await.unwrap().into_inner().properties);
+        let state = world.update_shelf(&state, &inputs, &news).await;
         assert_eq!(state["__stuck"], json!([secret("ab".into()), secret("hiddenkey".into()), now]));
     }
 }
@@ -193,15 +185,7 @@ async fn an_output_that_repeats_the_keys_of_a_secret_map_is_secret() {
 async fn a_change_in_a_secret_map_is_told_without_its_keys() {
     let mut world = World::new().await;
     let mut differing = async |old: Json, new: Json| {
-        let request = rpc::DiffRequest {
-            id: "s-1".to_owned(),
-            urn: urn(SHELF, "moby"),
-            olds: wire(&old),
-            old_inputs: wire(&old),
-            news: wire(&new),
-            ..rpc::DiffRequest::default()
-        };
-        let answer = world.plugin.diff(request).await.unwrap().into_inner();
+        let answer = world.diff_of(SHELF, "s-1", old.clone(), old, new).await.unwrap();
         let kinds = answer.detailed_diff.iter().map(|(path, diff)| format!("{:?} {path}", diff.kind()));
         let mut kinds: Vec<String> = kinds.collect();
         kinds.sort();

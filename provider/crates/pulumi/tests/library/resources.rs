@@ -229,15 +229,7 @@ async fn what_an_operation_left_undone_is_done_by_the_next_update() {
     let state = read(detail.properties);
     assert_eq!(state["__unapplied"], json!(["boards"]));
 
-    let request = rpc::UpdateRequest {
-        id: detail.id,
-        urn: urn(SHELF, "moby"),
-        olds: wire(&state),
-        old_inputs: wire(&inputs),
-        news: wire(&inputs),
-        ..rpc::UpdateRequest::default()
-    };
-    let state = read(world.plugin.update(request).await.unwrap().into_inner().properties);
+    let state = world.update_shelf(&state, &inputs, &inputs).await;
     assert_eq!(state, json!({ "id": "s-1", "label": "wobbly", "boards": 5, "city": "Ghent" }));
     assert_eq!(world.cloud.heard(), ["changed {\"boards\"}, unapplied {\"boards\"}"]);
 }

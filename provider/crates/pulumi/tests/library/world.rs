@@ -150,15 +150,39 @@ impl World {
         old_inputs: Json,
         news: Json,
     ) -> Result<rpc::DiffResponse, Status> {
+        self.diff_of(BOOK, "b-1", state, old_inputs, news).await
+    }
+
+    pub(crate) async fn diff_of(
+        &mut self,
+        type_: &str,
+        id: &str,
+        state: Json,
+        old_inputs: Json,
+        news: Json,
+    ) -> Result<rpc::DiffResponse, Status> {
         let request = rpc::DiffRequest {
-            id: "b-1".to_owned(),
-            urn: urn(BOOK, "moby"),
+            id: id.to_owned(),
+            urn: urn(type_, "moby"),
             olds: wire(&state),
             old_inputs: wire(&old_inputs),
             news: wire(&news),
             ..rpc::DiffRequest::default()
         };
         Ok(self.plugin.diff(request).await?.into_inner())
+    }
+
+    /// The state of a shelf once it is what `news` say.
+    pub(crate) async fn update_shelf(&mut self, state: &Json, old_inputs: &Json, news: &Json) -> Json {
+        let request = rpc::UpdateRequest {
+            id: "s-1".to_owned(),
+            urn: urn(SHELF, "moby"),
+            olds: wire(state),
+            old_inputs: wire(old_inputs),
+            news: wire(news),
+            ..rpc::UpdateRequest::default()
+        };
+        read(self.plugin.update(request).await.unwrap().into_inner().properties)
     }
 
     pub(crate) async fn invoke(&mut self, token: &str, args: Json) -> Result<rpc::InvokeResponse, Status> {
